@@ -17,7 +17,7 @@ export const WIRE_MESSAGE_LENGTH_MAX = 512 * 1024
 /** Milliseconds from connection to handshake, and from handshake to the extension handshake. */
 export const HANDSHAKE_TIMEOUT_MS = 8_000
 /** Milliseconds until an outgoing connection is given up. */
-export const CONNECT_TIMEOUT_MS = 4_000
+export const CONNECT_TIMEOUT_MS = 3_000
 /** Milliseconds of silence after which a connection is dropped; keep-alives come every 55 s. */
 export const IDLE_TIMEOUT_MS = 150_000
 
@@ -32,7 +32,7 @@ export const TOPIC_CONNECTION_COUNT_MAX = 64
 /** Connections of one topic to one peer id: both ends may have dialled at once. */
 export const TOPIC_PER_PEER_COUNT_MAX = 2
 /** Addresses dialled at the same time for one topic; more wait in line. */
-export const TOPIC_DIAL_COUNT_MAX = 8
+export const TOPIC_DIAL_COUNT_MAX = 24
 /** Addresses that one topic remembers, dialled or waiting; a flood of fake ones stops here. */
 export const TOPIC_ADDRESS_COUNT_MAX = 256
 /** Milliseconds between two look-ups of a topic. */
@@ -44,8 +44,10 @@ export const REDIAL_DELAY_MS = 60_000
 export const REQUEST_PAYLOAD_LENGTH_MAX = 256 * 1024
 /** Bytes of a request kind, lowercase ASCII. */
 export const REQUEST_KIND_LENGTH_MAX = 32
-/** Bytes of one response that this side will ever send or take. */
+/** Bytes of one response; the longest are chain answers of very long histories and `range`. */
 export const RESPONSE_LENGTH_MAX = 64 * 1024 * 1024
+/** Characters of the reason in an error answer. */
+export const REASON_LENGTH_MAX = 64
 /** Bytes of one chunk of a response. */
 export const RESPONSE_CHUNK_LENGTH = 64 * 1024
 /** Bytes of a response that may be on their way without credit from the asker. */
@@ -70,8 +72,12 @@ export const PEERS_INTERVAL_MS = 60_000
 /** Milliseconds allowed for a `peers` answer. */
 export const PEERS_TIMEOUT_MS = 3_000
 
-/** Bytes of one `range` answer; larger links are worth a swarm. */
-export const RANGE_LENGTH_MAX = 16 * 1024 * 1024
+/** Bytes of one `range` answer; longer ranges are asked for in parts. */
+export const RANGE_LENGTH_MAX = 4 * 1024 * 1024
+/** Ranges of one fetch that are asked for at once. */
+export const RANGE_PARALLEL_COUNT = 4
+/** Bytes of all answers that are held in memory until their askers have taken them. */
+export const ANSWER_LENGTH_ALL_MAX = 128 * 1024 * 1024
 
 /** Bytes of an info dictionary; 2,000 pieces have 40 kB. */
 export const INFO_LENGTH_MAX = 4 * 1024 * 1024

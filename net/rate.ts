@@ -63,7 +63,10 @@ export class ByteGate {
   /** Calls `pass` when `length` bytes may flow. */
   enter(length: number, pass: () => void): void {
     const waitMs = this.#bucket === null ? 0 : this.#bucket.borrow(length)
-    if (waitMs <= 0) return pass()
+    if (waitMs <= 0) {
+      pass()
+      return
+    }
     const timer = setTimeout(() => {
       this.#timers.delete(timer)
       pass()
