@@ -37,6 +37,8 @@ export const TOPIC_DIAL_COUNT_MAX = 24
 export const TOPIC_ADDRESS_COUNT_MAX = 256
 /** Milliseconds between two look-ups of a topic. */
 export const TOPIC_LOOKUP_INTERVAL_MS = 5 * 60_000
+/** Milliseconds for which "nobody is there" stands before a caller who waits makes us look again. */
+export const TOPIC_SEARCH_FRESH_MS = 10_000
 /** Milliseconds before an address that failed may be dialled again. */
 export const REDIAL_DELAY_MS = 60_000
 
@@ -125,3 +127,13 @@ export const LOOKUP_ADDRESS_COUNT_MAX = 200
 export const TRACKER_TIMEOUT_MS = 5_000
 /** Milliseconds that the farewell to trackers may delay close(). */
 export const TRACKER_CLOSE_TIMEOUT_MS = 500
+/** Bytes of a tracker's answer; 200 peers have 4 kB. */
+export const TRACKER_ANSWER_LENGTH_MAX = 256 * 1024
+/** Milliseconds after which a UDP tracker is asked again. */
+export const TRACKER_RESEND_MS = 1_000
+/** Infohashes that our own tracker keeps. */
+export const TRACKER_INFOHASH_COUNT_MAX = 100_000
+/** Failures of one piece after which all who sent parts of it are banned. */
+export const BAD_PIECE_COUNT_MAX = 4
+/** Blocks of a peer that nobody asked for; late answers to cancelled requests are some. */
+export const UNASKED_BLOCK_COUNT_MAX = 1_000
