@@ -26,6 +26,8 @@ export class Connection extends Duplex {
   readonly remoteAddress: string
   readonly remotePort: number
   readonly outgoing: boolean
+  /** The address that was asked for, when it is not the one that answered (names). */
+  dialled: Address | null = null
   /** Known as soon as the peer's first 68 bytes have come. */
   handshake: Handshake | null = null
   /** Bytes of the peer and to the peer, overhead included. */

@@ -137,3 +137,7 @@ export const TRACKER_INFOHASH_COUNT_MAX = 100_000
 export const BAD_PIECE_COUNT_MAX = 4
 /** Blocks of a peer that nobody asked for; late answers to cancelled requests are some. */
 export const UNASKED_BLOCK_COUNT_MAX = 1_000
+/** Milliseconds before a lost peer of a download is dialled again. */
+export const DOWNLOAD_REDIAL_DELAY_MS = 500
+/** Bytes received for one download, in multiples of its length (and 16 MiB), after which it is given up as poisoned. */
+export const DOWNLOAD_WASTE_FACTOR_MAX = 3
