@@ -73,6 +73,7 @@ export class DownloadTask {
   #verifiedLength = 0
   #presentLength = 0
   #settled = false
+  #failed = false
   #watch: NodeJS.Timeout | null = null
   #resolve: () => void = () => {}
   #reject: (error: NetError) => void = () => {}
@@ -122,7 +123,7 @@ export class DownloadTask {
 
   /** Takes a connection that came in. */
   accept(connection: Connection): boolean {
-    if (this.#settled && this.#options.keepSeeding !== true) return false
+    if (this.#failed || (this.#settled && this.#options.keepSeeding !== true)) return false
     return this.#give(connection, connection.remote)
   }
 
@@ -140,7 +141,7 @@ export class DownloadTask {
         onDone: () => this.#succeed(),
         onFailure: (error) => this.fail(error),
       })
-      if (this.#settled && this.#options.keepSeeding !== true) await this.#swarm.leave()
+      if (this.#failed || (this.#settled && this.#options.keepSeeding !== true)) await this.#swarm.leave()
       for (const connection of this.#waiting.splice(0)) this.#enter(connection)
       this.#startWatch()
       this.#giveUpIfAlone()
@@ -211,7 +212,7 @@ export class DownloadTask {
   }
 
   #give(connection: Connection, address: Address): boolean {
-    if (this.#settled && this.#options.keepSeeding !== true) return false
+    if (this.#failed || (this.#settled && this.#options.keepSeeding !== true)) return false
     this.#tallies.push({ address, connection })
     if (this.#swarm === null) this.#waiting.push(connection)
     else return this.#enter(connection)
@@ -275,6 +276,7 @@ export class DownloadTask {
   /** Ends the download with `error`; idempotent. */
   fail(error: NetError): void {
     if (!this.#end()) return
+    this.#failed = true
     for (const connection of this.#waiting.splice(0)) connection.destroy()
     void this.#swarm?.leave()
     this.#reject(error)

@@ -29,6 +29,8 @@ export type NetErrorCode =
   | 'download-stalled'
   /** the caller's store refused a read or write; `cause` says why */
   | 'store-failed'
+  /** the torrent is being downloaded or seeded already */
+  | 'torrent-busy'
   /** the net is closed */
   | 'closed'
 
