@@ -74,6 +74,8 @@ export class DownloadTask {
   #presentLength = 0
   #settled = false
   #failed = false
+  /** The last piece is written; known before the membership when all was present. */
+  #isComplete = false
   #watch: NodeJS.Timeout | null = null
   #resolve: () => void = () => {}
   #reject: (error: NetError) => void = () => {}
@@ -138,11 +140,15 @@ export class DownloadTask {
         write: (offset, bytes) => this.#options.store.write(offset, bytes),
         have,
         onPiece: (index) => this.#onPiece(index),
-        onDone: () => this.#succeed(),
+        onDone: () => {
+          this.#isComplete = true
+          if (this.#swarm !== null) this.#succeed()
+        },
         onFailure: (error) => this.fail(error),
       })
       if (this.#failed || (this.#settled && this.#options.keepSeeding !== true)) await this.#swarm.leave()
       for (const connection of this.#waiting.splice(0)) this.#enter(connection)
+      if (this.#isComplete) this.#succeed()
       this.#startWatch()
       this.#giveUpIfAlone()
     } catch (error) {

@@ -6,6 +6,7 @@
 import { type Address, type AddressClass, classOfHost, mayHearOf } from './address.ts'
 import type { Dht } from './dht.ts'
 import { NetError } from './errors.ts'
+import { TRACKER_CLOSE_TIMEOUT_MS } from './limits.ts'
 import { announceToTracker, trackerHost } from './tracker.ts'
 
 export interface FindOptions {
@@ -56,7 +57,7 @@ export function trackerWay(url: string, peerId: Uint8Array, ownClass: AddressCla
     },
     leave: async (infohash) => {
       if (!announced.delete(Buffer.from(infohash).toString('hex'))) return
-      const signal = new AbortController().signal
+      const signal = AbortSignal.timeout(TRACKER_CLOSE_TIMEOUT_MS)
       await announceToTracker(url, { infohash, peerId, port: null, event: 'stopped', seeding: false, signal })
     },
   }
