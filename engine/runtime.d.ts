@@ -6,6 +6,3 @@ declare namespace WebAssembly {
   class Memory { constructor(descriptor: { initial: number; maximum?: number }); readonly buffer: ArrayBuffer; grow(pages: number): number }
   class Instance { constructor(module: Module, imports?: object); readonly exports: Record<string, unknown> }
 }
-// Growable shared memory (ES2024), which Node has from version 20.
-interface SharedArrayBuffer { grow(byteLength: number): void }
-interface SharedArrayBufferConstructor { new (byteLength: number, options?: { maxByteLength?: number }): SharedArrayBuffer }
