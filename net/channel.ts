@@ -197,7 +197,7 @@ export class Channel {
     }
     const answer: Answer = { bytes: null, sent: 0, credited: 0, cancelled: false, timer: null }
     this.#answers.set(id, answer)
-    this.#ports.answer(message.kind, message.payload.slice(), message.lengthMax).then(
+    this.#ports.answer(message.kind, Uint8Array.from(message.payload), message.lengthMax).then(
       (bytes) => this.#startAnswer(id, answer, bytes, message.lengthMax),
       (error: unknown) => this.#refuse(id, answer, error instanceof Refusal ? error.reason : 'failed'),
     )
@@ -288,7 +288,7 @@ export class Channel {
     if (question.length === null || question.received > question.length) {
       throw new NetError('message-malformed', 'chunk: expected no more than the head announced')
     }
-    question.chunks.push(bytes.slice())
+    question.chunks.push(bytes)
     question.owed += bytes.length
     if (question.received === question.length) {
       question.settle(concatBytes(question.chunks))

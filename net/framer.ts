@@ -120,8 +120,8 @@ export class Framer {
     }
     this.#handshakeDone = true
     this.#options.onHandshake({
-      infohash: frame.slice(28, 48),
-      peerId: frame.slice(48, 68),
+      infohash: Uint8Array.from(frame.subarray(28, 48)),
+      peerId: Uint8Array.from(frame.subarray(48, 68)),
       extended: ((frame[25] ?? 0) & 0x10) !== 0,
     })
     return true

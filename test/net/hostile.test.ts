@@ -1,0 +1,152 @@
+// Goal: no stranger who connects can stop the process, fill its memory or keep honest peers out.
+// Method: raw sockets that break the rules of each layer, and an honest exchange with the same net afterwards.
+import assert from 'node:assert/strict'
+import { connect, type Socket } from 'node:net'
+import { test } from 'node:test'
+import { encodeBencode, type Net } from '../../net/index.ts'
+import { PENDING_CONNECTION_COUNT_MAX, WIRE_MESSAGE_LENGTH_MAX } from '../../net/limits.ts'
+import { addressOf, bytesOf, LOOPBACK, memoryStore, NO_ANSWERS, openTestNet, TOPIC, torrentOf } from './fixtures.ts'
+
+const CONTENT = bytesOf('hostile', 500_000)
+const TORRENT = torrentOf(CONTENT, 16_384)
+
+function handshake(infohash: Uint8Array): Buffer {
+  const reserved = Buffer.from([0, 0, 0, 0, 0, 0x10, 0, 0x04])
+  return Buffer.concat([Buffer.from('\x13BitTorrent protocol', 'latin1'), reserved, infohash, bytesOf('evil', 20)])
+}
+
+function frame(...parts: Uint8Array[]): Buffer {
+  const body = Buffer.concat(parts)
+  const prefix = Buffer.alloc(4)
+  prefix.writeUInt32BE(body.length)
+  return Buffer.concat([prefix, body])
+}
+
+function extended(id: number, payload: Uint8Array | string): Buffer {
+  return frame(Buffer.from([20, id]), Buffer.from(payload))
+}
+
+function open(net: Net): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(addressOf(net))
+    socket.once('error', reject)
+    socket.once('connect', () => {
+      socket.on('error', () => {})
+      socket.resume()
+      resolve(socket)
+    })
+  })
+}
+
+/** Sends `bytes` and waits until the other side hangs up. */
+async function isDroppedFor(net: Net, bytes: Uint8Array): Promise<void> {
+  const socket = await open(net)
+  const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()))
+  socket.write(bytes)
+  await closed
+}
+
+async function assertStillServes(t: Parameters<typeof openTestNet>[0], net: Net): Promise<void> {
+  const client = await openTestNet(t, { peers: [addressOf(net)] })
+  const peer = await client.joinTopic(TOPIC, NO_ANSWERS, { announce: false }).waitForPeer({ timeoutMs: 3_000 })
+  assert.ok(peer !== null)
+  const store = memoryStore(CONTENT.length)
+  await client.download(TORRENT, { peers: [addressOf(net)], store, stallTimeoutMs: 3_000 }).result
+  assert.ok(store.bytes.equals(CONTENT))
+}
+
+async function openVictim(t: Parameters<typeof openTestNet>[0]): Promise<Net> {
+  const net = await openTestNet(t, { listen: LOOPBACK })
+  net.joinTopic(TOPIC, NO_ANSWERS, { announce: true })
+  net.seed(TORRENT, memoryStore(CONTENT))
+  return net
+}
+
+const HELLO = 'd3:gt1d1:vi1ee1:md11:gittorrent1i1eee'
+
+test('violations of the wire and of the extension end the connection, and only that', async (t) => {
+  const net = await openVictim(t)
+  const tooLong = Buffer.alloc(4)
+  tooLong.writeUInt32BE(WIRE_MESSAGE_LENGTH_MAX + 1)
+  const attacks: Uint8Array[] = [
+    Buffer.from('GET / HTTP/1.1\r\n\r\n'),
+    handshake(bytesOf('unknown swarm', 20)),
+    Buffer.concat([handshake(TOPIC), tooLong]),
+    Buffer.concat([handshake(TORRENT.infohash), tooLong]),
+    Buffer.concat([handshake(TOPIC), extended(0, 'd3:gt1d1:vi0eee')]),
+    Buffer.concat([handshake(TOPIC), extended(0, 'd1:pi1ee')]),
+    Buffer.concat([handshake(TOPIC), extended(1, 'd1:ii1e1:t1:xe')]),
+    Buffer.concat([handshake(TOPIC), extended(0, HELLO), extended(1, 'l-3:')]),
+    Buffer.concat([handshake(TOPIC), extended(0, HELLO), extended(1, 'd1:ii0e1:t1:xe')]),
+    Buffer.concat([
+      handshake(TORRENT.infohash),
+      frame(Buffer.from([6]), Buffer.from('00000000000000007fffffff', 'hex')),
+    ]),
+  ]
+  for (const attack of attacks) await isDroppedFor(net, attack)
+  await assertStillServes(t, net)
+})
+
+test('malformed extension handshakes and messages in a swarm do no harm', async (t) => {
+  const net = await openVictim(t)
+  const payloads = [
+    'd-3:',
+    'l-3:',
+    'i1e',
+    'd1:mi1ee',
+    'd1:m5:helloe',
+    'd1:mle4:reqq1:xe',
+    'd1:md11:ut_metadatai3eee',
+    HELLO,
+  ]
+  const socket = await open(net)
+  socket.write(handshake(TORRENT.infohash))
+  for (const payload of payloads) for (const id of [0, 1, 2, 3, 255]) socket.write(extended(id, payload))
+  const numbers = encodeBencode(1n)
+  for (let id = 0; id < 20; id++) socket.write(frame(Buffer.from([id]), numbers))
+  await assertStillServes(t, net)
+  socket.destroy()
+})
+
+test('floods of extension messages and of block requests end the connection', async (t) => {
+  const net = await openVictim(t)
+  const metadata = extended(1, 'd8:msg_typei0e5:piecei0ee')
+  await isDroppedFor(
+    net,
+    Buffer.concat([handshake(TORRENT.infohash), extended(0, HELLO), ...Array(400).fill(metadata)]),
+  )
+  const cancel = extended(1, 'd1:ii1e1:t1:xe')
+  await isDroppedFor(net, Buffer.concat([handshake(TOPIC), extended(0, HELLO), ...Array(2_000).fill(cancel)]))
+  const request = frame(Buffer.from([6]), Buffer.from('000000000000000000004000', 'hex'))
+  const socket = await open(net)
+  socket.pause()
+  const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()))
+  socket.write(Buffer.concat([handshake(TORRENT.infohash), frame(Buffer.from([2])), ...Array(20_000).fill(request)]))
+  socket.on('drain', () => socket.resume())
+  await Promise.race([closed, assertStillServes(t, net)])
+  socket.destroy()
+  await assertStillServes(t, net)
+})
+
+test('more silent connections than may be pending are turned away', async (t) => {
+  const net = await openVictim(t)
+  const sockets = await Promise.all(Array.from({ length: PENDING_CONNECTION_COUNT_MAX }, () => open(net)))
+  const oneMore = await open(net)
+  await new Promise<void>((resolve) => oneMore.once('close', () => resolve()))
+  for (const socket of sockets) socket.destroy()
+  await assertStillServes(t, net)
+})
+
+test('one who asks and does not read is held to a bounded backlog', async (t) => {
+  const net = await openVictim(t)
+  const before = process.memoryUsage().rss
+  const sockets = await Promise.all(Array.from({ length: 8 }, () => open(net)))
+  const request = frame(Buffer.from([6]), Buffer.from('000000000000000000004000', 'hex'))
+  for (const socket of sockets) {
+    socket.pause()
+    socket.write(Buffer.concat([handshake(TORRENT.infohash), frame(Buffer.from([2])), ...Array(900).fill(request)]))
+  }
+  await assertStillServes(t, net)
+  assert.ok(process.memoryUsage().rss - before < 400_000_000)
+  for (const socket of sockets) socket.destroy()
+})

@@ -1,0 +1,179 @@
+// Goal: a download ends with the right bytes in the store, or soon with a typed error, whatever the peers do.
+// Method: nets on loopback that seed from memory, some of them honest, and raw sockets that are not.
+import assert from 'node:assert/strict'
+import { createServer } from 'node:net'
+import { type TestContext, test } from 'node:test'
+import type { Address, DownloadOptions } from '../../net/index.ts'
+import { addressOf, bytesOf, LOOPBACK, memoryStore, openTestNet, torrentOf } from './fixtures.ts'
+
+const CONTENT = bytesOf('content', 3_000_001)
+const TORRENT = torrentOf(CONTENT)
+
+async function openSeeder(t: TestContext, content: Buffer = CONTENT): Promise<Address> {
+  const net = await openTestNet(t, { listen: LOOPBACK })
+  net.seed(TORRENT, memoryStore(content))
+  return addressOf(net)
+}
+
+function into(
+  store: DownloadOptions['store'],
+  peers: readonly Address[],
+  more: Partial<DownloadOptions> = {},
+): DownloadOptions {
+  return { peers, store, stallTimeoutMs: 3_000, ...more }
+}
+
+/** The content with one byte of every piece changed. */
+function poisoned(): Buffer {
+  const bytes = Buffer.from(CONTENT)
+  for (let at = 100; at < bytes.length; at += TORRENT.pieceLengthBytes) bytes[at] = (bytes[at] ?? 0) ^ 1
+  return bytes
+}
+
+test('bytes arrive verified, piece by piece, and are counted by peer', async (t) => {
+  const seeder = await openSeeder(t)
+  const net = await openTestNet(t)
+  const store = memoryStore(CONTENT.length)
+  let pieceLength = 0
+  const options = into(store, [seeder], { onPiece: (range) => (pieceLength += range.length) })
+  const result = await net.download(TORRENT, options).result
+  assert.ok(store.bytes.equals(CONTENT))
+  assert.equal(pieceLength, CONTENT.length)
+  assert.equal(result.verifiedLength, CONTENT.length)
+  assert.deepEqual(
+    result.peers.map((peer) => peer.address),
+    [seeder],
+  )
+  assert.ok((result.peers[0]?.receivedLength ?? 0) >= CONTENT.length)
+  assert.equal(result.seed, null)
+})
+
+test('pieces that are present are not fetched again, wrong ones are', async (t) => {
+  const seeder = await openSeeder(t)
+  const net = await openTestNet(t)
+  const store = memoryStore(CONTENT)
+  store.bytes.fill(0, 2_000_000)
+  store.bytes[70_000] = (store.bytes[70_000] ?? 0) ^ 1
+  const result = await net.download(TORRENT, into(store, [seeder], { present: [{ offset: 0, length: 2_000_000 }] }))
+    .result
+  assert.ok(store.bytes.equals(CONTENT))
+  const piecesPresent = Math.floor(2_000_000 / TORRENT.pieceLengthBytes) - 1
+  assert.equal(result.presentLength, piecesPresent * TORRENT.pieceLengthBytes)
+  assert.ok((result.peers[0]?.receivedLength ?? 0) < CONTENT.length - result.presentLength + 50_000)
+})
+
+test('a download that has everything needs no peer', async (t) => {
+  const net = await openTestNet(t)
+  const present = [{ offset: 0, length: CONTENT.length }]
+  const result = await net.download(TORRENT, into(memoryStore(CONTENT), [], { present })).result
+  assert.equal(result.presentLength, CONTENT.length)
+})
+
+test('who has downloaded goes on as a seed for others', async (t) => {
+  const first = await openSeeder(t)
+  const middle = await openTestNet(t, { listen: LOOPBACK })
+  const { seed } = await middle.download(TORRENT, into(memoryStore(CONTENT.length), [first], { keepSeeding: true }))
+    .result
+  assert.ok(seed !== null)
+  const last = await openTestNet(t)
+  const store = memoryStore(CONTENT.length)
+  await last.download(TORRENT, into(store, [addressOf(middle)])).result
+  assert.ok(store.bytes.equals(CONTENT))
+  await seed.close()
+  const again = last.download(TORRENT, into(memoryStore(CONTENT.length), [addressOf(middle)])).result
+  await assert.rejects(again, { code: 'download-no-peers' })
+})
+
+test('without a peer that answers the download ends at once', async (t) => {
+  const net = await openTestNet(t)
+  const startedAt = performance.now()
+  const refused = net.download(TORRENT, into(memoryStore(CONTENT.length), [{ host: '127.0.0.1', port: 1 }]))
+  await assert.rejects(refused.result, { code: 'download-no-peers' })
+  await assert.rejects(net.download(TORRENT, into(memoryStore(CONTENT.length), [])).result, {
+    code: 'download-no-peers',
+  })
+  assert.ok(performance.now() - startedAt < 2_000)
+})
+
+test('a silent peer ends the download after the stall time-out', async (t) => {
+  const mute = createServer(() => {})
+  await new Promise<void>((resolve) => mute.listen(0, '127.0.0.1', resolve))
+  t.after(() => mute.close())
+  const bound = mute.address()
+  const port = typeof bound === 'object' && bound !== null ? bound.port : 0
+  const net = await openTestNet(t)
+  const options = into(memoryStore(CONTENT.length), [{ host: '127.0.0.1', port }], { stallTimeoutMs: 200 })
+  await assert.rejects(net.download(TORRENT, options).result, { code: 'download-stalled' })
+})
+
+test('a peer that sends bad pieces is dropped and the download ends', async (t) => {
+  const evil = await openSeeder(t, poisoned())
+  const net = await openTestNet(t)
+  const store = memoryStore(CONTENT.length)
+  const download = net.download(TORRENT, into(store, [evil]))
+  await assert.rejects(download.result, { code: 'download-no-peers' })
+  assert.equal(download.progress().verifiedLength, 0)
+  assert.ok(store.bytes.every((byte) => byte === 0))
+  assert.ok(download.progress().peers.every((peer) => peer.receivedLength < CONTENT.length))
+})
+
+test('with bad and honest peers together the right bytes arrive', async (t) => {
+  const peers = await Promise.all([openSeeder(t, poisoned()), openSeeder(t), openSeeder(t, poisoned())])
+  const net = await openTestNet(t)
+  const store = memoryStore(CONTENT.length)
+  await net.download(TORRENT, into(store, peers)).result
+  assert.ok(store.bytes.equals(CONTENT))
+})
+
+test('a store that fails ends the download with its error', async (t) => {
+  const seeder = await openSeeder(t)
+  const net = await openTestNet(t)
+  const store = { ...memoryStore(CONTENT.length), write: () => Promise.reject(new Error('disk is full')) }
+  await assert.rejects(net.download(TORRENT, into(store, [seeder])).result, { code: 'store-failed' })
+})
+
+test('abort and cancel end a download', async (t) => {
+  const net = await openTestNet(t)
+  const abort = new AbortController()
+  const patient = { patient: true, signal: abort.signal }
+  const download = net.download(TORRENT, into(memoryStore(CONTENT.length), [], patient))
+  assert.throws(() => net.download(TORRENT, into(memoryStore(1), [])), { code: 'torrent-busy' })
+  abort.abort()
+  await assert.rejects(download.result, { code: 'aborted' })
+  await new Promise((resolve) => setImmediate(resolve))
+  const other = net.download(TORRENT, into(memoryStore(CONTENT.length), [], { patient: true }))
+  other.cancel()
+  await assert.rejects(other.result, { code: 'aborted' })
+})
+
+test('a peer that is added later serves a patient download', async (t) => {
+  const seeder = await openSeeder(t)
+  const net = await openTestNet(t)
+  const store = memoryStore(CONTENT.length)
+  const download = net.download(TORRENT, into(store, [], { patient: true }))
+  download.addPeer(seeder)
+  await download.result
+  assert.ok(store.bytes.equals(CONTENT))
+})
+
+test('torrents whose parts do not belong together are refused', async (t) => {
+  const net = await openTestNet(t)
+  const store = memoryStore(1)
+  for (const wrong of [
+    { ...TORRENT, infohash: Buffer.alloc(20) },
+    { ...TORRENT, lengthBytes: TORRENT.lengthBytes + 1 },
+    { ...TORRENT, pieceLengthBytes: 16_384 },
+  ]) {
+    assert.throws(() => net.seed(wrong, store), { code: 'torrent-malformed' })
+  }
+})
+
+test('upload limits hold', async (t) => {
+  const limit = 4_000_000
+  const seeder = await openTestNet(t, { listen: LOOPBACK, uploadLimit: limit })
+  seeder.seed(TORRENT, memoryStore(CONTENT))
+  const net = await openTestNet(t)
+  const startedAt = performance.now()
+  await net.download(TORRENT, into(memoryStore(CONTENT.length), [addressOf(seeder)])).result
+  assert.ok((performance.now() - startedAt) / 1000 > (0.8 * (CONTENT.length - limit / 10)) / limit)
+})

@@ -1,0 +1,138 @@
+// Goal: peers of a topic find each other by every way in, and "nobody is there" is known as early as it can be.
+// Method: nets on loopback with a static peer, trackers, a DHT, gossip, and nobody at all.
+import assert from 'node:assert/strict'
+import { createServer } from 'node:net'
+import { test } from 'node:test'
+import { fetchRange, openDht, openTracker, Refusal } from '../../net/index.ts'
+import { addressOf, bytesOf, LOOPBACK, memoryStore, NO_ANSWERS, openTestNet, TOPIC, torrentOf } from './fixtures.ts'
+
+const WAIT = { timeoutMs: 3_000 }
+const ASK = { timeoutMs: 3_000, responseLengthMax: 1_000_000 }
+const ECHO = {
+  onRequest: async (kind: string, payload: Uint8Array): Promise<Uint8Array> => {
+    if (kind === 'echo') return payload
+    throw new Refusal('unknown-kind')
+  },
+}
+
+test('a static peer answers questions, ranges and refusals', async (t) => {
+  const content = bytesOf('small', 9_000_000)
+  const seeder = await openTestNet(t, { listen: LOOPBACK })
+  seeder.joinTopic(TOPIC, ECHO, { announce: true })
+  seeder.seed(torrentOf(content), memoryStore(content))
+  const client = await openTestNet(t, { peers: [addressOf(seeder)] })
+  const topic = client.joinTopic(TOPIC, NO_ANSWERS, { announce: false })
+  const peer = await topic.waitForPeer(WAIT)
+  assert.ok(peer !== null)
+  assert.deepEqual(peer.address, addressOf(seeder))
+  assert.deepEqual(Buffer.from(await peer.request('echo', Buffer.from('hello'), ASK)).toString(), 'hello')
+  await assert.rejects(peer.request('other', new Uint8Array(0), ASK), { data: { reason: 'unknown-kind' } })
+  const { infohash } = torrentOf(content)
+  const range = await fetchRange(peer, { infohash, offset: 5, length: 8_999_990 }, { timeoutMs: 3_000 })
+  assert.ok(content.subarray(5, -5).equals(range))
+  const beyond = fetchRange(peer, { infohash, offset: 8_999_999, length: 2 }, { timeoutMs: 3_000 })
+  await assert.rejects(beyond, { data: { reason: 'out-of-range' } })
+  const unknown = fetchRange(peer, { infohash: TOPIC, offset: 0, length: 2 }, { timeoutMs: 3_000 })
+  await assert.rejects(unknown, { data: { reason: 'not-found' } })
+})
+
+test('without any way in nobody is there, at once', async (t) => {
+  const net = await openTestNet(t)
+  const startedAt = performance.now()
+  const peer = await net.joinTopic(TOPIC, NO_ANSWERS, { announce: false }).waitForPeer(WAIT)
+  assert.equal(peer, null)
+  assert.ok(performance.now() - startedAt < 50)
+  assert.deepEqual(net.ways, [])
+})
+
+test('a refused static peer, a dead tracker and an empty DHT are known before the deadline', async (t) => {
+  const refused = await openTestNet(t, { peers: [{ host: '127.0.0.1', port: 1 }] })
+  const startedAt = performance.now()
+  assert.equal(await refused.joinTopic(TOPIC, NO_ANSWERS, { announce: false }).waitForPeer(WAIT), null)
+  assert.ok(performance.now() - startedAt < 300)
+  const empty = await openTestNet(t, { trackers: ['http://127.0.0.1:1/announce'], dht: true })
+  assert.equal(await empty.joinTopic(TOPIC, NO_ANSWERS, { announce: false }).waitForPeer(WAIT), null)
+  assert.ok(performance.now() - startedAt < 1_000)
+})
+
+test('a peer that accepts and says nothing costs no more than the deadline', async (t) => {
+  const mute = createServer(() => {})
+  await new Promise<void>((resolve) => mute.listen(0, '127.0.0.1', resolve))
+  t.after(() => mute.close())
+  const bound = mute.address()
+  const port = typeof bound === 'object' && bound !== null ? bound.port : 0
+  const net = await openTestNet(t, { peers: [{ host: '127.0.0.1', port }] })
+  const startedAt = performance.now()
+  const peer = await net.joinTopic(TOPIC, NO_ANSWERS, { announce: false }).waitForPeer({ timeoutMs: 100 })
+  assert.equal(peer, null)
+  assert.ok(performance.now() - startedAt < 400)
+})
+
+test('peers meet through an HTTP tracker and through a UDP tracker', async (t) => {
+  const tracker = await openTracker(LOOPBACK)
+  t.after(() => tracker.close())
+  for (const [index, url] of [tracker.httpUrl, tracker.udpUrl].entries()) {
+    const infohash = bytesOf(`tracker ${index}`, 20)
+    const seeder = await openTestNet(t, { listen: LOOPBACK, trackers: [url] })
+    const announced = seeder.joinTopic(infohash, ECHO, { announce: true })
+    assert.equal(await announced.waitForPeer(WAIT), null)
+    const client = await openTestNet(t, { trackers: [url] })
+    const peer = await client.joinTopic(infohash, NO_ANSWERS, { announce: false }).waitForPeer(WAIT)
+    assert.deepEqual(peer?.address, addressOf(seeder), url)
+  }
+})
+
+test('peers meet through a DHT of which each knows one node', async (t) => {
+  const bootstrap = await openDht({ listen: LOOPBACK, bootstrap: [] })
+  t.after(() => bootstrap.close())
+  const options = { dht: true, dhtBootstrap: [bootstrap.address] }
+  for (let i = 0; i < 3; i++) await openTestNet(t, { listen: LOOPBACK, ...options })
+  const seeder = await openTestNet(t, { listen: LOOPBACK, ...options })
+  assert.equal(await seeder.joinTopic(TOPIC, ECHO, { announce: true }).waitForPeer(WAIT), null)
+  const client = await openTestNet(t, options)
+  const peer = await client.joinTopic(TOPIC, NO_ANSWERS, { announce: false }).waitForPeer(WAIT)
+  assert.deepEqual(peer?.address, addressOf(seeder))
+})
+
+test('peers tell each other about peers', async (t) => {
+  const hub = await openTestNet(t, { listen: LOOPBACK })
+  hub.joinTopic(TOPIC, ECHO, { announce: true })
+  const first = await openTestNet(t, { listen: LOOPBACK, peers: [addressOf(hub)] })
+  assert.ok((await first.joinTopic(TOPIC, ECHO, { announce: true }).waitForPeer(WAIT)) !== null)
+  const lines: string[] = []
+  const seen = new Promise<void>((resolve) => {
+    void openTestNet(t, {
+      peers: [addressOf(hub)],
+      trace: (line) => {
+        lines.push(line)
+        if (line.includes(`:${addressOf(first).port}`)) resolve()
+      },
+    }).then((net) => net.joinTopic(TOPIC, NO_ANSWERS, { announce: false }))
+  })
+  await seen
+  assert.ok(lines.length >= 2)
+})
+
+test('a topic that one end has not joined yields no peer', async (t) => {
+  const other = await openTestNet(t, { listen: LOOPBACK })
+  const net = await openTestNet(t, { peers: [addressOf(other)] })
+  assert.equal(await net.joinTopic(TOPIC, NO_ANSWERS, { announce: false }).waitForPeer(WAIT), null)
+})
+
+test('closing ends what waits, and twice is as good as once', async (t) => {
+  const seeder = await openTestNet(t, { listen: LOOPBACK })
+  seeder.joinTopic(TOPIC, { onRequest: () => new Promise(() => {}) }, { announce: true })
+  const net = await openTestNet(t, { peers: [addressOf(seeder)] })
+  const peer = await net.joinTopic(TOPIC, NO_ANSWERS, { announce: false }).waitForPeer(WAIT)
+  assert.ok(peer !== null)
+  const asked = peer.request('hang', new Uint8Array(0), ASK)
+  asked.catch(() => {})
+  await net.close()
+  await assert.rejects(asked, { code: 'peer-gone' })
+  await net.close()
+})
+
+test('listening on a taken port is refused with a typed error', async (t) => {
+  const net = await openTestNet(t, { listen: LOOPBACK })
+  await assert.rejects(openTestNet(t, { listen: addressOf(net) }), { code: 'listen-failed' })
+})
