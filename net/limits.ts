@@ -21,7 +21,7 @@ export const CONNECT_TIMEOUT_MS = 3_000
 /** Milliseconds of silence after which a connection is dropped; keep-alives come every 55 s. */
 export const IDLE_TIMEOUT_MS = 150_000
 
-/** Connections that have not sent their handshake yet, over all addresses. */
+/** Connections that have not sent their handshake yet, over all addresses; the oldest makes room for one more. */
 export const PENDING_CONNECTION_COUNT_MAX = 64
 /** Incoming connections in all; a farm of 200 runners fits. */
 export const INCOMING_CONNECTION_COUNT_MAX = 512

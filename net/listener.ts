@@ -23,7 +23,8 @@ export class Listener {
   readonly #options: ListenerOptions
   readonly #connections = new Set<Connection>()
   readonly #perHost = new Map<string, number>()
-  #pendingCount = 0
+  /** Without a handshake yet, the oldest first. */
+  readonly #pending = new Set<Connection>()
   #closing: Promise<void> | null = null
 
   private constructor(server: Server, options: ListenerOptions) {
@@ -55,8 +56,7 @@ export class Listener {
     const host = plainHost(socket.remoteAddress ?? '')
     const remote = { host, port: socket.remotePort ?? 0 }
     const isCrowded = classOfHost(host) !== 'loopback' && (this.#perHost.get(host) ?? 0) >= INCOMING_PER_HOST_COUNT_MAX
-    const isFull =
-      this.#connections.size >= INCOMING_CONNECTION_COUNT_MAX || this.#pendingCount >= PENDING_CONNECTION_COUNT_MAX
+    const isFull = this.#connections.size >= INCOMING_CONNECTION_COUNT_MAX
     if (host === '' || isCrowded || isFull || this.#options.isBanned(remote)) {
       socket.on('error', () => {})
       socket.destroy()
@@ -68,15 +68,19 @@ export class Listener {
   #keep(connection: Connection, host: string): void {
     this.#connections.add(connection)
     this.#perHost.set(host, (this.#perHost.get(host) ?? 0) + 1)
-    this.#pendingCount += 1
+    // Silent ones cannot keep others out: the oldest of them makes room.
+    const [oldest] = this.#pending
+    if (this.#pending.size >= PENDING_CONNECTION_COUNT_MAX) oldest?.destroy()
+    this.#pending.add(connection)
     connection.once('close', () => {
       this.#connections.delete(connection)
+      this.#pending.delete(connection)
       const left = (this.#perHost.get(host) ?? 1) - 1
       if (left > 0) this.#perHost.set(host, left)
       else this.#perHost.delete(host)
     })
     connection.whenHandshake.then((handshake) => {
-      this.#pendingCount -= 1
+      this.#pending.delete(connection)
       if (handshake === null || connection.destroyed) return
       if (this.#closing !== null || !this.#options.route(connection)) connection.destroy()
     })

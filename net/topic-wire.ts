@@ -9,6 +9,7 @@ import type { Connection } from './connection.ts'
 import { NetError } from './errors.ts'
 import { HANDSHAKE_TIMEOUT_MS, REQUEST_INCOMING_COUNT_MAX } from './limits.ts'
 import { EXTENSION_NAME, PROTOCOL_VERSION } from './messages.ts'
+import { shieldWire } from './wire-guard.ts'
 
 /** What the peer said of itself. */
 export interface Hello {
@@ -94,6 +95,13 @@ export class TopicWire {
         gt1: { r: REQUEST_INCOMING_COUNT_MAX, v: PROTOCOL_VERSION },
         ...(options.listenPort === null ? {} : { p: options.listenPort }),
       }
+      shieldWire(wire, (reason) => connection.destroy(new NetError('message-malformed', `topic: ${reason}`)))
+      wire.on('extended', (name: unknown) => {
+        // The extension is told of a handshake only when that names it.
+        if (name === 'handshake' && !greeted) {
+          connection.destroy(new NetError('message-malformed', `topic: expected ${EXTENSION_NAME} in the handshake`))
+        }
+      })
       wire.setKeepAlive(true)
       wire.handshake(options.infohash, options.peerId, {})
     })
@@ -102,13 +110,7 @@ export class TopicWire {
   /** Connects the two streams; either end takes the other with it. */
   #join(wire: Wire): void {
     const { connection } = this
-    connection.on('data', (bytes: Uint8Array) => {
-      try {
-        wire.write(bytes)
-      } catch (error) {
-        connection.destroy(error instanceof Error ? error : new Error(String(error)))
-      }
-    })
+    connection.on('data', (bytes: Uint8Array) => wire.write(bytes))
     wire.on('data', (bytes: Uint8Array) => {
       if (!connection.destroyed && !connection.write(bytes)) wire.pause()
     })

@@ -73,8 +73,24 @@ function watchBlocks(wire: Wire, ports: WireGuardPorts): void {
   }
 }
 
+/**
+ * Turns an exception in whatever a message sets off into the end of the connection: the libraries throw, for one, when
+ * asked for metadata by a peer that has not said how it numbers the answer, and nobody up the stack catches it.
+ */
+export function shieldWire(wire: Wire, drop: (reason: string) => void): void {
+  const onMessage = wire._onMessage.bind(wire)
+  wire._onMessage = (bytes) => {
+    try {
+      onMessage(bytes)
+    } catch (error) {
+      drop(`a message that cannot be handled: ${String(error)}`)
+    }
+  }
+}
+
 /** Sets the bounds; call before any message of the peer beyond its handshake was read. */
 export function guardWire(wire: Wire, ports: WireGuardPorts): void {
+  shieldWire(wire, ports.drop)
   limitExtensions(wire, ports.drop)
   limitRequests(wire, ports.drop)
   watchBlocks(wire, ports)
