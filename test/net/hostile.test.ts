@@ -62,6 +62,7 @@ async function openVictim(t: Parameters<typeof openTestNet>[0]): Promise<Net> {
   return net
 }
 
+const METADATA_HELLO = 'd1:md11:ut_metadatai3eee'
 const HELLO = 'd3:gt1d1:vi1ee1:md11:gittorrent1i1eee'
 
 test('violations of the wire and of the extension end the connection, and only that', async (t) => {
@@ -78,10 +79,6 @@ test('violations of the wire and of the extension end the connection, and only t
     Buffer.concat([handshake(TOPIC), extended(1, 'd1:ii1e1:t1:xe')]),
     Buffer.concat([handshake(TOPIC), extended(0, HELLO), extended(1, 'l-3:')]),
     Buffer.concat([handshake(TOPIC), extended(0, HELLO), extended(1, 'd1:ii0e1:t1:xe')]),
-    Buffer.concat([
-      handshake(TORRENT.infohash),
-      frame(Buffer.from([6]), Buffer.from('00000000000000007fffffff', 'hex')),
-    ]),
   ]
   for (const attack of attacks) await isDroppedFor(net, attack)
   await assertStillServes(t, net)
@@ -108,33 +105,54 @@ test('malformed extension handshakes and messages in a swarm do no harm', async 
   socket.destroy()
 })
 
-test('floods of extension messages and of block requests end the connection', async (t) => {
+test('floods of extension messages end the connection', async (t) => {
   const net = await openVictim(t)
   const metadata = extended(1, 'd8:msg_typei0e5:piecei0ee')
   await isDroppedFor(
     net,
-    Buffer.concat([handshake(TORRENT.infohash), extended(0, HELLO), ...Array(400).fill(metadata)]),
+    Buffer.concat([handshake(TORRENT.infohash), extended(0, METADATA_HELLO), ...Array(400).fill(metadata)]),
   )
   const cancel = extended(1, 'd1:ii1e1:t1:xe')
   await isDroppedFor(net, Buffer.concat([handshake(TOPIC), extended(0, HELLO), ...Array(2_000).fill(cancel)]))
-  const request = frame(Buffer.from([6]), Buffer.from('000000000000000000004000', 'hex'))
-  const socket = await open(net)
-  socket.pause()
-  const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()))
-  socket.write(Buffer.concat([handshake(TORRENT.infohash), frame(Buffer.from([2])), ...Array(20_000).fill(request)]))
-  socket.on('drain', () => socket.resume())
-  await Promise.race([closed, assertStillServes(t, net)])
-  socket.destroy()
   await assertStillServes(t, net)
 })
 
-test('more silent connections than may be pending are turned away', async (t) => {
+test('a question for metadata by one who cannot be answered ends his connection only', async (t) => {
+  const net = await openVictim(t)
+  const metadata = extended(1, 'd8:msg_typei0e5:piecei0ee')
+  await isDroppedFor(net, Buffer.concat([handshake(TORRENT.infohash), extended(0, HELLO), metadata]))
+  await assertStillServes(t, net)
+})
+
+test('too long block requests, and more than were announced as bearable, end the connection', async (t) => {
+  const net = await openVictim(t)
+  const tooLong = frame(Buffer.from([6]), Buffer.from('00000000000000007fffffff', 'hex'))
+  const request = frame(Buffer.from([6]), Buffer.from('000000000000000000004000', 'hex'))
+  for (const flood of [[tooLong], Array(20_000).fill(request)]) {
+    const socket = await open(net)
+    const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()))
+    const unchoked = new Promise<void>((resolve) => {
+      socket.on('data', (bytes: Buffer) => {
+        if (bytes.includes(Buffer.from([0, 0, 0, 1, 1]))) resolve()
+      })
+    })
+    const greeted = new Promise<void>((resolve) => socket.once('data', () => resolve()))
+    socket.write(handshake(TORRENT.infohash))
+    await greeted
+    socket.write(frame(Buffer.from([2])))
+    await unchoked
+    socket.pause()
+    socket.write(Buffer.concat(flood), () => socket.resume())
+    await closed
+  }
+  await assertStillServes(t, net)
+})
+
+test('silent connections keep nobody out', async (t) => {
   const net = await openVictim(t)
   const sockets = await Promise.all(Array.from({ length: PENDING_CONNECTION_COUNT_MAX }, () => open(net)))
-  const oneMore = await open(net)
-  await new Promise<void>((resolve) => oneMore.once('close', () => resolve()))
-  for (const socket of sockets) socket.destroy()
   await assertStillServes(t, net)
+  for (const socket of sockets) socket.destroy()
 })
 
 test('one who asks and does not read is held to a bounded backlog', async (t) => {
