@@ -160,6 +160,7 @@ export class Swarm {
       return
     }
     guardWire(wire, {
+      pieceCount: this.#options.torrent.pieceCount,
       drop: (reason) => connection.destroy(new NetError('message-limit', `swarm: ${reason}`)),
       onBlock: (piece, offset, bytes) => this.#blame.record(piece, offset, bytes, connection),
     })

@@ -25,6 +25,9 @@ declare module 'bittorrent-protocol' {
     extended(name: string | number, payload: Uint8Array): void
     setKeepAlive(enable: boolean): void
     _onRequest(index: number, offset: number, length: number): void
+    _onHave(index: number): void
+    _onBitField(bytes: Uint8Array): void
+    _onAllowedFast(index: number): void
     _onMessage(bytes: Uint8Array): void
     _onExtended(id: number, bytes: Uint8Array): void
     _read(done: (error?: Error | null) => void): void

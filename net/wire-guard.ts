@@ -1,5 +1,5 @@
 /**
- * Bounds on one swarm connection that webtorrent does not set: extension messages per second, blocks asked for at once,
+ * Bounds on one swarm connection that webtorrent does not set: piece numbers, extension messages per second, blocks asked for at once,
  * blocks that wait unread, blocks nobody asked for. Works on the wire's internals, which are pinned by version.
  */
 import type Wire from 'bittorrent-protocol'
@@ -13,10 +13,36 @@ import {
 import { TokenBucket } from './rate.ts'
 
 export interface WireGuardPorts {
+  readonly pieceCount: number
   /** Ends the connection. */
   readonly drop: (reason: string) => void
   /** A block that was asked for has come. */
   readonly onBlock: (piece: number, offset: number, bytes: Uint8Array) => void
+}
+
+/**
+ * Piece numbers beyond the torrent: webtorrent counts availability in an array by the peer's own numbers, and one `have`
+ * of a number in the billions takes all memory.
+ */
+function limitIndexes(wire: Wire, pieceCount: number, drop: (reason: string) => void): void {
+  const onHave = wire._onHave.bind(wire)
+  const onBitField = wire._onBitField.bind(wire)
+  const onAllowedFast = wire._onAllowedFast.bind(wire)
+  const isPiece = (index: number): boolean => index >= 0 && index < pieceCount
+  let bitfieldCount = 0
+  wire._onHave = (index) => {
+    if (isPiece(index)) onHave(index)
+    else drop('have: no such piece')
+  }
+  wire._onAllowedFast = (index) => {
+    if (isPiece(index)) onAllowedFast(index)
+    else drop('allowed fast: no such piece')
+  }
+  wire._onBitField = (bytes) => {
+    bitfieldCount += 1
+    if (bytes.length === Math.ceil(pieceCount / 8) && bitfieldCount === 1) onBitField(bytes)
+    else drop('bitfield: wrong length, or not the first')
+  }
 }
 
 function limitExtensions(wire: Wire, drop: (reason: string) => void): void {
@@ -91,6 +117,7 @@ export function shieldWire(wire: Wire, drop: (reason: string) => void): void {
 /** Sets the bounds; call before any message of the peer beyond its handshake was read. */
 export function guardWire(wire: Wire, ports: WireGuardPorts): void {
   shieldWire(wire, ports.drop)
+  limitIndexes(wire, ports.pieceCount, ports.drop)
   limitExtensions(wire, ports.drop)
   limitRequests(wire, ports.drop)
   watchBlocks(wire, ports)

@@ -148,6 +148,15 @@ test('too long block requests, and more than were announced as bearable, end the
   await assertStillServes(t, net)
 })
 
+test('piece numbers beyond the torrent end the connection', async (t) => {
+  const net = await openVictim(t)
+  for (const message of ['0469316500', '11ffffffff', '05ff', `05${'ff'.repeat(100_000)}`]) {
+    const attack = frame(Buffer.from(message, 'hex'))
+    await isDroppedFor(net, Buffer.concat([handshake(TORRENT.infohash), attack]))
+  }
+  await assertStillServes(t, net)
+})
+
 test('silent connections keep nobody out', async (t) => {
   const net = await openVictim(t)
   const sockets = await Promise.all(Array.from({ length: PENDING_CONNECTION_COUNT_MAX }, () => open(net)))
