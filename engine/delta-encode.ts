@@ -1,0 +1,217 @@
+/**
+ * The delta of `gt1` (FORMAT.md, "Deltas"): common prefix, common suffix, and between them a greedy search for blocks
+ * of 16 bytes of the base. Same inputs, same bytes: candidates are tried in order of their offset, a fixed number of
+ * them, and ties go to the first. The output is git's delta format (gitformat-pack, "Deltified representation").
+ *
+ * Word hash of 16 bytes: four little-endian 32-bit words times four odd constants, summed modulo 2^32, then mixed;
+ * it need not roll, because unaligned loads are as fast as one step of a rolling hash.
+ */
+
+const BLOCK = 16
+const CANDIDATE_COUNT_MAX = 32
+/** A match of this length is taken without looking at further candidates. */
+const MATCH_LENGTH_ENOUGH = 4096
+/** Shorter common prefixes and suffixes are left to the search. */
+const EDGE_LENGTH_MIN = 16
+const INSERT_LENGTH_MAX = 127
+const COPY_LENGTH_MAX = 0xffffff
+const K0 = 0x9e3779b1
+const K1 = 0x85ebca77
+const K2 = 0xc2b2ae3d
+const K3 = 0x27d4eb2f
+
+/** A delta base: content and, from the first search on, the index of its blocks. */
+export class DeltaBase {
+  readonly bytes: Uint8Array
+  readonly view: DataView
+  heads: Int32Array | null = null
+  nexts: Int32Array = new Int32Array(0)
+  shift = 0
+
+  constructor(bytes: Uint8Array) {
+    this.bytes = bytes
+    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  }
+}
+
+function hashAt(view: DataView, at: number): number {
+  let h = Math.imul(view.getUint32(at, true), K0)
+  h = (h + Math.imul(view.getUint32(at + 4, true), K1)) | 0
+  h = (h + Math.imul(view.getUint32(at + 8, true), K2)) | 0
+  h = (h + Math.imul(view.getUint32(at + 12, true), K3)) | 0
+  return Math.imul(h ^ (h >>> 15), K0)
+}
+
+/** Indexes every 16th offset; of a run of blocks with one hash only the first. Buckets list ascending offsets. */
+function indexBlocks(base: DeltaBase): Int32Array {
+  const count = Math.floor(base.bytes.length / BLOCK)
+  let bits = 4
+  while (1 << bits < count) bits++
+  const shift = 32 - bits
+  const heads = new Int32Array(1 << bits).fill(-1)
+  const nexts = new Int32Array(count)
+  const { view } = base
+  let hash = count > 0 ? hashAt(view, (count - 1) * BLOCK) : 0
+  for (let block = count - 1; block >= 0; block--) {
+    const before = block > 0 ? hashAt(view, (block - 1) * BLOCK) : ~hash
+    if (before !== hash) {
+      const bucket = hash >>> shift
+      nexts[block] = heads[bucket] ?? -1
+      heads[bucket] = block
+    }
+    hash = before
+  }
+  base.heads = heads
+  base.nexts = nexts
+  base.shift = shift
+  return heads
+}
+
+/** Writes deltas into a buffer of its own; one per worker. */
+export class DeltaEncoder {
+  #out = new Uint8Array(1 << 16)
+  #length = 0
+
+  /**
+   * The delta that turns `base` into `target`, or null if it would be longer than `lengthMax` bytes.
+   * The result is a copy.
+   */
+  encode(base: DeltaBase, targetBase: DeltaBase, lengthMax: number): Uint8Array | null {
+    const target = targetBase.bytes
+    const source = base.bytes
+    if (this.#out.length < lengthMax + 256) this.#out = new Uint8Array(lengthMax + 4096)
+    this.#length = 0
+    this.#writeSize(source.length)
+    this.#writeSize(target.length)
+    const shorter = Math.min(source.length, target.length)
+    let prefix = commonPrefix(source, target, shorter)
+    if (prefix < EDGE_LENGTH_MIN) prefix = 0
+    let suffix = commonSuffix(source, target, shorter - prefix)
+    if (suffix < EDGE_LENGTH_MIN) suffix = 0
+    if (prefix > 0) this.#writeCopy(0, prefix)
+    const end = target.length - suffix
+    if (end > prefix && !this.#search(base, targetBase, prefix, end, lengthMax)) return null
+    if (suffix > 0) this.#writeCopy(source.length - suffix, suffix)
+    return this.#length > lengthMax ? null : this.#out.slice(0, this.#length)
+  }
+
+  /** Encodes target[start, end); false as soon as the delta is too long. */
+  #search(base: DeltaBase, targetBase: DeltaBase, start: number, end: number, lengthMax: number): boolean {
+    const target = targetBase.bytes
+    const source = base.bytes
+    let literal = start
+    let at = start
+    if (end - start >= BLOCK && source.length >= BLOCK) {
+      const heads = base.heads ?? indexBlocks(base)
+      const { nexts, shift } = base
+      const { view } = targetBase
+      const last = end - BLOCK
+      while (at <= last) {
+        let block = heads[hashAt(view, at) >>> shift] ?? -1
+        let best = 0
+        let bestFrom = 0
+        let bestAt = 0
+        for (let tries = 0; block >= 0 && tries < CANDIDATE_COUNT_MAX; tries++) {
+          const from = block * BLOCK
+          const most = Math.min(source.length - from, end - at)
+          let forward = 0
+          while (forward < most && source[from + forward] === target[at + forward]) forward++
+          if (forward >= BLOCK) {
+            let back = 0
+            const room = Math.min(from, at - literal)
+            while (back < room && source[from - 1 - back] === target[at - 1 - back]) back++
+            if (forward + back > best) {
+              best = forward + back
+              bestFrom = from - back
+              bestAt = at - back
+              if (best >= MATCH_LENGTH_ENOUGH) break
+            }
+          }
+          block = nexts[block] ?? -1
+        }
+        if (best > 0) {
+          this.#writeInsert(target, literal, bestAt)
+          this.#writeCopy(bestFrom, best)
+          at = bestAt + best
+          literal = at
+        } else {
+          at++
+        }
+        if (this.#length + (at - literal) > lengthMax) return false
+      }
+    }
+    if (this.#length + (end - literal) > lengthMax) return false
+    this.#writeInsert(target, literal, end)
+    return true
+  }
+
+  #writeSize(size: number): void {
+    let rest = size
+    while (rest >= 128) {
+      this.#out[this.#length++] = (rest % 128) | 0x80
+      rest = Math.floor(rest / 128)
+    }
+    this.#out[this.#length++] = rest
+  }
+
+  #writeInsert(target: Uint8Array, start: number, end: number): void {
+    if (this.#length + (end - start) * 2 + 16 > this.#out.length) this.#grow(end - start)
+    const out = this.#out
+    let length = this.#length
+    for (let at = start; at < end; ) {
+      const count = Math.min(INSERT_LENGTH_MAX, end - at)
+      out[length++] = count
+      for (const stop = at + count; at < stop; at++) out[length++] = target[at] ?? 0
+    }
+    this.#length = length
+  }
+
+  #writeCopy(from: number, count: number): void {
+    if (this.#length + 64 > this.#out.length) this.#grow(64)
+    const out = this.#out
+    let offset = from
+    for (let rest = count; rest > 0; ) {
+      const step = Math.min(rest, COPY_LENGTH_MAX)
+      const opAt = this.#length++
+      let op = 0x80
+      let bits = offset
+      for (let bit = 1; bit <= 8; bit <<= 1, bits >>>= 8) {
+        if ((bits & 0xff) !== 0) {
+          out[this.#length++] = bits & 0xff
+          op |= bit
+        }
+      }
+      // A length of 0x10000 is written as no length at all.
+      bits = step === 0x10000 ? 0 : step
+      for (let bit = 0x10; bit <= 0x40; bit <<= 1, bits >>>= 8) {
+        if ((bits & 0xff) !== 0) {
+          out[this.#length++] = bits & 0xff
+          op |= bit
+        }
+      }
+      out[opAt] = op
+      offset += step
+      rest -= step
+    }
+  }
+
+  #grow(room: number): void {
+    const grown = new Uint8Array(this.#out.length * 2 + room * 2)
+    grown.set(this.#out)
+    this.#out = grown
+  }
+}
+
+function commonPrefix(a: Uint8Array, b: Uint8Array, most: number): number {
+  let length = 0
+  while (length < most && a[length] === b[length]) length++
+  return length
+}
+
+function commonSuffix(a: Uint8Array, b: Uint8Array, most: number): number {
+  let length = 0
+  let x = a.length - 1
+  let y = b.length - 1
+  while (length < most && a[x--] === b[y--]) length++
+  return length
+}

@@ -1,0 +1,16 @@
+/**
+ * The door of the engine room: git histories in, byte-deterministic packs out. See FORMAT.md for what the bytes mean.
+ */
+
+export { type BuildInputs, type BuiltSegment, buildSegments, type SegmentRange } from './build.ts'
+export { type Checkpoint, type Grain, type Line, type LinkPlan, planChain, planLink, readLine, type SegmentPlan } from './chain.ts'
+export { createCheckpointRule, type LevelOf } from './checkpoint.ts'
+export { CommitGraph } from './commit-graph.ts'
+export { CommitMarks, takeCommits } from './commit-order.ts'
+export { EngineError, type EngineErrorCode } from './errors.ts'
+export { type FormatParameters, GT1 } from './format.ts'
+export { LineState, ObjectRows } from './line-state.ts'
+export { hashLengthOf, type ObjectFormat, type Oid, parseOid } from './oid.ts'
+export type { PlacedShard } from './placement.ts'
+export type { Change, ReadObjects } from './tree-diff.ts'
+export { type DiffTask, type PlaceTask, runDiffTask, runPlaceTask, type WorkPool, type WorkTools } from './work.ts'

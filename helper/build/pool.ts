@@ -1,0 +1,82 @@
+/**
+ * Worker threads as the engine's work pool: a queue, idle workers, first come first served. An error of a task reaches
+ * its caller; a dying worker fails every task in flight.
+ */
+
+import { Worker } from 'node:worker_threads'
+import type { Change, DiffTask, PlacedShard, PlaceTask, WorkPool } from '../../engine/index.ts'
+
+interface Job {
+  readonly task: DiffTask | PlaceTask
+  readonly resolve: (result: never) => void
+  readonly reject: (error: unknown) => void
+}
+
+export class ThreadPool implements WorkPool {
+  readonly #workers: Worker[] = []
+  readonly #idle: Worker[] = []
+  readonly #queue: Job[] = []
+  readonly #running = new Map<number, { job: Job; worker: Worker }>()
+  #nextId = 0
+  #isClosed = false
+
+  /** Starts `threadCount` workers on the repository at `gitDir`, sharing `cacheLengthMax` bytes of contents. */
+  constructor(gitDir: string, threadCount: number, cacheLengthMax: number) {
+    for (let i = 0; i < threadCount; i++) {
+      const worker = new Worker(new URL('./worker.js', import.meta.url), {
+        workerData: { gitDir, cacheLengthMax: Math.floor(cacheLengthMax / threadCount) },
+      })
+      worker.on('message', (message: { id: number; result?: unknown; error?: unknown }) => this.#settle(message))
+      worker.on('error', (error) => this.#abort(error))
+      this.#workers.push(worker)
+      this.#idle.push(worker)
+    }
+  }
+
+  diff(task: DiffTask): Promise<Change[][]> {
+    return this.#submit(task)
+  }
+
+  place(task: PlaceTask): Promise<PlacedShard[]> {
+    return this.#submit(task)
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true
+    await Promise.all(this.#workers.map((worker) => worker.terminate()))
+  }
+
+  #submit<Result>(task: DiffTask | PlaceTask): Promise<Result> {
+    return new Promise<Result>((resolve, reject) => {
+      this.#queue.push({ task, resolve, reject })
+      this.#dispatch()
+    })
+  }
+
+  #dispatch(): void {
+    while (this.#queue.length > 0 && this.#idle.length > 0) {
+      const worker = this.#idle.pop()
+      const job = this.#queue.shift()
+      if (worker === undefined || job === undefined) return
+      const id = this.#nextId++
+      this.#running.set(id, { job, worker })
+      worker.postMessage({ id, task: job.task })
+    }
+  }
+
+  #settle({ id, result, error }: { id: number; result?: unknown; error?: unknown }): void {
+    const running = this.#running.get(id)
+    if (running === undefined) return
+    this.#running.delete(id)
+    this.#idle.push(running.worker)
+    if (error === undefined) running.job.resolve(result as never)
+    else running.job.reject(error)
+    this.#dispatch()
+  }
+
+  #abort(error: unknown): void {
+    if (this.#isClosed) return
+    for (const { job } of this.#running.values()) job.reject(error)
+    for (const job of this.#queue.splice(0)) job.reject(error)
+  }
+}
