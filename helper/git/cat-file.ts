@@ -60,7 +60,7 @@ export class CatFile {
 
   #takeHeader(chunk: Uint8Array, start: number): number {
     const end = chunk.indexOf(NEWLINE, start)
-    this.#header += Buffer.from(chunk.buffer, chunk.byteOffset + start, (end < 0 ? chunk.length : end) - start).latin1Slice()
+    this.#header += Buffer.from(chunk.buffer, chunk.byteOffset + start, (end < 0 ? chunk.length : end) - start).toString('latin1')
     if (end < 0) return chunk.length
     const [oid, type, length] = this.#header.split(' ')
     this.#header = ''

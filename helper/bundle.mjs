@@ -1,0 +1,36 @@
+/**
+ * Bundles the executables into dist/bin with esbuild. A bundled helper starts in half the time of 150 small modules, and
+ * carries the overrides of the dependency tree with it (a published package cannot impose them on who installs it).
+ * Code behind import() stays in files of its own, loaded when it is needed.
+ */
+import { chmodSync, existsSync, rmSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { build } from 'esbuild'
+
+const room = dirname(fileURLToPath(import.meta.url))
+const output = join(room, '..', 'dist', 'bin')
+const names = ['gittorrent', 'git-remote-gittorrent'].filter((name) => existsSync(join(room, 'bin', `${name}.ts`)))
+
+rmSync(output, { recursive: true, force: true })
+await build({
+  entryPoints: names.map((name) => join(room, 'bin', `${name}.ts`)),
+  outdir: output,
+  bundle: true,
+  splitting: true,
+  platform: 'node',
+  target: 'node20',
+  format: 'esm',
+  legalComments: 'linked',
+  minifySyntax: true,
+  minifyWhitespace: true,
+  sourcemap: 'linked',
+  sourcesContent: false,
+  // Optional native parts of dependencies; what uses them does without.
+  external: ['bufferutil', 'utf-8-validate'],
+  banner: {
+    js: "#!/usr/bin/env node\nimport{createRequire as createRequireForBundle}from'node:module';const require=createRequireForBundle(import.meta.url);",
+  },
+  logLevel: 'warning',
+})
+for (const name of names) chmodSync(join(output, `${name}.js`), 0o755)

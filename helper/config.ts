@@ -1,0 +1,195 @@
+/**
+ * Settings of one run: git configuration `gittorrent.*`, overridden by GITTORRENT_* in the environment, overridden by
+ * command-line options. git is asked once (`git config --list -z`), because every process costs start-up time; the
+ * relay takes protocol.*, core.sshCommand and the like from the same answer. Multi-valued settings replace each other
+ * as a whole; an empty value in git configuration clears the ones before it, as git's own lists do.
+ */
+import { execFile } from 'node:child_process'
+import { HelperError, printable } from './errors.ts'
+import { CONFIG_LENGTH_BYTES_MAX, GIT_COMMAND_TIMEOUT_MS, SETTING_VALUE_COUNT_MAX } from './limits.ts'
+
+export type Environment = Readonly<Record<string, string | undefined>>
+
+/** Values by canonical key (section and variable in lower case, subsection as it is), oldest first. */
+export type GitConfig = ReadonlyMap<string, readonly string[]>
+
+export interface HostPort {
+  readonly host: string
+  /** 0 to 65535; 0 only in `listen`, where it means any free port. */
+  readonly port: number
+}
+
+export interface Settings {
+  /** Where to accept peers; null when nothing was said (the net room decides). */
+  readonly listen: HostPort | null
+  readonly peers: readonly HostPort[]
+  readonly trackers: readonly string[]
+  /** Null when nothing was said; an empty list means none. */
+  readonly dhtBootstrap: readonly HostPort[] | null
+  readonly dht: boolean
+  readonly lsd: boolean
+  readonly webseeds: readonly string[]
+  /** Bytes per second; null is no limit. */
+  readonly uploadLimit: number | null
+  readonly downloadLimit: number | null
+  /** When the closing line with the share from peers is printed; auto is always but under -q. */
+  readonly summary: 'auto' | 'always' | 'never'
+}
+
+/** Options that every command on the network shares, in the form that node:util's parseArgs takes. */
+export const SETTING_OPTIONS = {
+  listen: { type: 'string' },
+  peer: { type: 'string', multiple: true },
+  tracker: { type: 'string', multiple: true },
+  'dht-bootstrap': { type: 'string', multiple: true },
+  'no-dht': { type: 'boolean' },
+  'no-lsd': { type: 'boolean' },
+  webseed: { type: 'string', multiple: true },
+  'upload-limit': { type: 'string' },
+  'download-limit': { type: 'string' },
+} as const
+
+export type SettingOptions = Readonly<Record<string, string | boolean | readonly (string | boolean)[] | undefined>>
+
+/** The raw values of one setting with the name to put into an error. */
+interface Given {
+  readonly name: string
+  readonly values: readonly string[]
+}
+
+/** Runs `git config --list -z` in `cwd` (or for `gitDir`) once. Throws git-failed. */
+export function readGitConfig(env: Environment, options: { cwd?: string; gitDir?: string } = {}): Promise<GitConfig> {
+  const args = [...(options.gitDir === undefined ? [] : [`--git-dir=${options.gitDir}`]), 'config', '--list', '-z']
+  const spawnOptions = {
+    env: { ...env },
+    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+    encoding: 'utf8' as const,
+    maxBuffer: CONFIG_LENGTH_BYTES_MAX,
+    timeout: GIT_COMMAND_TIMEOUT_MS,
+  }
+  return new Promise((resolve, reject) => {
+    execFile('git', args, spawnOptions, (error, stdout, stderr) => {
+      if (!error) resolve(parseGitConfig(stdout))
+      else {
+        const reason = printable(stderr.trim() || error.message)
+        reject(new HelperError('git-failed', `cannot read the git configuration: ${reason}`, {}, error))
+      }
+    })
+  })
+}
+
+/** Parses the output of `git config --list -z`: key LF value NUL, or key NUL for a variable without a value. */
+export function parseGitConfig(text: string): GitConfig {
+  const config = new Map<string, string[]>()
+  for (const entry of text.split('\0')) {
+    if (entry === '') continue
+    const newline = entry.indexOf('\n')
+    const key = newline < 0 ? entry : entry.slice(0, newline)
+    const values = config.get(key)
+    const value = newline < 0 ? 'true' : entry.slice(newline + 1)
+    if (values) values.push(value)
+    else config.set(key, [value])
+  }
+  return config
+}
+
+/** Returns the last value of `key` (section and variable in lower case), or null. */
+export function configValue(config: GitConfig, key: string): string | null {
+  return config.get(key)?.at(-1) ?? null
+}
+
+/** Puts the settings together. Throws setting-malformed, naming key and value. */
+export function readSettings(config: GitConfig, env: Environment, options: SettingOptions = {}): Settings {
+  const given = (name: string, option: string = kebab(name)) => lookUp(config, env, options, name, option)
+  const list = (name: string) => given(name)?.values ?? []
+  const hostPorts = (name: string) => given(name)?.values.map((value) => hostPort(name, value, 1)) ?? null
+  const listen = given('listen')?.values.at(-1)
+  return {
+    listen: listen === undefined ? null : hostPort('listen', listen, 0),
+    peers: hostPorts('peer') ?? [],
+    trackers: list('tracker').map((value) => urlOf('tracker', value, ['http:', 'https:', 'udp:', 'ws:', 'wss:'])),
+    dhtBootstrap: hostPorts('dhtBootstrap'),
+    dht: options['no-dht'] === true ? false : flag(given('dht'), true),
+    lsd: options['no-lsd'] === true ? false : flag(given('lsd'), true),
+    webseeds: list('webseed').map((value) => urlOf('webseed', value, ['http:', 'https:'])),
+    uploadLimit: byteRate(given('uploadLimit')),
+    downloadLimit: byteRate(given('downloadLimit')),
+    summary: summaryOf(given('summary')),
+  }
+}
+
+function lookUp(
+  config: GitConfig,
+  env: Environment,
+  options: SettingOptions,
+  name: string,
+  option: string,
+): Given | null {
+  const fromOption = options[option]
+  if (fromOption !== undefined) return bounded(name, [fromOption].flat().map(String))
+  const fromEnv = env[`GITTORRENT_${option.toUpperCase().replaceAll('-', '_')}`]
+  if (fromEnv !== undefined) return bounded(name, fromEnv.split(/[\s,]+/).filter(Boolean))
+  const fromConfig = config.get(`gittorrent.${name.toLowerCase()}`)
+  if (fromConfig === undefined) return null
+  return bounded(name, fromConfig.slice(fromConfig.lastIndexOf('') + 1))
+}
+
+function bounded(name: string, values: readonly string[]): Given {
+  if (values.length > SETTING_VALUE_COUNT_MAX) {
+    throw refused(name, `${values.length} values`, `at most ${SETTING_VALUE_COUNT_MAX}`)
+  }
+  return { name, values }
+}
+
+function kebab(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
+}
+
+function hostPort(name: string, value: string, portMin: number): HostPort {
+  const match = /^(?:\[([0-9A-Fa-f:.]+)\]|([^\s:/[\]]+)):(\d{1,5})$/.exec(value)
+  const port = Number(match?.[3])
+  const host = match?.[1] ?? match?.[2]
+  if (host === undefined || port < portMin || port > 65535) throw refused(name, value, 'host:port')
+  return { host, port }
+}
+
+function urlOf(name: string, value: string, protocols: readonly string[]): string {
+  if (!URL.canParse(value) || !protocols.includes(new URL(value).protocol)) {
+    throw refused(name, value, `a URL that starts with ${protocols.map((p) => `${p}//`).join(', ')}`)
+  }
+  return value
+}
+
+/** git's own words for a boolean. */
+function flag(given: Given | null, fallback: boolean): boolean {
+  const value = given?.values.at(-1)
+  if (given === null || value === undefined) return fallback
+  if (/^(true|yes|on|1)$/i.test(value)) return true
+  if (/^(false|no|off|0)$/i.test(value)) return false
+  throw refused(given.name, value, 'true or false')
+}
+
+/** Bytes per second with git's k, m and g; 0 is refused, because it would mean a transfer that never ends. */
+function byteRate(given: Given | null): number | null {
+  const value = given?.values.at(-1)
+  if (given === null || value === undefined) return null
+  const match = /^(\d{1,12})([kmg]?)$/i.exec(value)
+  const factor = 1024 ** ['', 'k', 'm', 'g'].indexOf((match?.[2] ?? '').toLowerCase())
+  const rate = Number(match?.[1]) * factor
+  if (!match || rate < 1 || !Number.isSafeInteger(rate)) throw refused(given.name, value, 'bytes per second above 0')
+  return rate
+}
+
+function summaryOf(given: Given | null): Settings['summary'] {
+  const value = given?.values.at(-1) ?? 'auto'
+  if (value === 'auto' || value === 'always' || value === 'never') return value
+  throw refused('summary', value, 'auto, always or never')
+}
+
+function refused(name: string, value: string, expected: string): HelperError {
+  return new HelperError(
+    'setting-malformed',
+    `cannot use gittorrent.${name}: expected ${expected}, got '${printable(value)}'`,
+    { key: `gittorrent.${name}`, value },
+  )
+}

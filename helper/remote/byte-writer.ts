@@ -1,0 +1,45 @@
+/**
+ * Writes to a stream and waits where the stream asks for it, so that a slow reader slows the writer and nothing piles
+ * up. A reader that has gone away (EPIPE) fails the next write, not the process.
+ */
+import { once } from 'node:events'
+import type { Writable } from 'node:stream'
+import { HelperError, messageOf } from '../errors.ts'
+
+export class ByteWriter {
+  private failure: unknown = null
+  private readonly stream: Writable
+
+  constructor(stream: Writable) {
+    this.stream = stream
+    stream.on('error', (error) => {
+      this.failure ??= error
+    })
+  }
+
+  /** Writes `bytes`, which the stream owns from now on; resolves when more may follow. Throws client-protocol. */
+  async write(bytes: Uint8Array | string): Promise<void> {
+    if (this.stream.destroyed || this.failure !== null) throw this.broken(this.failure)
+    if (this.stream.write(bytes)) return
+    try {
+      await Promise.race([once(this.stream, 'drain'), once(this.stream, 'close')])
+    } catch (error) {
+      throw this.broken(error)
+    }
+    if (this.stream.destroyed) throw this.broken(this.failure)
+  }
+
+  /** Closes this direction; resolves when everything before has been handed over, or cannot be any more. */
+  async end(): Promise<void> {
+    if (this.stream.destroyed || this.stream.writableEnded) return
+    await new Promise<void>((resolve) => {
+      this.stream.once('close', resolve)
+      this.stream.once('error', () => resolve())
+      this.stream.end(() => resolve())
+    })
+  }
+
+  private broken(cause: unknown): HelperError {
+    return new HelperError('client-protocol', `cannot write: ${messageOf(cause ?? 'the reader has gone')}`, {}, cause)
+  }
+}

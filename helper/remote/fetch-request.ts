@@ -1,0 +1,52 @@
+/**
+ * The `fetch` command of protocol v2 as far as the relay reads it (gitprotocol-v2, "fetch"). The request passes on
+ * unchanged but for haves that the swarm has made true. v2 is stateless: every round has to carry them again.
+ */
+import { encodePacket, type Packet, textOf } from './pkt-line.ts'
+
+export interface FetchRequest {
+  readonly objectFormat: 'sha1' | 'sha256'
+  /** Wanted oids, in order. */
+  readonly wants: readonly string[]
+  /** Names of wanted refs (want-ref). */
+  readonly wantRefs: readonly string[]
+  readonly haves: readonly string[]
+  readonly isDone: boolean
+  /** Depth, shallow, filter or a mere question (wait-for-done): the swarm has no part in it. */
+  readonly isPlain: boolean
+}
+
+/** Returns the command name of a v2 request, '' when there is none. */
+export function commandOf(request: readonly Packet[]): string {
+  const first = request[0]
+  const text = first === undefined ? '' : textOf(first)
+  return text.startsWith('command=') ? text.slice('command='.length) : ''
+}
+
+/** Reads the arguments of a fetch request. Lines that it does not know are none of its business. */
+export function parseFetchRequest(request: readonly Packet[]): FetchRequest {
+  const wants: string[] = []
+  const wantRefs: string[] = []
+  const haves: string[] = []
+  let objectFormat: FetchRequest['objectFormat'] = 'sha1'
+  let isDone = false
+  let isPlain = true
+  for (const packet of request) {
+    const line = textOf(packet)
+    if (line.startsWith('want ')) wants.push(line.slice(5))
+    else if (line.startsWith('have ')) haves.push(line.slice(5))
+    else if (line.startsWith('want-ref ')) wantRefs.push(line.slice(9))
+    else if (line === 'done') isDone = true
+    else if (line === 'object-format=sha256') objectFormat = 'sha256'
+    else if (/^(shallow |deepen|filter |wait-for-done$)/.test(line)) isPlain = false
+  }
+  return { objectFormat, wants, wantRefs, haves, isDone, isPlain }
+}
+
+/** Returns the bytes of `request` with a have line for each of `added`, before `done` or the closing flush. */
+export function encodeWithHaves(request: readonly Packet[], added: readonly string[]): Buffer {
+  const lines = added.map((oid) => encodePacket(`have ${oid}\n`))
+  const at = request.findIndex((packet) => packet.kind === 'flush' || textOf(packet) === 'done')
+  const raw = request.map((packet) => packet.raw)
+  return Buffer.concat([...raw.slice(0, at), ...lines, ...raw.slice(at)])
+}

@@ -1,0 +1,73 @@
+/**
+ * pkt-lines of git's wire protocol (gitprotocol-common, gitprotocol-v2): four hexadecimal digits of length that count
+ * themselves, then the payload; 0000 flush, 0001 delimiter, 0002 response end. `raw` keeps the bytes as they came, so
+ * that what is only relayed is not encoded anew.
+ */
+import { HelperError, printable } from '../errors.ts'
+import { PACKET_LENGTH_BYTES_MAX } from '../limits.ts'
+import type { ByteReader } from './byte-reader.ts'
+
+export type PacketKind = 'data' | 'flush' | 'delimiter' | 'end'
+
+export interface Packet {
+  readonly kind: PacketKind
+  /** The whole packet, length digits included. */
+  readonly raw: Buffer
+  /** Empty unless kind is data. */
+  readonly payload: Buffer
+}
+
+const NO_BYTES = Buffer.alloc(0)
+const SPECIAL: readonly PacketKind[] = ['flush', 'delimiter', 'end']
+
+export const FLUSH_BYTES = Buffer.from('0000')
+export const DELIMITER_BYTES = Buffer.from('0001')
+export const RESPONSE_END_BYTES = Buffer.from('0002')
+
+/** Reads one packet, null at the end of the stream. Throws origin-protocol for bad digits, length 3, or a short end. */
+export async function readPacket(reader: ByteReader): Promise<Packet | null> {
+  const digits = await reader.exactly(4)
+  if (digits === null) return null
+  const length = parseLength(digits)
+  const kind = SPECIAL[length]
+  if (kind !== undefined) return { kind, raw: digits, payload: NO_BYTES }
+  if (length === 4) return { kind: 'data', raw: digits, payload: NO_BYTES }
+  const payload = await reader.exactly(length - 4)
+  if (payload === null) throw malformed(`${length - 4} bytes of payload`, 'the end of the connection')
+  return { kind: 'data', raw: joined(digits, payload), payload }
+}
+
+/** Encodes one data packet. Throws limit past 65516 bytes of payload. */
+export function encodePacket(payload: string | Uint8Array): Buffer {
+  const bytes = Buffer.from(payload)
+  const length = bytes.length + 4
+  if (length > PACKET_LENGTH_BYTES_MAX) throw new HelperError('limit', `cannot write a packet of ${length} bytes`)
+  return Buffer.concat([Buffer.from(length.toString(16).padStart(4, '0')), bytes], length)
+}
+
+/** Returns the payload as text without its final LF. */
+export function textOf(packet: Packet): string {
+  const { payload } = packet
+  return payload.toString('utf8', 0, payload.at(-1) === 0x0a ? payload.length - 1 : payload.length)
+}
+
+/** Header and payload are mostly neighbours in one chunk; then no byte is copied. */
+function joined(head: Buffer, tail: Buffer): Buffer {
+  if (head.buffer === tail.buffer && head.byteOffset + head.length === tail.byteOffset) {
+    return Buffer.from(head.buffer, head.byteOffset, head.length + tail.length)
+  }
+  return Buffer.concat([head, tail])
+}
+
+function parseLength(digits: Buffer): number {
+  const text = digits.toString('latin1')
+  const length = /^[0-9a-fA-F]{4}$/.test(text) ? Number.parseInt(text, 16) : Number.NaN
+  if (!(length <= PACKET_LENGTH_BYTES_MAX) || length === 3) {
+    throw malformed('four hexadecimal digits up to fff0', `'${printable(text)}'`)
+  }
+  return length
+}
+
+function malformed(expected: string, got: string): HelperError {
+  return new HelperError('origin-protocol', `cannot read a pkt-line: expected ${expected}, got ${got}`)
+}

@@ -1,0 +1,34 @@
+/**
+ * What the origin said of its refs while it passed through the relay, in either dialect: ls-refs of protocol v2
+ * (`<oid> <ref> [symref-target:<ref>] [peeled:<oid>]`) and `list` of the remote-helper protocol
+ * (`<oid>|@<ref>|? <ref> [attributes]`). Kept for the planner; git reads its own copy.
+ */
+import { REMEMBERED_REF_COUNT_MAX } from '../limits.ts'
+
+const OID = /^([0-9a-f]{40}|[0-9a-f]{64})$/
+
+export class RefMemory {
+  readonly refs = new Map<string, string>()
+  /** The ref that HEAD points at, null when unknown. */
+  head: string | null = null
+
+  /** Takes one line of an ls-refs answer. */
+  noteLsRefs(line: string): void {
+    const [oid = '', name = '', ...attributes] = line.split(' ')
+    const target = attributes.find((attribute) => attribute.startsWith('symref-target:'))
+    if (name === 'HEAD' && target !== undefined) this.head = target.slice('symref-target:'.length)
+    this.note(name, oid)
+  }
+
+  /** Takes one line of a `list` answer. */
+  noteList(line: string): void {
+    const [value = '', name = ''] = line.split(' ')
+    if (value.startsWith('@')) {
+      if (name === 'HEAD') this.head = value.slice(1)
+    } else this.note(name, value)
+  }
+
+  private note(name: string, oid: string): void {
+    if (name !== '' && OID.test(oid) && this.refs.size < REMEMBERED_REF_COUNT_MAX) this.refs.set(name, oid)
+  }
+}

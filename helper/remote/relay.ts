@@ -1,0 +1,150 @@
+/**
+ * The protocol v2 relay: requests of git to the origin, answers of the origin to git, packet by packet. It holds a
+ * request (small) in memory, never an answer. The first plain `fetch` waits for the swarm; all plain ones carry the
+ * haves that it made true. Two shapes: stateless (an inner git-remote-http ends each answer with 0002, which passes
+ * through) and connected (an upload-pack; an answer ends with a flush).
+ * What surprises: sideband-all is taken out of the advertisement, because it would wrap the acknowledgments.
+ */
+import { HelperError } from '../errors.ts'
+import { ORIGIN_IDLE_MS_MAX, REQUEST_LENGTH_BYTES_MAX } from '../limits.ts'
+import { acknowledgmentFilter } from './acknowledgments.ts'
+import { commandOf, encodeWithHaves, type FetchRequest, parseFetchRequest } from './fetch-request.ts'
+import type { OriginStream } from './origin-stream.ts'
+import { encodePacket, type Packet, readPacket, textOf } from './pkt-line.ts'
+import type { Session } from './session.ts'
+
+export interface RelayOptions {
+  readonly isStateless: boolean
+  /** The first packet of the advertisement when it has been read already. */
+  readonly first: Packet | null
+  /** Opens the same service once more; null where requests are independent connections anyway. */
+  readonly reopen: (() => Promise<OriginStream>) | null
+}
+
+/** Relays until git closes its end; returns the exit status of the origin's process. Throws origin-protocol. */
+export async function relayProtocolV2(session: Session, origin: OriginStream, options: RelayOptions): Promise<number> {
+  const relay = new Relay(session, origin, options)
+  try {
+    await relay.advertise(options.first)
+    while (await relay.exchange());
+  } finally {
+    await session.supply.close()
+  }
+  return relay.close()
+}
+
+class Relay {
+  private readonly session: Session
+  private readonly options: RelayOptions
+  private origin: OriginStream
+
+  constructor(session: Session, origin: OriginStream, options: RelayOptions) {
+    this.session = session
+    this.origin = origin
+    this.options = options
+  }
+
+  /** Passes the capability advertisement on. */
+  async advertise(first: Packet | null): Promise<void> {
+    let packet = first ?? (await readPacket(this.origin.reader))
+    while (packet !== null) {
+      const isFetch = packet.payload.subarray(0, 6).toString('latin1') === 'fetch='
+      const tokens = isFetch ? textOf(packet).slice(6).split(' ') : []
+      await this.session.clientWriter.write(
+        tokens.includes('sideband-all')
+          ? encodePacket(`fetch=${tokens.filter((token) => token !== 'sideband-all').join(' ')}\n`)
+          : packet.raw,
+      )
+      if (packet.kind === 'flush') return
+      packet = await readPacket(this.origin.reader)
+    }
+  }
+
+  /** Serves one request; false when git has closed its end. */
+  async exchange(): Promise<boolean> {
+    const request = await this.readRequest()
+    if (request.length === 0) return false
+    const command = commandOf(request)
+    this.session.trace(() => `request ${command || 'flush'} of ${request.length} packets`)
+    if (command === 'fetch') return this.fetch(request)
+    await this.origin.writer.write(Buffer.concat(request.map((packet) => packet.raw)))
+    if (command === '') return request.length > 1 && this.answer(passOn)
+    const { memory } = this.session.supply
+    return this.answer((packet) => {
+      if (command === 'ls-refs' && packet.kind === 'data') memory.noteLsRefs(textOf(packet))
+      return [packet.raw]
+    })
+  }
+
+  async close(): Promise<number> {
+    return this.origin.close()
+  }
+
+  private async fetch(packets: readonly Packet[]): Promise<boolean> {
+    const { supply } = this.session
+    const request = parseFetchRequest(packets)
+    if (request.isPlain) await this.askSwarm(request)
+    const added = request.isPlain ? supply.haves.filter((oid) => !request.haves.includes(oid)) : []
+    await this.origin.writer.write(encodeWithHaves(packets, added))
+    const filter = acknowledgmentFilter(new Set(added))
+    const before = this.origin.reader.consumedBytes
+    const goesOn = await this.answer(request.isDone || added.length === 0 ? passOn : filter)
+    supply.originBytes = (supply.originBytes ?? 0) + this.origin.reader.consumedBytes - before
+    return goesOn
+  }
+
+  private async askSwarm(request: FetchRequest): Promise<void> {
+    const { supply, clientReader, trace } = this.session
+    const startedMs = performance.now()
+    const refs = supply.memory.refs
+    const named = request.wantRefs.flatMap((name) => refs.get(name) ?? [])
+    const { objectFormat, haves, isDone } = request
+    const wants = [...request.wants, ...named]
+    const isClone = isDone && haves.length === 0
+    const clientGone = new Promise<void>((resolve) => {
+      clientReader.waitForMore().then(
+        (more) => more || resolve(),
+        () => resolve(),
+      )
+    })
+    await supply.bringOnce({ objectFormat, wants, haves, isClone }, clientGone)
+    if (this.options.reopen === null || performance.now() - startedMs < ORIGIN_IDLE_MS_MAX) return
+    trace(() => 'connect anew: the connection was idle for long')
+    const stale = this.origin
+    this.origin = await this.options.reopen()
+    stale.close().catch(() => {})
+    for (let packet = await readPacket(this.origin.reader); packet !== null && packet.kind !== 'flush'; ) {
+      packet = await readPacket(this.origin.reader)
+    }
+  }
+
+  private async readRequest(): Promise<Packet[]> {
+    const packets: Packet[] = []
+    let lengthBytes = 0
+    for (;;) {
+      const packet = await readPacket(this.session.clientReader)
+      if (packet === null) return []
+      packets.push(packet)
+      if (packet.kind === 'flush') return packets
+      lengthBytes += packet.raw.length
+      if (lengthBytes > REQUEST_LENGTH_BYTES_MAX) {
+        throw new HelperError('limit', `cannot relay a request: expected at most ${REQUEST_LENGTH_BYTES_MAX} bytes`)
+      }
+    }
+  }
+
+  /** Passes one answer on through `change`; false when the origin ended the connection instead. */
+  private async answer(change: (packet: Packet) => readonly Buffer[]): Promise<boolean> {
+    const last = this.options.isStateless ? 'end' : 'flush'
+    for (;;) {
+      const packet = await readPacket(this.origin.reader)
+      if (packet === null) return false
+      for (const bytes of change(packet)) await this.session.clientWriter.write(bytes)
+      if (packet.kind === last) return true
+    }
+  }
+}
+
+function passOn(packet: Packet): readonly Buffer[] {
+  return [packet.raw]
+}

@@ -1,0 +1,79 @@
+/**
+ * One run of git-remote-gittorrent from arguments to exit status. Reads the configuration while git's first line comes,
+ * decides what the URL means, and hands over to the dialogue. Errors become one line `fatal: ...` and status 128.
+ */
+import type { Readable, Writable } from 'node:stream'
+import { configValue, type Environment, readGitConfig, readSettings } from '../config.ts'
+import { HelperError, messageOf } from '../errors.ts'
+import { openTrace } from '../trace.ts'
+import { type Origin, parseRemoteUrl } from '../url.ts'
+import { ByteReader } from './byte-reader.ts'
+import { ByteWriter } from './byte-writer.ts'
+import { runDialogue, type Verb } from './dialogue.ts'
+import { httpVerbs } from './http-verbs.ts'
+import { requireAllowed } from './policy.ts'
+import type { Session } from './session.ts'
+import { streamVerbs } from './stream-verbs.ts'
+import type { OpenSupply } from './supply.ts'
+import { SupplySession } from './supply-session.ts'
+
+export interface RemoteHelperWiring {
+  /** Arguments behind the program: remote name and, mostly, URL. */
+  readonly args: readonly string[]
+  readonly env: Environment
+  readonly input: Readable
+  readonly output: Writable
+  /** Writes to stderr at once. */
+  readonly printText: (text: string) => void
+  readonly openSupply: OpenSupply
+  /** Aborted when the run is interrupted; children end, and the run with them. */
+  readonly signal: AbortSignal
+}
+
+const FAILED = 128
+
+/** Serves git to the end of the conversation; returns the exit status (0 or 128, or that of the origin's process). */
+export async function runRemoteHelper(wiring: RemoteHelperWiring): Promise<number> {
+  wiring.signal.addEventListener('abort', () => wiring.input.destroy(), { once: true })
+  try {
+    const session = await openSession(wiring)
+    const status = await runDialogue(session, await verbsFor(session))
+    await session.clientWriter.end()
+    return status
+  } catch (error) {
+    if (!wiring.signal.aborted) wiring.printText(`fatal: ${messageOf(error)}\n`)
+    return FAILED
+  }
+}
+
+async function openSession(wiring: RemoteHelperWiring): Promise<Session> {
+  const { args, env, signal, printText, openSupply } = wiring
+  const trace = openTrace(env)
+  const config = await readGitConfig(env)
+  const settings = readSettings(config, env)
+  const remoteName = args[0] ?? ''
+  const origin = originOf(args[1] ?? configValue(config, `remote.${remoteName}.url`))
+  requireAllowed(origin.scheme, config, env)
+  const gitDir = env.GIT_DIR ?? null
+  const supply = new SupplySession({ origin, gitDir, config, settings, trace, signal, openSupply, printText })
+  trace(() => `origin ${origin.url}, repository ${gitDir ?? 'none'}`)
+  const clientReader = new ByteReader(wiring.input)
+  const clientWriter = new ByteWriter(wiring.output)
+  return { env, trace, signal, remoteName, origin, gitDir, config, settings, clientReader, clientWriter, supply }
+}
+
+async function verbsFor(session: Session): Promise<ReadonlyMap<string, Verb>> {
+  const { scheme } = session.origin
+  return scheme === 'http' || scheme === 'https' ? httpVerbs(session) : streamVerbs()
+}
+
+function originOf(url: string | null): Origin {
+  if (url === null) throw new HelperError('usage', 'usage: git remote-gittorrent <remote> <url>')
+  const parsed = parseRemoteUrl(url)
+  if (parsed.kind === 'origin') return parsed
+  const what = { key: "a publisher's key", name: 'a name', domain: 'a name of a domain' }[parsed.kind]
+  throw new HelperError(
+    'url-unsupported',
+    `cannot open '${url}': its host is ${what}, which this version cannot resolve yet, try gittorrent::<URL of the origin>`,
+  )
+}

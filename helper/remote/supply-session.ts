@@ -1,0 +1,105 @@
+/**
+ * One conversation's dealings with the swarm: asks the supply at most once, remembers the haves it made true, keeps the
+ * account of bytes, and prints the closing line. Errors of the supply end here: the origin then sends everything.
+ */
+import type { GitConfig, Settings } from '../config.ts'
+import { messageOf } from '../errors.ts'
+import { openProgress, SILENT, shareLine } from '../progress.ts'
+import type { Trace } from '../trace.ts'
+import type { Origin } from '../url.ts'
+import { RefMemory } from './ref-memory.ts'
+import { NOTHING_SUPPLIED, type OpenSupply, type Supply, type SupplyRequest, type SupplyResult } from './supply.ts'
+import { TemporaryRefs } from './temporary-refs.ts'
+
+export type Wanted = Pick<SupplyRequest, 'objectFormat' | 'wants' | 'haves' | 'isClone'>
+
+export interface SupplySurroundings {
+  readonly origin: Origin
+  readonly gitDir: string | null
+  readonly config: GitConfig
+  readonly settings: Settings
+  readonly trace: Trace
+  readonly signal: AbortSignal
+  readonly openSupply: OpenSupply
+  readonly printText: (text: string) => void
+}
+
+export class SupplySession {
+  /** What the origin said of its refs so far. */
+  readonly memory = new RefMemory()
+  /** Commits that the swarm made complete, to be offered to the origin on every round. */
+  haves: readonly string[] = []
+  /** Bytes that the origin sent in answer to fetch commands; null where an inner helper keeps them to itself. */
+  originBytes: number | null = 0
+  private asked = false
+  private isClosed = false
+  private isQuiet = false
+  private showsProgress = false
+  private result: SupplyResult = NOTHING_SUPPLIED
+  private supply: Supply | null = null
+  private readonly around: SupplySurroundings
+  private readonly pins: TemporaryRefs
+
+  constructor(around: SupplySurroundings) {
+    this.around = around
+    this.pins = new TemporaryRefs(around.gitDir, around.config, around.trace)
+  }
+
+  /** Takes `option verbosity <n>` (0 under -q) and `option progress <bool>`, which come before any other verb. */
+  noteOption(line: string): void {
+    if (line.startsWith('option verbosity ')) this.isQuiet = Number(line.slice('option verbosity '.length)) < 1
+    if (line.startsWith('option progress ')) this.showsProgress = line === 'option progress true'
+  }
+
+  /** Asks the supply on the first call; later calls, and calls without a repository, do nothing. */
+  async bringOnce(wanted: Wanted, clientGone: Promise<void>): Promise<void> {
+    const { gitDir, trace } = this.around
+    if (this.asked || gitDir === null || wanted.wants.length === 0) return
+    this.asked = true
+    try {
+      this.result = await this.bring(wanted, gitDir, clientGone)
+    } catch (error) {
+      if (this.around.signal.aborted) throw error
+      trace(() => `supply failed: ${messageOf(error)}`)
+    }
+    this.haves = this.result.haves
+    trace(() => `supply: ${this.haves.length} haves, ${this.result.bytesFromPeers} bytes, ${this.result.note ?? ''}`)
+    await this.pins.pin(this.haves)
+  }
+
+  private async bring(wanted: Wanted, gitDir: string, clientGone: Promise<void>): Promise<SupplyResult> {
+    const { origin, settings, trace, openSupply } = this.around
+    const gone = new AbortController()
+    clientGone.then(() => gone.abort())
+    const signal = AbortSignal.any([this.around.signal, gone.signal])
+    this.supply = await openSupply({ origin, gitDir, settings, trace, signal })
+    const { objectFormat, wants, haves, isClone } = wanted
+    return this.supply.bring({
+      gitDir,
+      origin: origin.url,
+      objectFormat,
+      wants,
+      haves,
+      isClone,
+      refs: this.memory.refs,
+      head: this.memory.head,
+      shallow: false,
+      depth: null,
+      filter: null,
+      progress: this.showsProgress && !this.isQuiet ? openProgress(this.around.printText) : SILENT,
+      signal,
+    })
+  }
+
+  /** Prints the closing line and lets the supply go; idempotent. */
+  async close(): Promise<void> {
+    if (this.isClosed) return
+    this.isClosed = true
+    const { summary } = this.around.settings
+    if (summary === 'always' || (summary === 'auto' && !this.isQuiet)) {
+      const line = shareLine(this.result.bytesFromPeers, this.originBytes, this.result.peerCount)
+      if (line !== null) this.around.printText(`gittorrent: ${line}\n`)
+    }
+    await this.supply?.close().catch((error: unknown) => this.around.trace(() => `supply: ${messageOf(error)}`))
+  }
+}

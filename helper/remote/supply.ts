@@ -1,0 +1,69 @@
+/**
+ * The port through which the relay asks the swarm for history before it asks the origin. The relay knows nothing of
+ * chains and peers: it hands over what git wants, and gets commits that are complete in the object store by now, which
+ * it then offers to the origin as haves. Nothing here may fail for reasons of the swarm: less then comes from peers.
+ */
+import type { Settings } from '../config.ts'
+import type { Progress } from '../progress.ts'
+import type { Trace } from '../trace.ts'
+import type { Origin } from '../url.ts'
+
+export interface SupplyRequest {
+  /** The repository that the objects go into, absolute or relative to the working directory. */
+  readonly gitDir: string
+  /** The URL of the origin, without `gittorrent::`. */
+  readonly origin: string
+  readonly objectFormat: 'sha1' | 'sha256'
+  /** Objects that git wants, in its order; named refs (want-ref) resolved through `refs`. */
+  readonly wants: readonly string[]
+  /** The first haves that git offered (about 16): private to this machine and the origin, never for a peer. */
+  readonly haves: readonly string[]
+  /** Ref name to oid, from the ref advertisement that passed just before; only what git asked for. */
+  readonly refs: ReadonlyMap<string, string>
+  /** The ref that HEAD points at, null when unknown. */
+  readonly head: string | null
+  /** Always false, null and null for now: such requests go to the origin alone. */
+  readonly shallow: boolean
+  readonly depth: number | null
+  readonly filter: string | null
+  /** Git offered no haves and is done: a clone, or a fetch into an empty repository. */
+  readonly isClone: boolean
+  readonly progress: Progress
+  readonly signal: AbortSignal
+}
+
+export interface SupplyResult {
+  /** Commits whose whole history is in the object store now, whether it came now or was there before. */
+  readonly haves: readonly string[]
+  readonly bytesFromPeers: number
+  readonly peerCount: number
+  /** One sentence for the trace and the verbose, why not more came; null when there is nothing to say. */
+  readonly note: string | null
+}
+
+export interface Supply {
+  /** Never rejects for swarm reasons; ends within its time budget, and at once when the signal is aborted. */
+  bring(request: SupplyRequest): Promise<SupplyResult>
+  /** Ends all connections; idempotent. */
+  close(): Promise<void>
+}
+
+/** What a supply may know before the first request. */
+export interface SupplyContext {
+  readonly origin: Origin
+  readonly gitDir: string
+  readonly settings: Settings
+  readonly trace: Trace
+  readonly signal: AbortSignal
+}
+
+/** Opens the supply when the first request comes that it can serve; modules are loaded only then. */
+export type OpenSupply = (context: SupplyContext) => Promise<Supply>
+
+export const NOTHING_SUPPLIED: SupplyResult = { haves: [], bytesFromPeers: 0, peerCount: 0, note: null }
+
+/** The supply where no way in is configured. */
+export const NULL_SUPPLY: Supply = {
+  bring: async () => NOTHING_SUPPLIED,
+  close: async () => {},
+}
