@@ -4,8 +4,8 @@
  * Every change fits every tree: what it picks is taken modulo what is there, so that descriptions shrink freely.
  */
 
-import { type NumberSource, randomNumbers } from '../../bench/random-numbers.ts'
 import type { ObjectWriter } from './object-writer.ts'
+import { type NumberSource, randomNumbers } from './random-numbers.ts'
 
 /** A leaf of the tree: a file, symbolic link, submodule entry, or an empty directory. */
 export interface Leaf {

@@ -1,5 +1,5 @@
 /**
- * Rules about tables that go stale: error codes, limits, and exports that nobody imports.
+ * Rules about tables that go stale: error codes, limits, and exports that nothing uses.
  * A room declares its codes as a union type named …ErrorCode in errors.ts, and its bounds as constants in limits.ts.
  */
 
@@ -84,7 +84,8 @@ export const limitsAreCurrent: Rule = (files) =>
       // One limit may exist to derive another.
       const used = new Set([...elsewhere, ...own.filter((name, index) => own.indexOf(name) !== index)])
       return exportsOf(table).flatMap(({ name, node }) => {
-        const isBare = node.getText(table.syntax) === node.getFullText(table.syntax).trim()
+        // Lines without a gap share the comment above them.
+        const isBare = /^(\s*\n\s*\n|(?!\s))\s*export/.test(node.getFullText(table.syntax))
         return [
           ...(/^[A-Z][A-Z0-9_]*$/.test(name) ? [] : [complain(table, node, `${name} is not UPPER_SNAKE`)]),
           ...(isBare ? [complain(table, node, `${name} has no comment with its unit and reason`)] : []),
@@ -93,16 +94,18 @@ export const limitsAreCurrent: Rule = (files) =>
       })
     })
 
-/** Every exported value of a product room is imported by somebody, if only by a test. */
-export const exportsAreImported: Rule = (files) => {
+/** Every exported value of a product room is used by somebody: its own file, another, or a test. */
+export const exportsAreUsed: Rule = (files) => {
   const imported = new Set(files.flatMap(importedNames))
   return files
     .filter((file) => isProduct(file) && !isEntry(file))
-    .flatMap((file) =>
-      exportsOf(file)
+    .flatMap((file) => {
+      const own = identifiersOf(file)
+      return exportsOf(file)
+        .filter(({ name }) => own.indexOf(name) === own.lastIndexOf(name))
         .filter(({ name }) => !imported.has(`${file.path} ${name}`) && !imported.has(`${file.path} *`))
-        .map(({ name, node }) => complain(file, node, `nobody imports ${name}`)),
-    )
+        .map(({ name, node }) => complain(file, node, `nothing uses ${name}`))
+    })
 }
 
 /** Files that something else than an import starts. */
@@ -163,5 +166,5 @@ function identifiersOf(file: SourceFile): string[] {
 export const TABLE_RULES: Readonly<Record<string, Rule>> = {
   'error codes are declared and used': errorCodesAreCurrent,
   'limits are explained and used': limitsAreCurrent,
-  'exported values are imported': exportsAreImported,
+  'exported values are used': exportsAreUsed,
 }
