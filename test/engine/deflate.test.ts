@@ -10,6 +10,7 @@ import { describe, test } from 'node:test'
 import { deflateSync, inflateSync } from 'node:zlib'
 import fc from 'fast-check'
 import { deflate, Z_FINISH, ZStream, zlibDeflate, zlibDeflateInit, zlibDeflateReset } from 'pako'
+import { type NumberSource, randomNumbers } from '../../bench/random-numbers.ts'
 import {
   checkDeflated,
   type Deflate,
@@ -20,7 +21,6 @@ import {
 } from '../../engine/deflate.ts'
 import { EngineError } from '../../engine/errors.ts'
 import { createInflate } from '../../engine/inflate.ts'
-import { type NumberSource, randomNumbers } from '../support/random-numbers.ts'
 
 const native: Deflate = (bytes) => deflateSync(bytes, { level: 6 })
 /** The same with an output buffer of fitting size, as a builder of many small objects calls it. */

@@ -6,11 +6,11 @@
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { type NumberSource, randomNumbers } from '../../bench/random-numbers.ts'
 import { encodeBundleHeader } from '../../engine/bundle.ts'
 import { BLOB } from '../../engine/object.ts'
 import { parseOid } from '../../engine/oid.ts'
 import { PACK_OFS_DELTA, PACK_REF_DELTA } from '../../engine/pack-entry.ts'
-import { type NumberSource, randomNumbers } from '../support/random-numbers.ts'
 import { bodyOf, packOf } from './pack-ports.ts'
 
 const ROUNDS = 20_000
