@@ -32,7 +32,7 @@ export interface Settings {
   /** Bytes per second; null is no limit. */
   readonly uploadLimit: number | null
   readonly downloadLimit: number | null
-  /** When the closing line with the share from peers is printed; auto is when git shows progress. */
+  /** When the closing line with the share from peers is printed; auto is always but under -q. */
   readonly summary: 'auto' | 'always' | 'never'
 }
 

@@ -17,6 +17,11 @@ export type HelperErrorCode =
   | 'git-failed'
   | 'limit'
   | 'interrupted'
+  | 'object-missing'
+  | 'repository-unusable'
+  | 'store-corrupt'
+  | 'chain-malformed'
+  | 'verify-failed'
 
 /** Thrown for everything that the outside world hands to the helper and that it cannot use. */
 export class HelperError extends Error {

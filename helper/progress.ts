@@ -1,7 +1,7 @@
 /**
  * Progress on stderr as git prints it: "\r" between updates, ", done." and a line feed at the end, at most a few
- * updates per second, nothing at all unless git shows progress itself. The relay learns that from the request (git says
- * no-progress when stderr is no terminal or -q was given), the other paths from `option progress`.
+ * updates per second, nothing at all unless git shows progress itself (`option progress true`, which git sends when
+ * stderr is a terminal and -q was not given).
  */
 import { PROGRESS_PAUSE_MS } from './limits.ts'
 

@@ -12,8 +12,6 @@ export interface FetchRequest {
   readonly wantRefs: readonly string[]
   readonly haves: readonly string[]
   readonly isDone: boolean
-  /** Git shows no progress: -q, or stderr is no terminal. */
-  readonly noProgress: boolean
   /** Depth, shallow, filter or a mere question (wait-for-done): the swarm has no part in it. */
   readonly isPlain: boolean
 }
@@ -32,7 +30,6 @@ export function parseFetchRequest(request: readonly Packet[]): FetchRequest {
   const haves: string[] = []
   let objectFormat: FetchRequest['objectFormat'] = 'sha1'
   let isDone = false
-  let noProgress = false
   let isPlain = true
   for (const packet of request) {
     const line = textOf(packet)
@@ -40,11 +37,10 @@ export function parseFetchRequest(request: readonly Packet[]): FetchRequest {
     else if (line.startsWith('have ')) haves.push(line.slice(5))
     else if (line.startsWith('want-ref ')) wantRefs.push(line.slice(9))
     else if (line === 'done') isDone = true
-    else if (line === 'no-progress') noProgress = true
     else if (line === 'object-format=sha256') objectFormat = 'sha256'
     else if (/^(shallow |deepen|filter |wait-for-done$)/.test(line)) isPlain = false
   }
-  return { objectFormat, wants, wantRefs, haves, isDone, noProgress, isPlain }
+  return { objectFormat, wants, wantRefs, haves, isDone, isPlain }
 }
 
 /** Returns the bytes of `request` with a have line for each of `added`, before `done` or the closing flush. */

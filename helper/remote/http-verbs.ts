@@ -34,7 +34,6 @@ class HttpDialogue {
   private readonly inner: InnerHelper
   private readonly session: Session
   private isPlain = true
-  private showProgress = false
 
   constructor(inner: InnerHelper, session: Session) {
     this.inner = inner
@@ -53,8 +52,7 @@ class HttpDialogue {
 
   async option(line: string): Promise<Outcome> {
     if (SWARMLESS_OPTION.test(line)) this.isPlain = false
-    if (line === 'option progress true') this.showProgress = true
-    if (line === 'option verbosity 0') this.showProgress = false
+    this.session.supply.noteOption(line)
     await this.inner.send([line])
     const answer = await this.inner.answer()
     if (answer === null) return this.failed()
@@ -81,7 +79,7 @@ class HttpDialogue {
     if (this.isPlain) {
       supply.originBytes = null
       const objectFormat = wants[0]?.length === 64 ? 'sha256' : 'sha1'
-      const wanted = { objectFormat, wants, haves: [], isClone: false, showProgress: this.showProgress } as const
+      const wanted = { objectFormat, wants, haves: [], isClone: false } as const
       await supply.bringOnce(wanted, new Promise(() => {}))
     }
     const outcome = await withTemporaryRefs(this.isPlain ? supply.haves : [], session.env, () =>

@@ -98,7 +98,7 @@ class Relay {
     const startedMs = performance.now()
     const refs = supply.memory.refs
     const named = request.wantRefs.flatMap((name) => refs.get(name) ?? [])
-    const { objectFormat, haves, isDone, noProgress } = request
+    const { objectFormat, haves, isDone } = request
     const wants = [...request.wants, ...named]
     const isClone = isDone && haves.length === 0
     const clientGone = new Promise<void>((resolve) => {
@@ -107,7 +107,7 @@ class Relay {
         () => resolve(),
       )
     })
-    await supply.bringOnce({ objectFormat, wants, haves, isClone, showProgress: !noProgress }, clientGone)
+    await supply.bringOnce({ objectFormat, wants, haves, isClone }, clientGone)
     if (this.options.reopen === null || performance.now() - startedMs < ORIGIN_IDLE_MS_MAX) return
     trace(() => 'connect anew: the connection was idle for long')
     const stale = this.origin

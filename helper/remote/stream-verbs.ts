@@ -23,6 +23,7 @@ export function streamVerbs(): ReadonlyMap<string, Verb> {
   const option: Verb = async (line, session) => {
     const match = /^option servpath (.*)$/.exec(line)
     if (match) servpath = unquoted(match[1] ?? '')
+    session.supply.noteOption(line)
     const isKnown = match !== null || /^option (verbosity|progress) /.test(line)
     await session.clientWriter.write(isKnown ? 'ok\n' : 'unsupported\n')
     return GO_ON

@@ -4,16 +4,14 @@
  */
 import type { GitConfig, Settings } from '../config.ts'
 import { messageOf } from '../errors.ts'
-import { openProgress, type Progress, SILENT, shareLine } from '../progress.ts'
+import { openProgress, SILENT, shareLine } from '../progress.ts'
 import type { Trace } from '../trace.ts'
 import type { Origin } from '../url.ts'
 import { RefMemory } from './ref-memory.ts'
 import { NOTHING_SUPPLIED, type OpenSupply, type Supply, type SupplyRequest, type SupplyResult } from './supply.ts'
 import { TemporaryRefs } from './temporary-refs.ts'
 
-export type Wanted = Pick<SupplyRequest, 'objectFormat' | 'wants' | 'haves' | 'isClone'> & {
-  readonly showProgress: boolean
-}
+export type Wanted = Pick<SupplyRequest, 'objectFormat' | 'wants' | 'haves' | 'isClone'>
 
 export interface SupplySurroundings {
   readonly origin: Origin
@@ -34,7 +32,9 @@ export class SupplySession {
   /** Bytes that the origin sent in answer to fetch commands; null where an inner helper keeps them to itself. */
   originBytes: number | null = 0
   private asked = false
-  private showsSummary = false
+  private isClosed = false
+  private isQuiet = false
+  private showsProgress = false
   private result: SupplyResult = NOTHING_SUPPLIED
   private supply: Supply | null = null
   private readonly around: SupplySurroundings
@@ -43,15 +43,19 @@ export class SupplySession {
   constructor(around: SupplySurroundings) {
     this.around = around
     this.pins = new TemporaryRefs(around.gitDir, around.config, around.trace)
-    this.showsSummary = around.settings.summary === 'always'
+  }
+
+  /** Takes `option verbosity <n>` (0 under -q) and `option progress <bool>`, which come before any other verb. */
+  noteOption(line: string): void {
+    if (line.startsWith('option verbosity ')) this.isQuiet = Number(line.slice('option verbosity '.length)) < 1
+    if (line.startsWith('option progress ')) this.showsProgress = line === 'option progress true'
   }
 
   /** Asks the supply on the first call; later calls, and calls without a repository, do nothing. */
   async bringOnce(wanted: Wanted, clientGone: Promise<void>): Promise<void> {
-    const { gitDir, settings, trace } = this.around
+    const { gitDir, trace } = this.around
     if (this.asked || gitDir === null || wanted.wants.length === 0) return
     this.asked = true
-    if (settings.summary === 'auto') this.showsSummary = wanted.showProgress
     try {
       this.result = await this.bring(wanted, gitDir, clientGone)
     } catch (error) {
@@ -64,11 +68,11 @@ export class SupplySession {
   }
 
   private async bring(wanted: Wanted, gitDir: string, clientGone: Promise<void>): Promise<SupplyResult> {
-    const { origin, settings, trace, openSupply } = this.around
+    const { origin, config, settings, trace, openSupply } = this.around
     const gone = new AbortController()
     clientGone.then(() => gone.abort())
     const signal = AbortSignal.any([this.around.signal, gone.signal])
-    this.supply = await openSupply({ origin, gitDir, settings, trace, signal })
+    this.supply = await openSupply({ origin, gitDir, config, settings, trace, signal })
     const { objectFormat, wants, haves, isClone } = wanted
     return this.supply.bring({
       gitDir,
@@ -82,24 +86,20 @@ export class SupplySession {
       shallow: false,
       depth: null,
       filter: null,
-      progress: wanted.showProgress ? this.progress() : SILENT,
+      progress: this.showsProgress && !this.isQuiet ? openProgress(this.around.printText) : SILENT,
       signal,
     })
   }
 
-  private progress(): Progress {
-    return openProgress(this.around.printText)
-  }
-
   /** Prints the closing line and lets the supply go; idempotent. */
   async close(): Promise<void> {
-    const { supply } = this
-    this.supply = null
-    if (this.showsSummary) {
-      this.showsSummary = false
+    if (this.isClosed) return
+    this.isClosed = true
+    const { summary } = this.around.settings
+    if (summary === 'always' || (summary === 'auto' && !this.isQuiet)) {
       const line = shareLine(this.result.bytesFromPeers, this.originBytes, this.result.peerCount)
       if (line !== null) this.around.printText(`gittorrent: ${line}\n`)
     }
-    await supply?.close().catch((error: unknown) => this.around.trace(() => `supply: ${messageOf(error)}`))
+    await this.supply?.close().catch((error: unknown) => this.around.trace(() => `supply: ${messageOf(error)}`))
   }
 }
