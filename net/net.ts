@@ -34,7 +34,7 @@ export interface NetOptions {
   readonly dhtBootstrap: readonly Address[]
   /** Local service discovery; accepted, not spoken yet. */
   readonly lsd: boolean
-  /** Bytes per second, all connections together. */
+  /** Bytes per second, all connections together; absent or 0: no limit. */
   readonly uploadLimit?: number | undefined
   readonly downloadLimit?: number | undefined
   readonly trace?: ((line: string) => void) | undefined

@@ -53,11 +53,13 @@ export class ByteGate {
   readonly #bucket: TokenBucket | null
   readonly #timers = new Set<NodeJS.Timeout>()
 
-  /** @param bytesPerSecond null for no limit */
+  /** @param bytesPerSecond null or 0 for no limit */
   constructor(bytesPerSecond: number | null) {
     // A burst of a tenth of a second keeps the rate smooth and still lets one block through at any rate.
     this.#bucket =
-      bytesPerSecond === null ? null : new TokenBucket(bytesPerSecond, Math.max(16_384, bytesPerSecond / 10))
+      bytesPerSecond === null || bytesPerSecond <= 0
+        ? null
+        : new TokenBucket(bytesPerSecond, Math.max(16_384, bytesPerSecond / 10))
   }
 
   /** Calls `pass` when `length` bytes may flow. */

@@ -1,4 +1,5 @@
 // Fuzz target: everything else that strangers answer with: gossip, range questions, trackers over HTTP and UDP.
+// It may throw NetError only.
 import { decodePeers } from '../../net/gossip.ts'
 import { NetError } from '../../net/index.ts'
 import { decodeRangeQuestion } from '../../net/range.ts'

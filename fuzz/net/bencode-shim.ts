@@ -1,4 +1,5 @@
-// Fuzz target: the codec that the dependencies see. It may refuse with an Error, what it accepts it can write again.
+// Fuzz target: the codec that the dependencies see.
+// It may refuse with an Error, what it accepts it can write again.
 import { createRequire } from 'node:module'
 
 const codec: { decode(bytes: Uint8Array): unknown; encode(value: unknown): Uint8Array } = createRequire(

@@ -1,4 +1,5 @@
-// Fuzz target: the strict codec of our own messages. What it accepts, it writes back byte for byte.
+// Fuzz target: the strict codec of our own messages.
+// What it accepts, it writes back byte for byte.
 import { decodeBencode, encodeBencode, NetError } from '../../net/index.ts'
 
 export function fuzz(bytes: Uint8Array): void {

@@ -1,4 +1,5 @@
-// Fuzz target: the framer behind a good handshake; the first byte says in how long pieces the rest arrives.
+// Fuzz target: the framer behind a good handshake;
+// the first byte says in how long pieces the rest arrives.
 import { Framer } from '../../net/framer.ts'
 import { NetError } from '../../net/index.ts'
 

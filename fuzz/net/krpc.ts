@@ -1,4 +1,5 @@
-// Fuzz target: the guard in front of the DHT. It never throws, and what it lets through it lets through unchanged again.
+// Fuzz target: the guard in front of the DHT.
+// It never throws, and what it lets through it lets through unchanged again.
 import { cleanDatagram } from '../../net/krpc.ts'
 
 export function fuzz(bytes: Uint8Array): void {

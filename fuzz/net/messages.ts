@@ -1,4 +1,5 @@
 // Fuzz target: messages of the peer extension, alone and received by a channel with a question and an answer open.
+// It may throw NetError only.
 import { AnswerBudget, Channel } from '../../net/channel.ts'
 import { NetError } from '../../net/index.ts'
 import { encodeMessage, parseMessage } from '../../net/messages.ts'

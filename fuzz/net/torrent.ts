@@ -1,4 +1,5 @@
 // Fuzz target: an info dictionary that somebody handed over, under its own infohash.
+// It may throw NetError only.
 import { createHash } from 'node:crypto'
 import { NetError } from '../../net/index.ts'
 import { checkTorrent } from '../../net/torrent.ts'

@@ -2,7 +2,6 @@
 // Method: two channels joined in memory, and hand-made messages for the hostile cases.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { setImmediate as nextTurn } from 'node:timers/promises'
 import fc from 'fast-check'
 import { AnswerBudget, Channel, type ChannelPorts } from '../../net/channel.ts'
 import { NetError, Refusal } from '../../net/index.ts'
@@ -69,7 +68,7 @@ test('long answers arrive whole and never exceed the window without credit', asy
   mute.answerer.receive(
     encodeMessage({ type: 'request', id: 1, kind: 'get', payload: new Uint8Array(0), lengthMax: content.length }),
   )
-  await nextTurn()
+  await new Promise((resolve) => setImmediate(resolve))
   const sentLength = mute.sent.reduce((sum, message) => sum + (message.type === 'chunk' ? message.bytes.length : 0), 0)
   assert.equal(sentLength, RESPONSE_WINDOW_LENGTH)
   mute.answerer.close(new NetError('closed', 'end of test'))

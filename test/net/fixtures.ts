@@ -1,4 +1,5 @@
-// Nets on loopback, torrents of random-looking bytes, and stores in memory, for the tests of this folder.
+// Nets on loopback,
+// torrents of random-looking bytes, and stores in memory, for the tests of this folder.
 import { createHash } from 'node:crypto'
 import type { TestContext } from 'node:test'
 import {
