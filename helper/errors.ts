@@ -15,6 +15,7 @@ export type HelperErrorCode =
   | 'origin-protocol'
   | 'client-protocol'
   | 'git-failed'
+  | 'object-missing'
   | 'limit'
   | 'interrupted'
 
