@@ -10,6 +10,17 @@ import { importCommits } from '../support/fast-import.ts'
 import { type GitOptions, git, gitBytes, gitOutcome } from '../support/git.ts'
 import { withTemporaryDirectory } from '../support/temporary-directory.ts'
 
+/** What the stand-in supply writes down of a request. */
+export interface AskedSupply {
+  readonly wants?: readonly string[]
+  readonly haves?: readonly string[]
+  readonly refs?: Readonly<Record<string, string>>
+  readonly head?: string | null
+  readonly isClone?: boolean
+  readonly origin?: string
+  readonly aborted?: boolean
+}
+
 export interface RemoteWorld {
   /** Empty but for `origin.git`, `origins` and `bin`. */
   readonly directory: string
@@ -22,7 +33,7 @@ export interface RemoteWorld {
   /** The same, whatever the status. */
   outcome(args: readonly string[], options?: GitOptions): ReturnType<typeof gitOutcome>
   /** What the stand-in supply was asked, oldest first. */
-  asked(): Promise<Record<string, unknown>[]>
+  asked(): Promise<AskedSupply[]>
   /** Makes the stand-in supply bring everything up to `oid`, or stall. */
   supply(oid: string | null, stall?: boolean): Promise<void>
 }
@@ -64,7 +75,7 @@ class World implements RemoteWorld {
     return gitOutcome(args, this.with(options))
   }
 
-  async asked(): Promise<Record<string, unknown>[]> {
+  async asked(): Promise<AskedSupply[]> {
     const text = await readFile(join(this.directory, 'supply.log'), 'utf8').catch(() => '')
     return text
       .split('\n')
