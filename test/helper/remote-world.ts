@@ -18,6 +18,7 @@ export interface AskedSupply {
   readonly head?: string | null
   readonly isClone?: boolean
   readonly origin?: string
+  readonly objectFormat?: string
   readonly aborted?: boolean
 }
 
