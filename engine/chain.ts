@@ -42,19 +42,42 @@ export interface LinkPlan {
   readonly segments: readonly SegmentPlan[]
 }
 
-/** Walks the first-parent line from `tip` down to a root, or to (and excluding) a commit that `stopAt` accepts. */
-export function readLine(graph: CommitGraph, tip: Oid, levelOf: LevelOf): Line {
-  const found: { oid: Oid; level: number; distance: number }[] = []
-  let distance = 0
+/** A line that others can branch off: where each of its commits stands. */
+export interface TracedLine extends Line {
+  /** Height of each commit number of the line that no earlier line has. */
+  readonly heights: ReadonlyMap<number, number>
+}
+
+/**
+ * Walks the first-parent line from `tip` down to a root, or to the first commit that one of `trunks` holds, from where
+ * on the line is that trunk's. Linear in the commits walked. @throws object-missing
+ */
+export function readLine(graph: CommitGraph, tip: Oid, levelOf: LevelOf, trunks: readonly TracedLine[] = []): TracedLine {
+  const walked: number[] = []
+  let below: readonly Checkpoint[] = []
+  let heightBelow = 0
   for (let commit = graph.numberOf(tip); ; commit = graph.parentOf(commit, 0)) {
-    const oid = graph.oidOf(commit)
-    const level = levelOf(oid)
-    if (level !== null) found.push({ oid, level, distance })
-    distance++
+    const trunk = trunks.find((line) => line.heights.has(commit))
+    if (trunk !== undefined) {
+      const height = trunk.heights.get(commit) ?? 0
+      below = trunk.checkpoints.filter((checkpoint) => checkpoint.height <= height)
+      heightBelow = height
+      break
+    }
+    walked.push(commit)
     if (graph.parentCountOf(commit) === 0) break
   }
-  const checkpoints = found.map(({ oid, level, distance: from }) => ({ oid, level, height: distance - from }))
-  return { tip, length: distance, checkpoints }
+  const length = heightBelow + walked.length
+  const heights = new Map<number, number>()
+  const checkpoints: Checkpoint[] = []
+  walked.forEach((commit, distance) => {
+    const height = length - distance
+    heights.set(commit, height)
+    const oid = graph.oidOf(commit)
+    const level = levelOf(oid)
+    if (level !== null) checkpoints.push({ oid, level, height })
+  })
+  return { tip, length, checkpoints: [...checkpoints, ...below], heights }
 }
 
 /** The links of the chain of a line's tip, newest first; empty if the line has no checkpoint. */
@@ -79,19 +102,33 @@ export function planChain(line: Line, parameters: FormatParameters): LinkPlan[] 
   }
 }
 
-/** Any link of a line: the segments between two of its checkpoints, oldest first. `base` null means to the root. */
-export function planLink(
+/**
+ * The links of a line that branches off another, without what that one's chain brings: the link that would cross from
+ * the branch into `isShared` checkpoints ends at the highest of them (of a coarse link: the highest coarse one).
+ */
+export function planBranchChain(
   line: Line,
-  tip: Oid,
-  base: Oid | null,
-  level: number,
   parameters: FormatParameters,
-): LinkPlan | null {
-  const from = line.checkpoints.findIndex((checkpoint) => checkpoint.oid === tip)
-  const to = base === null ? line.checkpoints.length : line.checkpoints.findIndex((checkpoint) => checkpoint.oid === base)
-  if (from < 0 || to <= from) return null
-  const coarse = level > parameters.coarseLevel ? parameters.coarseLevel : null
-  return { tip, base, level, segments: planSegments(line.checkpoints, from, to, coarse) }
+  isShared: (checkpoint: Checkpoint) => boolean,
+): LinkPlan[] {
+  const { checkpoints } = line
+  const { coarseLevel } = parameters
+  const firstShared = checkpoints.findIndex(isShared)
+  const links = planChain(line, parameters)
+  if (firstShared < 0) return links
+  const positionOf = (oid: Oid | null): number =>
+    oid === null ? checkpoints.length : checkpoints.findIndex((checkpoint) => checkpoint.oid === oid)
+  const kept: LinkPlan[] = []
+  for (const link of links) {
+    const from = positionOf(link.tip)
+    if (from >= firstShared) break
+    const coarse = link.level > coarseLevel ? coarseLevel : null
+    let to = Math.min(positionOf(link.base), firstShared)
+    while (coarse !== null && to < checkpoints.length && (checkpoints[to]?.level ?? 0) < coarse) to++
+    const base = checkpoints[to]?.oid ?? null
+    kept.push({ tip: link.tip, base, level: link.level, segments: planSegments(checkpoints, from, to, coarse) })
+  }
+  return kept
 }
 
 /** Segments of checkpoints[from] down to checkpoints[to], oldest first; `coarse` is the least level, null for fine. */

@@ -24,13 +24,15 @@ export class ObjectRows {
     this.views = viewTable(this.buffers)
   }
 
-  append(oid: string, type: ObjectType, name: number): number {
+  /** Adds a row for the name at `bytes[offset…]`; returns its number. */
+  append(bytes: Uint8Array, offset: number, type: ObjectType, name: number): number {
     if (this.count === this.#capacity) {
       this.#capacity *= 2
       this.views = viewTable(this.buffers, this.#capacity)
     }
     const number = this.count++
-    writeOid(oid, this.views.oids, number * this.views.hashLength)
+    const { oids, hashLength } = this.views
+    for (let i = 0; i < hashLength; i++) oids[number * hashLength + i] = bytes[offset + i] ?? 0
     this.views.types[number] = type
     this.views.names[number] = name
     this.views.bases[number] = NONE
@@ -54,6 +56,7 @@ export class LineState {
   #sameNameBefore = new Int32Array(1024)
   readonly #latest = new Map<number, number>()
   readonly #scratch: Uint8Array
+  #firstOpen = 0
 
   /** A line that sees the first `parentSegmentCount` segments of `parent`, or an empty one. */
   constructor(rows: ObjectRows, parent: LineState | null = null, parentSegmentCount = 0) {
@@ -72,9 +75,14 @@ export class LineState {
 
   /** Adds an object that `find` does not know to the open segment. */
   add(oid: string, type: ObjectType, name: number): number {
-    const number = this.rows.append(oid, type, name)
     writeOid(oid, this.#scratch, 0)
-    const local = this.#index.add(this.#scratch, 0)
+    return this.addBytes(this.#scratch, 0, type, name)
+  }
+
+  /** The same for the name at `bytes[offset…]`. */
+  addBytes(bytes: Uint8Array, offset: number, type: ObjectType, name: number): number {
+    const number = this.rows.append(bytes, offset, type, name)
+    const local = this.#index.add(bytes, offset)
     if (local === this.#numbers.length) this.#grow()
     this.#numbers[local] = number
     this.#segmentOf[local] = this.segmentCount
@@ -97,7 +105,6 @@ export class LineState {
     this.#firstOpen = this.#index.count
     this.segmentCount++
   }
-  #firstOpen = 0
 
   #findBefore(oid: Uint8Array, segmentCount: number): number {
     const local = this.#index.find(oid, 0)

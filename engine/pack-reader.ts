@@ -68,6 +68,9 @@ export const PACK_LIMITS: PackLimits = {
   objectsLengthMax: PACK_OBJECTS_LENGTH_MAX,
 }
 
+/** DEFLATE cannot expand further: a match of 258 bytes takes 2 bits at least (RFC 1951). */
+const DEFLATE_RATIO_MAX = 1032
+
 interface EntryPlace {
   /** Where the entry starts, in bytes from the start of the source. */
   readonly offset: number
@@ -216,6 +219,9 @@ function inflateAt(
   const streamOffset = offset + header.headerLength
   // Taken before the window moves on: a REF_DELTA's base is a view into it.
   const deltaBase = header.type === PACK_REF_DELTA ? header.deltaBase.slice() : null
+  if (header.length > (end - streamOffset) * DEFLATE_RATIO_MAX) {
+    throw malformed(streamOffset, `a stream that can hold ${header.length} bytes, got ${end - streamOffset} bytes`)
+  }
   const stream = window.view(streamOffset, Math.min(streamLengthMax(header.length), end - streamOffset))
   const inflated = reading.inflate(stream, header.length)
   if (inflated === null) {

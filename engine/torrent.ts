@@ -12,7 +12,7 @@ import { TORRENT_PAYLOAD_LENGTH_MAX } from './limits.ts'
 import type { Oid } from './oid.ts'
 
 /** Length of a piece hash and of an infohash in bytes: SHA-1, whatever the object format (BEP 3). */
-export const PIECE_HASH_LENGTH = 20
+const PIECE_HASH_LENGTH = 20
 
 /** Shortest piece, in bytes: one request of the peer protocol. */
 const PIECE_LENGTH_MIN = 2 ** 14

@@ -3,18 +3,20 @@
  * carries the overrides of the dependency tree with it (a published package cannot impose them on who installs it).
  * Code behind import() stays in files of its own, loaded when it is needed.
  */
-import { chmodSync, existsSync, rmSync } from 'node:fs'
+import { chmodSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 
 const room = dirname(fileURLToPath(import.meta.url))
 const output = join(room, '..', 'dist', 'bin')
-const names = ['gittorrent', 'git-remote-gittorrent'].filter((name) => existsSync(join(room, 'bin', `${name}.ts`)))
+const names = ['gittorrent', 'git-remote-gittorrent']
+const entries = names.map((name) => [name, join(room, 'bin', `${name}.ts`)])
 
 rmSync(output, { recursive: true, force: true })
 await build({
-  entryPoints: names.map((name) => join(room, 'bin', `${name}.ts`)),
+  // The worker of a build lies beside whatever chunk starts it.
+  entryPoints: Object.fromEntries([...entries, ['worker', join(room, 'build', 'worker.ts')]]),
   outdir: output,
   bundle: true,
   splitting: true,

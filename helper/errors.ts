@@ -18,6 +18,11 @@ export type HelperErrorCode =
   | 'object-missing'
   | 'limit'
   | 'interrupted'
+  | 'object-missing'
+  | 'repository-unusable'
+  | 'store-corrupt'
+  | 'chain-malformed'
+  | 'verify-failed'
 
 /** Thrown for everything that the outside world hands to the helper and that it cannot use. */
 export class HelperError extends Error {

@@ -47,3 +47,15 @@ export const PROGRESS_PAUSE_MS = 250
 
 /** How long the children of an interrupted session get to end by themselves. */
 export const INTERRUPT_GRACE_MS = 1_000
+
+/** A temporary file older than this has no writer any more: no single write takes a day. */
+export const TEMPORARY_FILE_AGE_MS_MAX = 24 * 3600 * 1000
+
+/** Segment bodies open at a time, per repository; each costs a descriptor. */
+export const OPEN_BODY_COUNT_MAX = 32
+
+/** Bytes read at a time when a body or a link is hashed. */
+export const READ_CHUNK_LENGTH = 4 * 1024 * 1024
+
+/** Lines of one repository that get chains; further branches are negotiated live. */
+export const LINE_COUNT_MAX = 64

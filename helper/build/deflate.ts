@@ -1,7 +1,11 @@
-/** The normative compressor, through the bundled zlib where that gives the same bytes (FORMAT.md, "Compression"). */
+/**
+ * The normative compressor, through the zlib that Node bundles where a self-test finds the same bytes
+ * (FORMAT.md, "Compression").
+ */
 
 import { deflateSync } from 'node:zlib'
+import { type Deflate, selectDeflate } from '../../engine/index.ts'
 
-export function pickDeflate(): (bytes: Uint8Array) => Uint8Array {
-  return (bytes) => deflateSync(bytes)
+export function pickDeflate(): Deflate {
+  return selectDeflate((bytes) => deflateSync(bytes, { level: 6, windowBits: 15, memLevel: 8 }))
 }

@@ -11,6 +11,7 @@ import {
   type CommitDescription,
   FEATURES,
   type HistoryDescription,
+  TAG_KINDS,
   type TagDescription,
 } from '../support/history-writer.ts'
 import type { ObjectFormat } from '../support/object-writer.ts'
@@ -64,6 +65,7 @@ const commitArbitrary: fc.Arbitrary<CommitDescription> = commitWith(
 /** Shapes that single random commits rarely make: each is a few commits in a row. */
 const groupArbitrary: fc.Arbitrary<readonly CommitDescription[]> = fc.oneof(
   { weight: 12, arbitrary: fc.tuple(commitArbitrary) },
+  { weight: 4, arbitrary: shapeArbitrary([[0], [0], [0], [0], [0], [0], [0], [0]]) }, // long lines have checkpoints
   { weight: 2, arbitrary: shapeArbitrary([[0], [1], [0, 1], [2, 1], [0, 1]]) }, // criss-cross
   { weight: 2, arbitrary: shapeArbitrary([[0], [0], [0], [3, 0]]) }, // a topic branch and its merge
   { weight: 1, arbitrary: shapeArbitrary([[0], [1], [2], [3], [3, 2, 1, 0]]) }, // octopus
@@ -85,11 +87,12 @@ export function historyArbitrary(options: HistoryOptions = {}): fc.Arbitrary<His
   })
 }
 
-/** Returns the one description that a seed stands for: for tests and benches that want a fixed history. */
+/** Returns the one description that a seed stands for, with every feature and every kind of tag: a fixed history. */
 export function historyOfSeed(historySeed: number, options: HistoryOptions = {}): HistoryDescription {
   const [description] = fc.sample(historyArbitrary(options), { seed: historySeed, numRuns: 1 })
   if (description === undefined) throw new Error('fast-check: expected one sample, got none')
-  return { ...description, features: [...FEATURES] }
+  const tags = TAG_KINDS.map((kind, target) => ({ kind, target }))
+  return { ...description, features: [...FEATURES], tags }
 }
 
 function commitWith(parents: fc.Arbitrary<readonly number[]>): fc.Arbitrary<CommitDescription> {
@@ -113,7 +116,7 @@ function shapeArbitrary(shape: readonly (readonly number[])[]): fc.Arbitrary<rea
 
 function tagArbitrary(): fc.Arbitrary<TagDescription> {
   return fc.record({
-    kind: fc.constantFrom('light', 'annotated', 'of-tag', 'of-tree', 'of-blob'),
+    kind: fc.constantFrom(...TAG_KINDS),
     target: natural,
   })
 }

@@ -16,7 +16,7 @@ export const GIT_TIMEOUT_MS = 120_000
 export const FIXED_DATE = '1112911993 +0200'
 
 export interface GitOptions {
-  /** Working directory, and so the repository. */
+  /** Working directory, and so the repository; an empty HOME unless given. */
   readonly directory?: string
   /** What git reads from stdin; nothing by default. */
   readonly input?: Uint8Array | string
@@ -94,24 +94,33 @@ export function hermeticEnvironment(extra: Readonly<Record<string, string | unde
 export function gitOutcome(args: readonly string[], options: GitOptions = {}): Promise<GitOutcome> {
   const configuration = Object.entries(options.config ?? {}).flatMap(([key, value]) => ['-c', `${key}=${value}`])
   return new Promise((resolve, reject) => {
+    // A process group of its own: what git started, and what holds its pipes open, ends with it.
     const child = spawn('git', [...configuration, ...args], {
-      cwd: options.directory,
+      cwd: options.directory ?? sharedHome(),
       env: hermeticEnvironment(options.environment),
-      timeout: options.timeoutMs ?? GIT_TIMEOUT_MS,
-      killSignal: 'SIGKILL',
+      detached: true,
     })
+    const timer = setTimeout(() => killGroup(child.pid), options.timeoutMs ?? GIT_TIMEOUT_MS)
     const stdout: Uint8Array[] = []
     const stderr: Uint8Array[] = []
     child.stdout.on('data', (chunk: Uint8Array) => stdout.push(chunk))
     child.stderr.on('data', (chunk: Uint8Array) => stderr.push(chunk))
     // A git that fails early closes its stdin; its exit status and stderr tell more than our EPIPE.
     child.stdin.on('error', () => {})
-    child.on('error', reject)
-    child.on('close', (status) =>
-      resolve({ status, stdout: Buffer.concat(stdout), stderr: Buffer.concat(stderr).toString() }),
-    )
+    child.on('error', (error) => {
+      clearTimeout(timer)
+      reject(error)
+    })
+    child.on('close', (status) => {
+      clearTimeout(timer)
+      resolve({ status, stdout: Buffer.concat(stdout), stderr: Buffer.concat(stderr).toString() })
+    })
     child.stdin.end(options.input ?? '')
   })
+}
+
+function killGroup(pid: number | undefined): void {
+  if (pid !== undefined) process.kill(-pid, 'SIGKILL')
 }
 
 /** Runs git and returns its stdout as bytes. Rejects, with git's stderr in the message, unless the status is 0. */

@@ -32,6 +32,8 @@ export const FEATURES = [
   'tags',
 ] as const
 
+export const TAG_KINDS = ['light', 'annotated', 'of-tag', 'of-tree', 'of-blob'] as const
+
 export type Feature = (typeof FEATURES)[number]
 
 export interface CommitDescription {
@@ -48,7 +50,7 @@ export interface CommitDescription {
 }
 
 export interface TagDescription {
-  readonly kind: 'light' | 'annotated' | 'of-tag' | 'of-tree' | 'of-blob'
+  readonly kind: (typeof TAG_KINDS)[number]
   readonly target: number
 }
 

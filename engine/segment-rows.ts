@@ -1,0 +1,106 @@
+/**
+ * The stored form of what the encoder remembers of one segment's objects, so that later segments are built without
+ * building this one again. Not part of format gt1: every machine may drop it and derive it anew.
+ *
+ * Layout, little-endian: "GTR1", hash length (u32), object count n (u32), count e of outside bases (u32); then n names,
+ * n types (u8), n name keys (u32), n depths (u8), n bases (i32: a row, -1 for none, -2 - k for outside base k), and e
+ * names of outside bases. Rows are in order of discovery.
+ */
+
+import { EngineError } from './errors.ts'
+import type { LineState, ObjectRows } from './line-state.ts'
+import { parseObjectType } from './object.ts'
+import { oidFromBytes } from './oid.ts'
+
+const MAGIC = 0x31525447
+const HEADER_LENGTH = 16
+const ROW_LENGTH_WITHOUT_NAME = 10
+
+/** Encodes the rows of the objects `numbers`, a segment's own, in any order. */
+export function encodeSegmentRows(numbers: Int32Array, rows: ObjectRows): Uint8Array {
+  const { views } = rows
+  const { hashLength } = views
+  const sorted = numbers.slice().sort((a, b) => a - b)
+  const rowOf = new Map<number, number>()
+  sorted.forEach((number, row) => {
+    rowOf.set(number, row)
+  })
+  const outside = new Map<number, number>()
+  for (const number of sorted) {
+    const base = views.bases[number] ?? -1
+    if (base >= 0 && !rowOf.has(base) && !outside.has(base)) outside.set(base, outside.size)
+  }
+  const count = sorted.length
+  const bytes = new Uint8Array(HEADER_LENGTH + count * (hashLength + ROW_LENGTH_WITHOUT_NAME) + outside.size * hashLength)
+  const view = new DataView(bytes.buffer)
+  ;[MAGIC, hashLength, count, outside.size].forEach((value, index) => {
+    view.setUint32(index * 4, value, true)
+  })
+  const at = sectionsOf(count, hashLength)
+  sorted.forEach((number, row) => {
+    bytes.set(views.oids.subarray(number * hashLength, (number + 1) * hashLength), at.oids + row * hashLength)
+    bytes[at.types + row] = views.types[number] ?? 0
+    view.setUint32(at.names + row * 4, views.names[number] ?? 0, true)
+    bytes[at.depths + row] = views.depths[number] ?? 0
+    const base = views.bases[number] ?? -1
+    const stored = base < 0 ? -1 : (rowOf.get(base) ?? -2 - (outside.get(base) ?? 0))
+    view.setInt32(at.bases + row * 4, stored, true)
+  })
+  for (const [number, index] of outside) {
+    bytes.set(views.oids.subarray(number * hashLength, (number + 1) * hashLength), at.outside + index * hashLength)
+  }
+  return bytes
+}
+
+/**
+ * Adds a stored segment to a line that stands at the segment's base, and closes it there.
+ * @throws table-malformed; the line is then unusable
+ */
+export function loadSegmentRows(bytes: Uint8Array, line: LineState): void {
+  const { views: first } = line.rows
+  const { hashLength } = first
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  if (bytes.length < HEADER_LENGTH || view.getUint32(0, true) !== MAGIC) throw malformed('the magic GTR1')
+  const count = view.getUint32(8, true)
+  const outsideCount = view.getUint32(12, true)
+  const at = sectionsOf(count, hashLength)
+  if (view.getUint32(4, true) !== hashLength || bytes.length !== at.outside + outsideCount * hashLength) {
+    throw malformed(`${at.outside + outsideCount * hashLength} bytes`)
+  }
+  const numbers = new Int32Array(count)
+  for (let row = 0; row < count; row++) {
+    const type = parseObjectType(bytes[at.types + row] ?? 0)
+    numbers[row] = line.addBytes(bytes, at.oids + row * hashLength, type, view.getUint32(at.names + row * 4, true))
+  }
+  const { depths, bases } = line.rows.views
+  for (let row = 0; row < count; row++) {
+    const stored = view.getInt32(at.bases + row * 4, true)
+    if (stored >= count || -2 - stored >= outsideCount) throw malformed('a base inside its bounds')
+    const number = numbers[row] ?? 0
+    depths[number] = bytes[at.depths + row] ?? 0
+    if (stored === -1) bases[number] = -1
+    else if (stored >= 0) bases[number] = numbers[stored] ?? -1
+    else bases[number] = findOutside(bytes, at.outside + (-2 - stored) * hashLength, line)
+  }
+  line.closeSegment()
+}
+
+function findOutside(bytes: Uint8Array, offset: number, line: LineState): number {
+  const { hashLength } = line.rows.views
+  const number = line.find(oidFromBytes(bytes, offset, hashLength))
+  if (number < 0) throw malformed('bases of older segments')
+  return number
+}
+
+function sectionsOf(count: number, hashLength: number) {
+  const oids = HEADER_LENGTH
+  const types = oids + count * hashLength
+  const names = types + count
+  const depths = names + count * 4
+  const bases = depths + count
+  return { oids, types, names, depths, bases, outside: bases + count * 4 }
+}
+
+function malformed(expected: string): EngineError {
+  return new EngineError('table-malformed', `segment rows: expected ${expected}, got something else, try to build again`)
+}

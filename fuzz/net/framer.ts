@@ -1,0 +1,17 @@
+// Fuzz target: the framer behind a good handshake; the first byte says in how long pieces the rest arrives.
+import { Framer } from '../../net/framer.ts'
+import { NetError } from '../../net/index.ts'
+
+const HANDSHAKE = Buffer.concat([Buffer.from('\x13BitTorrent protocol', 'latin1'), Buffer.alloc(48)])
+
+export function fuzz(bytes: Uint8Array): void {
+  const step = 1 + (bytes[0] ?? 0)
+  const framer = new Framer({ onHandshake: () => {}, wants: (id) => id !== 7 })
+  const stream = Buffer.concat([HANDSHAKE, bytes.subarray(1)])
+  try {
+    for (let at = 0; at < stream.length; at += step) framer.push(stream.subarray(at, at + step))
+    new Framer({ onHandshake: () => {}, wants: () => true }).push(bytes)
+  } catch (error) {
+    if (!(error instanceof NetError)) throw error
+  }
+}

@@ -1,0 +1,86 @@
+/**
+ * The addresses that one topic knows: who waits to be dialled, who is being dialled, who is connected, who failed when.
+ * Bounded; when it is full, a new address takes the place of one that failed, else it is not taken.
+ * Pure bookkeeping: time is handed in.
+ */
+import { type Address, formatAddress } from './address.ts'
+import { REDIAL_DELAY_MS, TOPIC_ADDRESS_COUNT_MAX } from './limits.ts'
+
+type State = 'waiting' | 'dialling' | 'connected' | 'failed'
+
+interface Entry {
+  readonly address: Address
+  state: State
+  failedAtMs: number
+}
+
+export class AddressBook {
+  readonly #entries = new Map<string, Entry>()
+  readonly #waiting: Entry[] = []
+  #diallingCount = 0
+
+  /** Addresses waiting or being dialled. */
+  get openCount(): number {
+    return this.#waiting.length + this.#diallingCount
+  }
+
+  get diallingCount(): number {
+    return this.#diallingCount
+  }
+
+  /** Takes note of an address; true if it is to be dialled. */
+  offer(address: Address, nowMs: number): boolean {
+    const key = formatAddress(address)
+    const known = this.#entries.get(key)
+    if (known !== undefined) {
+      if (known.state !== 'failed' || nowMs - known.failedAtMs < REDIAL_DELAY_MS) return false
+      this.#enqueue(known)
+      return true
+    }
+    if (this.#entries.size >= TOPIC_ADDRESS_COUNT_MAX && !this.#dropOneFailed()) return false
+    const entry: Entry = { address, state: 'waiting', failedAtMs: 0 }
+    this.#entries.set(key, entry)
+    this.#enqueue(entry)
+    return true
+  }
+
+  #enqueue(entry: Entry): void {
+    entry.state = 'waiting'
+    this.#waiting.push(entry)
+  }
+
+  #dropOneFailed(): boolean {
+    for (const [key, entry] of this.#entries) {
+      if (entry.state !== 'failed') continue
+      this.#entries.delete(key)
+      return true
+    }
+    return false
+  }
+
+  /** The next address to dial, null if none waits. */
+  next(): Address | null {
+    const entry = this.#waiting.shift()
+    if (entry === undefined) return null
+    entry.state = 'dialling'
+    this.#diallingCount += 1
+    return entry.address
+  }
+
+  /** Says how the dialling ended. */
+  dialled(address: Address, connected: boolean, nowMs: number): void {
+    const entry = this.#entries.get(formatAddress(address))
+    if (entry?.state !== 'dialling') return
+    this.#diallingCount -= 1
+    entry.state = connected ? 'connected' : 'failed'
+    entry.failedAtMs = nowMs
+  }
+
+  /** Says that a connection has ended. */
+  lost(address: Address, nowMs: number): void {
+    const entry = this.#entries.get(formatAddress(address))
+    if (entry?.state !== 'connected') return
+    entry.state = 'failed'
+    entry.failedAtMs = nowMs
+  }
+}

@@ -1,0 +1,126 @@
+/**
+ * Addresses: host and port, their text, their compact bytes (BEP 5 and 7), and their class.
+ * The class decides who may hear of whom: loopback and private addresses never leave towards public ways in,
+ * and a public stranger cannot make us dial into the local network.
+ * Hosts are IPv4 or IPv6 literals everywhere but in static peers and bootstraps, where names are allowed.
+ */
+import { isIP, isIPv4 } from 'node:net'
+import { NetError } from './errors.ts'
+
+export interface Address {
+  readonly host: string
+  readonly port: number
+}
+
+export type AddressClass = 'loopback' | 'private' | 'public'
+
+const HOST_LENGTH_MAX = 253
+
+/**
+ * Reads "host:port" or "[v6]:port"; port 0 only where `portMin` says so.
+ * @throws NetError address-malformed
+ */
+export function parseAddress(text: string, portMin = 1): Address {
+  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([A-Za-z0-9.-]+)):([0-9]{1,5})$/.exec(text)
+  const host = match?.[1] ?? match?.[2] ?? ''
+  const port = Number(match?.[3] ?? -1)
+  const hostIsFine = host.length > 0 && host.length <= HOST_LENGTH_MAX && (match?.[1] === undefined || isIP(host) === 6)
+  if (!hostIsFine || port < portMin || port > 65535) {
+    throw new NetError('address-malformed', `address: expected host:port, got ${JSON.stringify(text)}`)
+  }
+  return { host, port }
+}
+
+/** "host:port", with brackets around IPv6. */
+export function formatAddress(address: Address): string {
+  return address.host.includes(':') ? `[${address.host}]:${address.port}` : `${address.host}:${address.port}`
+}
+
+/** IPv4 inside IPv6 (::ffff:a.b.c.d) as IPv4; zone indexes cut off. */
+export function plainHost(host: string): string {
+  const bare = host.replace(/%.*$/, '')
+  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(bare)?.[1]
+  return mapped ?? bare
+}
+
+function classOfIPv4(host: string): AddressClass {
+  const [a = 0, b = 0] = host.split('.').map(Number)
+  if (a === 127) return 'loopback'
+  if (a === 10 || a === 0 || a >= 224) return 'private'
+  if (a === 172 && b >= 16 && b <= 31) return 'private'
+  if (a === 192 && b === 168) return 'private'
+  if (a === 169 && b === 254) return 'private'
+  if (a === 100 && b >= 64 && b <= 127) return 'private'
+  return 'public'
+}
+
+/** The class of an address literal. A name counts as public, except localhost. */
+export function classOfHost(rawHost: string): AddressClass {
+  const host = plainHost(rawHost).toLowerCase()
+  if (isIPv4(host)) return classOfIPv4(host)
+  if (isIP(host) !== 6) return host === 'localhost' ? 'loopback' : 'public'
+  if (host === '::1') return 'loopback'
+  if (host === '::' || /^f[cd]/.test(host) || /^fe[89ab]/.test(host) || host.startsWith('ff')) return 'private'
+  return 'public'
+}
+
+const CLASS_RANK: Readonly<Record<AddressClass, number>> = { loopback: 0, private: 1, public: 2 }
+
+/** True if somebody of class `listener` may be told about an address of class `subject`. */
+export function mayHearOf(listener: AddressClass, subject: AddressClass): boolean {
+  return CLASS_RANK[subject] >= CLASS_RANK[listener]
+}
+
+/** True if two addresses have the same host and port. */
+export function sameAddress(a: Address, b: Address): boolean {
+  return a.port === b.port && a.host === b.host
+}
+
+/** True if `address` is a literal that can be dialled at all. */
+export function isDialable(address: Address): boolean {
+  const host = plainHost(address.host)
+  if (isIP(host) === 0 || address.port < 1 || address.port > 65535) return false
+  if (host === '0.0.0.0' || host === '::') return false
+  return !(isIPv4(host) && Number(host.split('.')[0]) >= 224) && !host.toLowerCase().startsWith('ff')
+}
+
+function hextets(half: string): number[] {
+  return half === '' ? [] : half.split(':').map((group) => Number.parseInt(group, 16))
+}
+
+function bytesOfIPv6(host: string): Uint8Array | null {
+  if (host.includes('.')) return null
+  const [head = '', tail] = host.split('::')
+  const left = hextets(head)
+  const right = tail === undefined ? [] : hextets(tail)
+  const groups = [...left, ...new Array<number>(Math.max(0, 8 - left.length - right.length)).fill(0), ...right]
+  if (groups.length !== 8) return null
+  return Uint8Array.from(groups.flatMap((group) => [group >> 8, group & 0xff]))
+}
+
+/** 6 bytes for IPv4, 18 for IPv6, null for names. */
+export function compactAddress(address: Address): Uint8Array | null {
+  const host = plainHost(address.host)
+  const ip = isIPv4(host) ? Uint8Array.from(host.split('.').map(Number)) : isIP(host) === 6 ? bytesOfIPv6(host) : null
+  return ip === null ? null : Uint8Array.from([...ip, address.port >> 8, address.port & 0xff])
+}
+
+/** The address in 6 or 18 compact bytes, null if the length is another or the address cannot be dialled. */
+export function expandAddress(bytes: Uint8Array): Address | null {
+  const ipLength = bytes.length - 2
+  if (ipLength !== 4 && ipLength !== 16) return null
+  const port = ((bytes[ipLength] ?? 0) << 8) | (bytes[ipLength + 1] ?? 0)
+  const ip = bytes.subarray(0, ipLength)
+  const host = ipLength === 4 ? ip.join('.') : textOfIPv6(ip)
+  const address = { host, port }
+  return isDialable(address) ? address : null
+}
+
+function textOfIPv6(ip: Uint8Array): string {
+  const mapped = ip[10] === 0xff && ip[11] === 0xff && ip.subarray(0, 10).every((byte) => byte === 0)
+  if (mapped) return ip.subarray(12).join('.')
+  const groups: string[] = []
+  for (let i = 0; i < 16; i += 2) groups.push((((ip[i] ?? 0) << 8) | (ip[i + 1] ?? 0)).toString(16))
+  // URL compresses zeros as RFC 5952 asks
+  return new URL(`http://[${groups.join(':')}]`).hostname.slice(1, -1)
+}

@@ -1,0 +1,33 @@
+/**
+ * Addresses that sent what they must not send. A ban covers a host, on loopback only host and port (every port there
+ * is another machine of a test network). Bans end by themselves and are bounded in number; the oldest go first.
+ */
+import { type Address, classOfHost, formatAddress } from './address.ts'
+import { BAN_COUNT_MAX, BAN_DURATION_MS } from './limits.ts'
+import { type Clock, MONOTONIC } from './rate.ts'
+
+export class Bans {
+  readonly #untilMs = new Map<string, number>()
+  readonly #clock: Clock
+
+  constructor(clock: Clock = MONOTONIC) {
+    this.#clock = clock
+  }
+
+  #key(address: Address): string {
+    return classOfHost(address.host) === 'loopback' ? formatAddress(address) : address.host
+  }
+
+  add(address: Address): void {
+    const key = this.#key(address)
+    this.#untilMs.delete(key)
+    const oldest = this.#untilMs.size >= BAN_COUNT_MAX ? this.#untilMs.keys().next().value : undefined
+    if (oldest !== undefined) this.#untilMs.delete(oldest)
+    this.#untilMs.set(key, this.#clock.nowMs() + BAN_DURATION_MS)
+  }
+
+  has(address: Address): boolean {
+    const until = this.#untilMs.get(this.#key(address))
+    return until !== undefined && until > this.#clock.nowMs()
+  }
+}

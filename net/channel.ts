@@ -1,0 +1,301 @@
+/**
+ * Questions and answers over one connection (PROTOCOL.md section 4): ids, time-outs, chunks, credit, rates.
+ * Knows messages, not sockets: `send` takes bytes out, `receive` takes them in, `drop` ends the connection.
+ * Both sides may ask. An answer never has more than RESPONSE_WINDOW_LENGTH bytes on their way without credit.
+ */
+import { concatBytes } from './bencode.ts'
+import { NetError } from './errors.ts'
+import {
+  CONTROL_BURST_COUNT,
+  CONTROL_RATE_PER_S,
+  REQUEST_INCOMING_COUNT_MAX,
+  REQUEST_OUTGOING_COUNT_MAX,
+  RESPONSE_CHUNK_LENGTH,
+  RESPONSE_CREDIT_LENGTH,
+  RESPONSE_LENGTH_MAX,
+  RESPONSE_STALL_TIMEOUT_MS,
+  RESPONSE_WINDOW_LENGTH,
+} from './limits.ts'
+import { encodeMessage, type Message, parseMessage } from './messages.ts'
+import { TokenBucket } from './rate.ts'
+
+export interface RequestOptions {
+  /** Milliseconds until the whole answer must be there. */
+  readonly timeoutMs: number
+  /** Bytes; a longer answer is refused by the peer, or ends the connection. */
+  readonly responseLengthMax: number
+  readonly signal?: AbortSignal | undefined
+}
+
+/** Memory for answers, shared by all channels. */
+export class AnswerBudget {
+  #free: number
+
+  constructor(length: number) {
+    this.#free = length
+  }
+
+  take(length: number): boolean {
+    if (length > this.#free) return false
+    this.#free -= length
+    return true
+  }
+
+  give(length: number): void {
+    this.#free += length
+  }
+}
+
+/** Thrown by answerers to refuse with a word of their own (lowercase letters, digits, hyphens). */
+export class Refusal extends Error {
+  override readonly name = 'Refusal'
+  readonly reason: string
+
+  constructor(reason: string) {
+    super(reason)
+    this.reason = reason
+  }
+}
+
+export interface ChannelPorts {
+  readonly send: (bytes: Uint8Array) => void
+  readonly drop: (reason: NetError) => void
+  /** Answers a question of the peer; throws Refusal, anything else is told as "failed". */
+  readonly answer: (kind: string, payload: Uint8Array, lengthMax: number) => Promise<Uint8Array>
+  readonly budget: AnswerBudget
+}
+
+interface Question {
+  readonly lengthMax: number
+  readonly chunks: Uint8Array[]
+  /** Known when the response head has come. */
+  length: number | null
+  received: number
+  /** Bytes received since the last credit. */
+  owed: number
+  readonly settle: (outcome: Uint8Array | NetError) => void
+}
+
+interface Answer {
+  bytes: Uint8Array | null
+  sent: number
+  credited: number
+  cancelled: boolean
+  timer: NodeJS.Timeout | null
+}
+
+type MessageOf<T extends Message['type']> = Extract<Message, { type: T }>
+
+export class Channel {
+  readonly #ports: ChannelPorts
+  readonly #questions = new Map<number, Question>()
+  readonly #answers = new Map<number, Answer>()
+  readonly #control = new TokenBucket(CONTROL_RATE_PER_S, CONTROL_BURST_COUNT)
+  #nextId = 1
+  #closed: NetError | null = null
+
+  constructor(ports: ChannelPorts) {
+    this.#ports = ports
+  }
+
+  /** True while a question or an answer is under way. */
+  get busy(): boolean {
+    return this.#questions.size + this.#answers.size > 0
+  }
+
+  /**
+   * Asks the peer.
+   * @throws NetError peer-refused, peer-gone, timeout, aborted, message-limit, closed
+   */
+  request(kind: string, payload: Uint8Array, options: RequestOptions): Promise<Uint8Array> {
+    if (this.#closed !== null) return Promise.reject(this.#closed)
+    if (options.signal?.aborted) return Promise.reject(new NetError('aborted', `question ${kind}: aborted`))
+    if (this.#questions.size >= REQUEST_OUTGOING_COUNT_MAX) {
+      return Promise.reject(new NetError('message-limit', `question ${kind}: too many are waiting on this peer`))
+    }
+    const id = this.#nextId++
+    const lengthMax = Math.min(options.responseLengthMax, RESPONSE_LENGTH_MAX)
+    return new Promise((resolve, reject) => {
+      const giveUp = (error: NetError): void => {
+        this.#send({ type: 'cancel', id })
+        settle(error)
+      }
+      const onAbort = (): void => giveUp(new NetError('aborted', `question ${kind}: aborted`))
+      const timer = setTimeout(() => {
+        giveUp(new NetError('timeout', `question ${kind}: expected an answer in ${options.timeoutMs} ms`))
+      }, options.timeoutMs)
+      const settle = (outcome: Uint8Array | NetError): void => {
+        if (!this.#questions.delete(id)) return
+        clearTimeout(timer)
+        options.signal?.removeEventListener('abort', onAbort)
+        if (outcome instanceof NetError) reject(outcome)
+        else resolve(outcome)
+      }
+      options.signal?.addEventListener('abort', onAbort, { once: true })
+      this.#questions.set(id, { lengthMax, chunks: [], length: null, received: 0, owed: 0, settle })
+      this.#send({ type: 'request', id, kind, payload, lengthMax })
+    })
+  }
+
+  /** Takes one message of the peer; a malformed one or too many end the connection. */
+  receive(bytes: Uint8Array): void {
+    if (this.#closed !== null) return
+    try {
+      this.#dispatch(parseMessage(bytes))
+    } catch (error) {
+      if (!(error instanceof NetError)) throw error
+      this.#ports.drop(error)
+    }
+  }
+
+  /** Ends all questions with `reason`; idempotent. */
+  close(reason: NetError): void {
+    if (this.#closed !== null) return
+    this.#closed = reason
+    for (const question of [...this.#questions.values()]) question.settle(reason)
+    for (const id of [...this.#answers.keys()]) this.#forgetAnswer(id)
+  }
+
+  #send(message: Message): void {
+    if (this.#closed === null) this.#ports.send(encodeMessage(message))
+  }
+
+  #dispatch(message: Message | null): void {
+    const counts = message === null || message.type === 'request' || message.type === 'cancel'
+    if (counts && !this.#control.take()) throw new NetError('message-limit', 'extension messages: too many')
+    switch (message?.type) {
+      case undefined:
+        return
+      case 'request':
+        this.#onRequest(message)
+        return
+      case 'cancel':
+        this.#onCancel(message.id)
+        return
+      case 'credit':
+        this.#onCredit(message)
+        return
+      case 'response':
+        this.#onResponse(message)
+        return
+      case 'chunk':
+        this.#onChunk(message)
+        return
+      case 'error':
+        this.#questions
+          .get(message.id)
+          ?.settle(new NetError('peer-refused', `peer refused: ${message.reason}`, { reason: message.reason }))
+    }
+  }
+
+  #onRequest(message: MessageOf<'request'>): void {
+    const { id } = message
+    if (this.#answers.has(id)) throw new NetError('message-malformed', 'request: expected a fresh id')
+    if (this.#answers.size >= REQUEST_INCOMING_COUNT_MAX) {
+      this.#send({ type: 'error', id, reason: 'busy' })
+      return
+    }
+    const answer: Answer = { bytes: null, sent: 0, credited: 0, cancelled: false, timer: null }
+    this.#answers.set(id, answer)
+    this.#ports.answer(message.kind, message.payload.slice(), message.lengthMax).then(
+      (bytes) => this.#startAnswer(id, answer, bytes, message.lengthMax),
+      (error: unknown) => this.#refuse(id, answer, error instanceof Refusal ? error.reason : 'failed'),
+    )
+  }
+
+  #refuse(id: number, answer: Answer, reason: string): void {
+    const wanted = !answer.cancelled
+    this.#forgetAnswer(id)
+    if (wanted) this.#send({ type: 'error', id, reason })
+  }
+
+  #startAnswer(id: number, answer: Answer, bytes: Uint8Array, lengthMax: number): void {
+    if (answer.cancelled || this.#closed !== null) {
+      this.#forgetAnswer(id)
+      return
+    }
+    if (bytes.length > lengthMax) {
+      this.#refuse(id, answer, 'too-long')
+      return
+    }
+    if (!this.#ports.budget.take(bytes.length)) {
+      this.#refuse(id, answer, 'busy')
+      return
+    }
+    answer.bytes = bytes
+    this.#send({ type: 'response', id, length: bytes.length })
+    this.#continueAnswer(id, answer)
+  }
+
+  #continueAnswer(id: number, answer: Answer): void {
+    const { bytes } = answer
+    if (bytes === null) return
+    while (answer.sent < bytes.length && answer.sent - answer.credited < RESPONSE_WINDOW_LENGTH) {
+      const chunk = bytes.subarray(answer.sent, answer.sent + RESPONSE_CHUNK_LENGTH)
+      answer.sent += chunk.length
+      this.#send({ type: 'chunk', id, bytes: chunk })
+    }
+    if (answer.timer !== null) clearTimeout(answer.timer)
+    if (answer.sent === bytes.length) {
+      this.#forgetAnswer(id)
+      return
+    }
+    answer.timer = setTimeout(() => {
+      this.#ports.drop(new NetError('timeout', `answer: expected credit in ${RESPONSE_STALL_TIMEOUT_MS} ms`))
+    }, RESPONSE_STALL_TIMEOUT_MS)
+  }
+
+  #forgetAnswer(id: number): void {
+    const answer = this.#answers.get(id)
+    if (answer === undefined) return
+    this.#answers.delete(id)
+    answer.cancelled = true
+    if (answer.timer !== null) clearTimeout(answer.timer)
+    if (answer.bytes !== null) this.#ports.budget.give(answer.bytes.length)
+    answer.bytes = null
+  }
+
+  #onCancel(id: number): void {
+    // An answer still being computed keeps its place, so that cancelling does not buy more work.
+    const answer = this.#answers.get(id)
+    if (answer === undefined) return
+    if (answer.bytes === null) answer.cancelled = true
+    else this.#forgetAnswer(id)
+  }
+
+  #onCredit(message: MessageOf<'credit'>): void {
+    const answer = this.#answers.get(message.id)
+    if (answer === undefined) return
+    answer.credited += message.length
+    if (answer.credited > answer.sent) throw new NetError('message-malformed', 'credit: expected no more than was sent')
+    this.#continueAnswer(message.id, answer)
+  }
+
+  #onResponse(message: MessageOf<'response'>): void {
+    const question = this.#questions.get(message.id)
+    if (question === undefined) return
+    if (question.length !== null) throw new NetError('message-malformed', 'response: expected one head')
+    if (message.length > question.lengthMax) throw new NetError('message-limit', 'response: longer than asked for')
+    question.length = message.length
+    if (message.length === 0) question.settle(new Uint8Array(0))
+  }
+
+  #onChunk(message: MessageOf<'chunk'>): void {
+    const question = this.#questions.get(message.id)
+    if (question === undefined) return
+    const { bytes } = message
+    question.received += bytes.length
+    if (question.length === null || question.received > question.length) {
+      throw new NetError('message-malformed', 'chunk: expected no more than the head announced')
+    }
+    question.chunks.push(bytes.slice())
+    question.owed += bytes.length
+    if (question.received === question.length) {
+      question.settle(concatBytes(question.chunks))
+      return
+    }
+    if (question.owed < RESPONSE_CREDIT_LENGTH) return
+    this.#send({ type: 'credit', id: message.id, length: question.owed })
+    question.owed = 0
+  }
+}

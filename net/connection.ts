@@ -1,0 +1,188 @@
+/**
+ * One TCP connection that speaks BitTorrent, as a stream of whole messages: Framer inside, rate gates, no Nagle, idle time-out.
+ * Both users take it from here: topic wires of our own, and webtorrent, which accepts any duplex stream with an `id` as a peer.
+ * Surprise: the handshake is known before anybody reads, so an incoming connection can be routed without unshifting bytes.
+ */
+import { connect, type Socket } from 'node:net'
+import { Duplex } from 'node:stream'
+import { type Address, formatAddress, plainHost } from './address.ts'
+import { NetError } from './errors.ts'
+import { Framer, type Handshake } from './framer.ts'
+import { CONNECT_TIMEOUT_MS, HANDSHAKE_TIMEOUT_MS, IDLE_TIMEOUT_MS } from './limits.ts'
+import type { ByteGate } from './rate.ts'
+
+export interface Gates {
+  readonly up: ByteGate
+  readonly down: ByteGate
+}
+
+type Callback = (error?: Error | null) => void
+
+export class Connection extends Duplex {
+  /** Unique in a process; webtorrent keeps its peers by it. */
+  readonly id: string
+  /** webtorrent asks whether the stream is usable at once. */
+  readonly connected = true
+  readonly remoteAddress: string
+  readonly remotePort: number
+  readonly outgoing: boolean
+  /** The address that was asked for, when it is not the one that answered (names). */
+  dialled: Address | null = null
+  /** Known as soon as the peer's first 68 bytes have come. */
+  handshake: Handshake | null = null
+  /** Bytes of the peer and to the peer, overhead included. */
+  receivedLength = 0
+  sentLength = 0
+  /** Narrowed by the one who takes the connection: message ids that may pass. */
+  wants: (messageId: number) => boolean = () => true
+
+  readonly #socket: Socket
+  readonly #gates: Gates
+  readonly #framer: Framer
+  readonly #handshakeTimer: NodeJS.Timeout
+  #resolveHandshake: (handshake: Handshake | null) => void = () => {}
+  /** Resolves with the handshake, or null when the connection ends first. */
+  readonly whenHandshake: Promise<Handshake | null>
+
+  constructor(socket: Socket, gates: Gates, outgoing: boolean) {
+    super({ allowHalfOpen: false })
+    this.remoteAddress = plainHost(socket.remoteAddress ?? '')
+    this.remotePort = socket.remotePort ?? 0
+    this.id = formatAddress(this.remote)
+    this.outgoing = outgoing
+    this.#socket = socket
+    this.#gates = gates
+    this.whenHandshake = new Promise((resolve) => {
+      this.#resolveHandshake = resolve
+    })
+    this.#framer = new Framer({
+      onHandshake: (handshake) => this.#onHandshake(handshake),
+      wants: (messageId) => this.wants(messageId),
+    })
+    this.#handshakeTimer = setTimeout(() => {
+      this.destroy(new NetError('timeout', `handshake with ${this.id}: expected it in ${HANDSHAKE_TIMEOUT_MS} ms`))
+    }, HANDSHAKE_TIMEOUT_MS)
+    this.on('error', () => {})
+    this.#attach()
+  }
+
+  get remote(): Address {
+    return { host: this.remoteAddress, port: this.remotePort }
+  }
+
+  #attach(): void {
+    const socket = this.#socket
+    socket.setNoDelay(true)
+    socket.setTimeout(IDLE_TIMEOUT_MS, () => this.destroy(new NetError('timeout', `connection to ${this.id}: silent`)))
+    socket.on('data', (chunk) => this.#onData(chunk))
+    socket.on('end', () => this.push(null))
+    socket.on('error', (error) => this.destroy(error))
+    socket.on('close', () => this.destroy())
+  }
+
+  #onHandshake(handshake: Handshake): void {
+    clearTimeout(this.#handshakeTimer)
+    this.handshake = handshake
+    this.#resolveHandshake(handshake)
+  }
+
+  #onData(chunk: Uint8Array): void {
+    this.receivedLength += chunk.length
+    let passed = false
+    this.#gates.down.enter(chunk.length, () => {
+      passed = true
+      this.#onPassed(chunk)
+      if (this.#socket.isPaused() && this.readableLength < this.readableHighWaterMark) this.#socket.resume()
+    })
+    if (!passed) this.#socket.pause()
+  }
+
+  #onPassed(chunk: Uint8Array): void {
+    if (this.destroyed) return
+    try {
+      for (const frame of this.#framer.push(chunk)) if (!this.push(frame)) this.#socket.pause()
+    } catch (error) {
+      this.destroy(error instanceof Error ? error : new Error(String(error)))
+    }
+  }
+
+  override _read(): void {
+    this.#socket.resume()
+  }
+
+  override _write(chunk: Uint8Array, _encoding: string, done: Callback): void {
+    this.#send([chunk], done)
+  }
+
+  override _writev(writes: { chunk: Uint8Array }[], done: Callback): void {
+    this.#send(
+      writes.map((write) => write.chunk),
+      done,
+    )
+  }
+
+  #send(chunks: readonly Uint8Array[], done: Callback): void {
+    const length = chunks.reduce((sum, chunk) => sum + chunk.length, 0)
+    this.#gates.up.enter(length, () => {
+      if (this.#socket.destroyed) {
+        done(new NetError('peer-gone', `connection to ${this.id}: closed`))
+        return
+      }
+      this.sentLength += length
+      // Corked until the tick ends, so that a message head and its block leave in one packet.
+      if (this.#socket.writableCorked === 0) {
+        this.#socket.cork()
+        process.nextTick(() => this.#socket.uncork())
+      }
+      for (const chunk of chunks.slice(0, -1)) this.#socket.write(chunk)
+      this.#socket.write(chunks.at(-1) ?? new Uint8Array(0), done)
+    })
+  }
+
+  override _final(done: Callback): void {
+    this.#socket.end(() => done())
+  }
+
+  override _destroy(error: Error | null, done: Callback): void {
+    clearTimeout(this.#handshakeTimer)
+    this.#resolveHandshake(null)
+    this.#socket.destroy()
+    done(error)
+  }
+}
+
+/**
+ * Dials `address`.
+ * @throws NetError peer-gone when refused, timeout, aborted
+ */
+export function dial(address: Address, gates: Gates, signal?: AbortSignal): Promise<Connection> {
+  return new Promise((resolve, reject) => {
+    const name = formatAddress(address)
+    if (signal?.aborted) {
+      reject(new NetError('aborted', `dialling ${name}: aborted`))
+      return
+    }
+    const socket = connect({ host: address.host, port: address.port, noDelay: true })
+    const fail = (error: NetError): void => {
+      finish()
+      socket.destroy()
+      reject(error)
+    }
+    const onAbort = (): void => fail(new NetError('aborted', `dialling ${name}: aborted`))
+    const onError = (error: Error): void =>
+      fail(new NetError('peer-gone', `dialling ${name}: ${error.message}`, {}, error))
+    const timer = setTimeout(() => fail(new NetError('timeout', `dialling ${name}: no answer`)), CONNECT_TIMEOUT_MS)
+    const finish = (): void => {
+      clearTimeout(timer)
+      signal?.removeEventListener('abort', onAbort)
+      socket.off('error', onError)
+      socket.on('error', () => {})
+    }
+    socket.once('error', onError)
+    signal?.addEventListener('abort', onAbort, { once: true })
+    socket.once('connect', () => {
+      finish()
+      resolve(new Connection(socket, gates, true))
+    })
+  })
+}

@@ -1,0 +1,231 @@
+/**
+ * Our DHT node (BEP 5, BEP 44): bittorrent-dht behind the guard of krpc.ts, rate limits and a signature check.
+ * Never knows a router by itself: whoever opens it names the bootstraps. IPv4 only, as the library is.
+ * An equal `put` again counts as a refresh (libtorrent does so; the library alone would answer 302 and let the item die).
+ * The library is loaded when a node is opened, because its import costs 60 ms.
+ */
+import { createSocket, type RemoteInfo, type Socket } from 'node:dgram'
+import { EventEmitter } from 'node:events'
+import type { Query, QuerySource } from 'bittorrent-dht'
+import { type Address, classOfHost } from './address.ts'
+import { verifyEd25519 } from './ed25519.ts'
+import { NetError } from './errors.ts'
+import { cleanDatagram } from './krpc.ts'
+import {
+  DHT_BURST_ALL_COUNT,
+  DHT_BURST_COUNT,
+  DHT_PEER_AGE_MS_MAX,
+  DHT_QUERY_TIMEOUT_MS,
+  DHT_RATE_ALL_PER_S,
+  DHT_RATE_PER_S,
+  DHT_SOURCE_COUNT_MAX,
+  LOOKUP_ADDRESS_COUNT_MAX,
+} from './limits.ts'
+import { KeyedBuckets, TokenBucket } from './rate.ts'
+
+export interface DhtOptions {
+  /** UDP address to bind; port 0 for any. */
+  readonly listen: Address
+  /** Nodes to ask first; empty for a node that waits to be asked. */
+  readonly bootstrap: readonly Address[]
+  readonly trace?: ((line: string) => void) | undefined
+}
+
+export interface Dht {
+  readonly address: Address
+  /** Asks for peers of `infohash`; resolves when all nodes have answered or timed out. */
+  lookup(
+    infohash: Uint8Array,
+    onPeer: (peer: Address, from: Address | null) => void,
+    signal: AbortSignal,
+  ): Promise<void>
+  /** Tells the closest nodes that this host has `infohash` at TCP `port`; false if no node took it. */
+  announce(infohash: Uint8Array, port: number): Promise<boolean>
+  /** Nodes in the routing table, to be given as bootstrap next time. */
+  nodes(): Address[]
+  close(): Promise<void>
+}
+
+/** The routers of the public network, for those who ask for it. */
+export const PUBLIC_DHT_BOOTSTRAP: readonly Address[] = [
+  { host: 'router.bittorrent.com', port: 6881 },
+  { host: 'dht.transmissionbt.com', port: 6881 },
+  { host: 'dht.libtorrent.org', port: 25401 },
+]
+
+/** A UDP socket that lets only clean datagrams through, and not too many; the part of dgram that k-rpc-socket uses. */
+class GuardedSocket extends EventEmitter {
+  readonly #socket: Socket
+  readonly #perSource = new KeyedBuckets(DHT_RATE_PER_S, DHT_BURST_COUNT, DHT_SOURCE_COUNT_MAX)
+  readonly #all = new TokenBucket(DHT_RATE_ALL_PER_S, DHT_BURST_ALL_COUNT)
+  #closed = false
+
+  constructor() {
+    super()
+    this.#socket = createSocket('udp4')
+    this.#socket.on('message', (bytes, from) => this.#onMessage(bytes, from))
+    this.#socket.on('listening', () => this.emit('listening'))
+    this.#socket.on('close', () => this.emit('close'))
+    this.#socket.on('error', (error) => this.emit('error', error))
+  }
+
+  #onMessage(bytes: Uint8Array, from: RemoteInfo): void {
+    const sender = classOfHost(from.address)
+    // On loopback every port is a host of its own, or one machine could not hold a test network.
+    const key = sender === 'loopback' ? `${from.address}:${from.port}` : from.address
+    if (!this.#perSource.take(key) || !this.#all.take()) return
+    const clean = cleanDatagram(bytes, sender)
+    if (clean === null) return
+    try {
+      this.emit('message', Buffer.from(clean), from)
+    } catch (error) {
+      this.emit('trouble', error)
+    }
+  }
+
+  send(bytes: Uint8Array, offset: number, length: number, port: number, host: string, done: () => void): void {
+    if (this.#closed || !(port > 0 && port < 65536)) return
+    this.#socket.send(bytes, offset, length, port, host, () => done())
+  }
+
+  bind(port: number, host: string): void {
+    this.#socket.bind(port, host)
+  }
+
+  address(): { address: string; port: number } {
+    return this.#socket.address()
+  }
+
+  close(): void {
+    if (this.#closed) return
+    this.#closed = true
+    this.#socket.close()
+  }
+}
+
+async function loadNodeClass() {
+  const { Client } = await import('bittorrent-dht')
+  return class HardenedNode extends Client {
+    override _onquery(query: Query, peer: QuerySource): void {
+      try {
+        if (!this.#refreshes(query, peer)) super._onquery(query, peer)
+      } catch (error) {
+        this.emit('warning', error)
+      }
+    }
+
+    /** Answers a put of exactly what is stored; false if it is none. */
+    #refreshes(query: Query, peer: QuerySource): boolean {
+      const { k, salt, seq, sig, v, token } = query.a
+      if (String(query.q) !== 'put' || k === undefined || sig === undefined || v === undefined) return false
+      const key = this._hash(salt === undefined ? k : Buffer.concat([k, salt])).toString('hex')
+      const stored = this._values.get(key)
+      const same = stored?.seq === seq && stored?.sig?.equals(sig) === true && stored.v.equals(v)
+      if (stored === undefined || !same || token === undefined || !this._validateToken(peer.address, token))
+        return false
+      this._values.set(key, stored)
+      this._rpc.response(peer, query, { id: this._rpc.id })
+      return true
+    }
+  }
+}
+
+type NodeClass = Awaited<ReturnType<typeof loadNodeClass>>
+
+/**
+ * Opens a node.
+ * @throws NetError listen-failed
+ */
+export async function openDht(options: DhtOptions): Promise<Dht> {
+  const HardenedNode = await loadNodeClass()
+  const socket = new GuardedSocket()
+  const trace = options.trace ?? (() => {})
+  socket.on('trouble', (error) => trace(`dht: ${String(error)}`))
+  const node = new HardenedNode({
+    bootstrap: options.bootstrap.length > 0 ? options.bootstrap : false,
+    socket,
+    timeout: DHT_QUERY_TIMEOUT_MS,
+    maxAge: DHT_PEER_AGE_MS_MAX,
+    verify: verifyEd25519,
+  })
+  node.setMaxListeners(0)
+  node.on('warning', (error) => trace(`dht: ${String(error)}`))
+  await listen(node, options.listen)
+  return new Node(node)
+}
+
+function listen(node: InstanceType<NodeClass>, address: Address): Promise<void> {
+  return new Promise((resolve, reject) => {
+    node.once('listening', () => {
+      node.removeAllListeners('error')
+      node.on('error', () => {})
+      resolve()
+    })
+    node.once('error', (error) => {
+      node.on('error', () => {})
+      node.destroy()
+      reject(new NetError('listen-failed', `dht: cannot bind ${address.host}:${address.port}`, {}, error))
+    })
+    node.listen(address.port, address.host)
+  })
+}
+
+class Node implements Dht {
+  readonly address: Address
+  readonly #node: InstanceType<NodeClass>
+  #closing: Promise<void> | null = null
+
+  constructor(node: InstanceType<NodeClass>) {
+    this.#node = node
+    const bound = node.address()
+    this.address = { host: bound.address, port: bound.port }
+  }
+
+  lookup(
+    infohash: Uint8Array,
+    onPeer: (peer: Address, from: Address | null) => void,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const wanted = Buffer.from(infohash)
+    let left = LOOKUP_ADDRESS_COUNT_MAX
+    const onFound = (peer: Address, about: Buffer, from: (Partial<Address> & { address?: string }) | null): void => {
+      if (!wanted.equals(about) || left-- <= 0) return
+      const host = from?.host ?? from?.address
+      onPeer({ host: peer.host, port: peer.port }, host === undefined ? null : { host, port: from?.port ?? 0 })
+    }
+    return new Promise((resolve) => {
+      if (this.#closing !== null || signal.aborted) {
+        resolve()
+        return
+      }
+      const finish = (): void => {
+        this.#node.off('peer', onFound)
+        signal.removeEventListener('abort', onAbort)
+        resolve()
+      }
+      this.#node.on('peer', onFound)
+      const stop = this.#node.lookup(wanted, finish)
+      const onAbort = (): void => {
+        stop()
+        finish()
+      }
+      signal.addEventListener('abort', onAbort, { once: true })
+    })
+  }
+
+  announce(infohash: Uint8Array, port: number): Promise<boolean> {
+    return new Promise((resolve) => {
+      if (this.#closing !== null) resolve(false)
+      else this.#node.announce(Buffer.from(infohash), port, (error) => resolve(error === null || error === undefined))
+    })
+  }
+
+  nodes(): Address[] {
+    return this.#node.nodes.toArray().map(({ host, port }) => ({ host, port }))
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= new Promise((resolve) => this.#node.destroy(() => resolve()))
+    return this.#closing
+  }
+}

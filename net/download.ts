@@ -1,0 +1,290 @@
+/**
+ * One download of a swarm into a sparse store: which pieces are there already, whom to connect to, when to give up.
+ * Pieces that the caller says are present are hashed first; what is not right is fetched like the rest.
+ * Gives up at once when no peer is left (unless told to wait for more), and when too little arrives for too long.
+ */
+import { type Address, formatAddress } from './address.ts'
+import type { Connection } from './connection.ts'
+import { NetError } from './errors.ts'
+import {
+  DOWNLOAD_ALIVE_LENGTH,
+  DOWNLOAD_REDIAL_COUNT_MAX,
+  DOWNLOAD_REDIAL_DELAY_MS,
+  DOWNLOAD_WASTE_FACTOR_MAX,
+} from './limits.ts'
+import type { Swarm, SwarmClient } from './swarm-client.ts'
+import { type CheckedTorrent, isPiece, pieceLengthOf, type Store } from './torrent.ts'
+
+export interface ByteRange {
+  readonly offset: number
+  readonly length: number
+}
+
+export interface DownloadOptions {
+  readonly peers: readonly Address[]
+  readonly store: Store
+  /** Parts of the store that are written already; whole pieces in them are hashed and kept. */
+  readonly present?: readonly ByteRange[]
+  /** Milliseconds within which DOWNLOAD_ALIVE_LENGTH bytes (or what is left) must arrive. */
+  readonly stallTimeoutMs: number
+  readonly signal?: AbortSignal | undefined
+  /** A verified piece has been written. */
+  readonly onPiece?: (range: ByteRange) => void
+  /** True: no peer is no reason to give up before the stall time-out, because addPeer will bring some. */
+  readonly patient?: boolean
+  /** True: serve the torrent from the store when it is complete. */
+  readonly keepSeeding?: boolean
+}
+
+export interface DownloadProgress {
+  readonly lengthBytes: number
+  /** Verified bytes in the store, those that were present included. */
+  readonly verifiedLength: number
+  /** Verified bytes that were there at the start. */
+  readonly presentLength: number
+  /** Bytes received from each peer, protocol overhead included. */
+  readonly peers: readonly { readonly address: Address; readonly connected: boolean; readonly receivedLength: number }[]
+}
+
+export interface DownloadPorts {
+  readonly client: SwarmClient
+  readonly dial: (address: Address, signal: AbortSignal) => Promise<Connection>
+  readonly isBanned: (address: Address) => boolean
+}
+
+interface Tally {
+  readonly address: Address
+  readonly connection: Connection
+}
+
+export class DownloadTask {
+  readonly torrent: CheckedTorrent
+  /** Resolves when every piece is written; rejects with NetError. */
+  readonly finished: Promise<void>
+  readonly #options: DownloadOptions
+  readonly #ports: DownloadPorts
+  readonly #abort = new AbortController()
+  readonly #tried = new Set<string>()
+  readonly #tallies: Tally[] = []
+  readonly #waiting: Connection[] = []
+  readonly #redials = new Set<NodeJS.Timeout>()
+  #swarm: Swarm | null = null
+  #openCount = 0
+  #verifiedLength = 0
+  #presentLength = 0
+  #settled = false
+  #failed = false
+  /** The last piece is written; known before the membership when all was present. */
+  #isComplete = false
+  #watch: NodeJS.Timeout | null = null
+  #resolve: () => void = () => {}
+  #reject: (error: NetError) => void = () => {}
+
+  constructor(torrent: CheckedTorrent, options: DownloadOptions, ports: DownloadPorts) {
+    this.torrent = torrent
+    this.#options = options
+    this.#ports = ports
+    this.finished = new Promise((resolve, reject) => {
+      this.#resolve = resolve
+      this.#reject = reject
+    })
+    // The caller awaits `finished` when he likes; an early failure must not end the process.
+    this.finished.catch(() => {})
+    options.signal?.addEventListener('abort', this.#onAbort, { once: true })
+    if (options.signal?.aborted) this.#onAbort()
+    else void this.#start()
+  }
+
+  readonly #onAbort = (): void => this.fail(new NetError('aborted', 'download: aborted'))
+
+  progress(): DownloadProgress {
+    return {
+      lengthBytes: this.torrent.lengthBytes,
+      verifiedLength: this.#verifiedLength,
+      presentLength: this.#presentLength,
+      peers: this.#tallies.map(({ address, connection }) => ({
+        address,
+        connected: !connection.destroyed,
+        receivedLength: connection.receivedLength,
+      })),
+    }
+  }
+
+  /** The membership, for as long as it lasts; it outlives a download that keeps seeding. */
+  get swarm(): Swarm | null {
+    return this.#swarm
+  }
+
+  /** Connects to `address` unless that was tried before. */
+  addPeer(address: Address): void {
+    const key = formatAddress(address)
+    if (this.#settled || this.#tried.has(key) || this.#ports.isBanned(address)) return
+    this.#tried.add(key)
+    void this.#connect(address, DOWNLOAD_REDIAL_COUNT_MAX)
+  }
+
+  /** Takes a connection that came in. */
+  accept(connection: Connection): boolean {
+    if (this.#failed || (this.#settled && this.#options.keepSeeding !== true)) return false
+    return this.#give(connection, connection.remote)
+  }
+
+  async #start(): Promise<void> {
+    try {
+      for (const peer of this.#options.peers) this.addPeer(peer)
+      const have = await this.#checkPresent()
+      if (this.#settled) return
+      this.#swarm = await this.#ports.client.join({
+        torrent: this.torrent,
+        source: this.#options.store,
+        write: (offset, bytes) => this.#options.store.write(offset, bytes),
+        have,
+        onPiece: (index) => this.#onPiece(index),
+        onDone: () => {
+          this.#isComplete = true
+          if (this.#swarm !== null) this.#succeed()
+        },
+        onFailure: (error) => this.fail(error),
+      })
+      if (this.#failed || (this.#settled && this.#options.keepSeeding !== true)) await this.#swarm.leave()
+      for (const connection of this.#waiting.splice(0)) this.#enter(connection)
+      if (this.#isComplete) this.#succeed()
+      this.#startWatch()
+      this.#giveUpIfAlone()
+    } catch (error) {
+      this.fail(
+        error instanceof NetError ? error : new NetError('store-failed', `download: ${String(error)}`, {}, error),
+      )
+    }
+  }
+
+  /** One bit per whole piece within the present ranges that hashes right. */
+  async #checkPresent(): Promise<Uint8Array> {
+    const { torrent } = this
+    const have = new Uint8Array(Math.ceil(torrent.pieceCount / 8))
+    for (const range of this.#options.present ?? []) {
+      const end = range.offset + range.length
+      let index = Math.ceil(range.offset / torrent.pieceLengthBytes)
+      for (; index < torrent.pieceCount && !this.#settled; index++) {
+        const offset = index * torrent.pieceLengthBytes
+        const length = pieceLengthOf(torrent, index)
+        if (offset + length > end) break
+        if (!isPiece(torrent, index, await this.#options.store.read(offset, length))) continue
+        const at = index >> 3
+        const bit = 0x80 >> (index & 7)
+        if (((have[at] ?? 0) & bit) === 0) this.#presentLength += length
+        have[at] = (have[at] ?? 0) | bit
+      }
+    }
+    this.#verifiedLength = this.#presentLength
+    return have
+  }
+
+  #onPiece(index: number): void {
+    // webtorrent samples the pieces that were present and reports them too.
+    if (this.#swarm === null) return
+    const range = { offset: index * this.torrent.pieceLengthBytes, length: pieceLengthOf(this.torrent, index) }
+    this.#verifiedLength += range.length
+    this.#options.onPiece?.(range)
+  }
+
+  async #connect(address: Address, redialCount: number): Promise<void> {
+    this.#openCount += 1
+    let isAgainWanted = true
+    try {
+      const connection = await this.#ports.dial(address, this.#abort.signal)
+      connection.dialled = address
+      if (this.#give(connection, address)) {
+        await new Promise<void>((resolve) => connection.once('close', resolve))
+        isAgainWanted = connection.handshake !== null
+      } else {
+        connection.destroy()
+        isAgainWanted = false
+      }
+    } catch {
+      isAgainWanted = redialCount < DOWNLOAD_REDIAL_COUNT_MAX
+    }
+    if (isAgainWanted && redialCount > 0 && !this.#settled && !this.#ports.isBanned(address)) {
+      const timer = setTimeout(() => {
+        this.#redials.delete(timer)
+        void this.#connect(address, redialCount - 1)
+        this.#openCount -= 1
+      }, DOWNLOAD_REDIAL_DELAY_MS)
+      this.#redials.add(timer)
+      return
+    }
+    this.#openCount -= 1
+    this.#giveUpIfAlone()
+  }
+
+  #give(connection: Connection, address: Address): boolean {
+    if (this.#failed || (this.#settled && this.#options.keepSeeding !== true)) return false
+    this.#tallies.push({ address, connection })
+    if (this.#swarm === null) this.#waiting.push(connection)
+    else return this.#enter(connection)
+    return true
+  }
+
+  #enter(connection: Connection): boolean {
+    if (connection.destroyed || this.#swarm === null) return false
+    const isTaken = this.#swarm.addConnection(connection)
+    if (!isTaken) connection.destroy()
+    else if (!connection.outgoing) connection.once('close', () => this.#giveUpIfAlone())
+    return isTaken
+  }
+
+  #giveUpIfAlone(): void {
+    if (this.#settled || this.#options.patient === true || this.#swarm === null) return
+    if (this.#openCount > 0 || this.#swarm.connectionCount > 0) return
+    this.fail(new NetError('download-no-peers', 'download: no peer is left, ask more peers or the origin'))
+  }
+
+  /** Looks every now and then whether enough has arrived. */
+  #startWatch(): void {
+    let aliveAtMs = performance.now()
+    let aliveLength = 0
+    let verifiedLength = this.#verifiedLength
+    const { stallTimeoutMs } = this.#options
+    const look = (): void => {
+      const receivedLength = this.#tallies.reduce((sum, tally) => sum + tally.connection.receivedLength, 0)
+      const left = this.torrent.lengthBytes - this.#verifiedLength
+      const isAlive = receivedLength - aliveLength >= Math.min(DOWNLOAD_ALIVE_LENGTH, left)
+      if (isAlive || this.#verifiedLength > verifiedLength) {
+        aliveAtMs = performance.now()
+        aliveLength = receivedLength
+        verifiedLength = this.#verifiedLength
+      }
+      const isWaste = receivedLength > DOWNLOAD_WASTE_FACTOR_MAX * this.torrent.lengthBytes + 2 ** 24
+      if (isWaste || performance.now() - aliveAtMs > stallTimeoutMs) {
+        this.fail(new NetError('download-stalled', `download: less than due in ${stallTimeoutMs} ms, ask other peers`))
+      }
+    }
+    if (!this.#settled) this.#watch = setInterval(look, Math.max(10, stallTimeoutMs / 8))
+  }
+
+  #end(): boolean {
+    if (this.#settled) return false
+    this.#settled = true
+    if (this.#watch !== null) clearInterval(this.#watch)
+    for (const timer of this.#redials) clearTimeout(timer)
+    this.#redials.clear()
+    this.#abort.abort()
+    this.#options.signal?.removeEventListener('abort', this.#onAbort)
+    return true
+  }
+
+  #succeed(): void {
+    if (!this.#end()) return
+    if (this.#options.keepSeeding !== true) void this.#swarm?.leave()
+    this.#resolve()
+  }
+
+  /** Ends the download with `error`; idempotent. */
+  fail(error: NetError): void {
+    if (!this.#end()) return
+    this.#failed = true
+    for (const connection of this.#waiting.splice(0)) connection.destroy()
+    void this.#swarm?.leave()
+    this.#reject(error)
+  }
+}

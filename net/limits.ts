@@ -1,0 +1,143 @@
+/**
+ * Every bound that a stranger can push against, with unit and reason. PROTOCOL.md repeats them as a table.
+ * Values that both ends must agree on (message and payload lengths) are part of protocol version 1.
+ */
+
+/** Bytes of one bencoded message of ours. */
+export const BENCODE_LENGTH_MAX = 16 * 1024 * 1024
+/** Nested lists and dictionaries in a message of ours; the deepest has 3. */
+export const BENCODE_DEPTH_MAX = 32
+/** Values in one message of ours; bounds what two-byte empty lists could allocate. */
+export const BENCODE_VALUE_COUNT_MAX = 200_000
+/** Decimal digits of an integer; 64 bits have 20. */
+export const BENCODE_INTEGER_DIGITS_MAX = 20
+
+/** Bytes of one BitTorrent message; the longest honest ones are 128 KiB blocks and our own requests. */
+export const WIRE_MESSAGE_LENGTH_MAX = 512 * 1024
+/** Milliseconds from connection to handshake, and from handshake to the extension handshake. */
+export const HANDSHAKE_TIMEOUT_MS = 8_000
+/** Milliseconds until an outgoing connection is given up. */
+export const CONNECT_TIMEOUT_MS = 3_000
+/** Milliseconds of silence after which a connection is dropped; keep-alives come every 55 s. */
+export const IDLE_TIMEOUT_MS = 150_000
+
+/** Connections that have not sent their handshake yet, over all addresses. */
+export const PENDING_CONNECTION_COUNT_MAX = 64
+/** Incoming connections in all; a farm of 200 runners fits. */
+export const INCOMING_CONNECTION_COUNT_MAX = 512
+/** Incoming connections from one host; machines behind one NAT share it. Loopback counts as many hosts. */
+export const INCOMING_PER_HOST_COUNT_MAX = 32
+/** Connections of one topic. */
+export const TOPIC_CONNECTION_COUNT_MAX = 64
+/** Connections of one topic to one peer id: both ends may have dialled at once. */
+export const TOPIC_PER_PEER_COUNT_MAX = 2
+/** Addresses dialled at the same time for one topic; more wait in line. */
+export const TOPIC_DIAL_COUNT_MAX = 24
+/** Addresses that one topic remembers, dialled or waiting; a flood of fake ones stops here. */
+export const TOPIC_ADDRESS_COUNT_MAX = 256
+/** Milliseconds between two look-ups of a topic. */
+export const TOPIC_LOOKUP_INTERVAL_MS = 5 * 60_000
+/** Milliseconds for which "nobody is there" stands before a caller who waits makes us look again. */
+export const TOPIC_SEARCH_FRESH_MS = 10_000
+/** Milliseconds before an address that failed may be dialled again. */
+export const REDIAL_DELAY_MS = 60_000
+
+/** Bytes of the payload of one request. */
+export const REQUEST_PAYLOAD_LENGTH_MAX = 256 * 1024
+/** Bytes of a request kind, lowercase ASCII. */
+export const REQUEST_KIND_LENGTH_MAX = 32
+/** Bytes of one response; the longest are chain answers of very long histories and `range`. */
+export const RESPONSE_LENGTH_MAX = 64 * 1024 * 1024
+/** Characters of the reason in an error answer. */
+export const REASON_LENGTH_MAX = 64
+/** Bytes of one chunk of a response. */
+export const RESPONSE_CHUNK_LENGTH = 64 * 1024
+/** Bytes of a response that may be on their way without credit from the asker. */
+export const RESPONSE_WINDOW_LENGTH = 1024 * 1024
+/** Bytes after which the asker grants credit again. */
+export const RESPONSE_CREDIT_LENGTH = 256 * 1024
+/** Requests of one peer that are being answered at once; more are refused as busy. */
+export const REQUEST_INCOMING_COUNT_MAX = 16
+/** Requests of ours that wait on one peer. */
+export const REQUEST_OUTGOING_COUNT_MAX = 64
+/** Milliseconds in which a handler must answer, and in which an asker must grant credit. */
+export const RESPONSE_STALL_TIMEOUT_MS = 30_000
+/** Requests and other control messages of a peer: sustained rate per second … */
+export const CONTROL_RATE_PER_S = 100
+/** … and how many may come at once. Beyond that the peer is dropped. */
+export const CONTROL_BURST_COUNT = 400
+
+/** Addresses in one answer to `peers`. */
+export const PEERS_ANSWER_COUNT_MAX = 50
+/** Milliseconds between two `peers` questions to the same peer. */
+export const PEERS_INTERVAL_MS = 60_000
+/** Milliseconds allowed for a `peers` answer. */
+export const PEERS_TIMEOUT_MS = 3_000
+
+/** Bytes of one `range` answer; longer ranges are asked for in parts. */
+export const RANGE_LENGTH_MAX = 4 * 1024 * 1024
+/** Ranges of one fetch that are asked for at once. */
+export const RANGE_PARALLEL_COUNT = 4
+/** Bytes of all answers that are held in memory until their askers have taken them. */
+export const ANSWER_LENGTH_ALL_MAX = 128 * 1024 * 1024
+
+/** Bytes of an info dictionary; 2,000 pieces have 40 kB. */
+export const INFO_LENGTH_MAX = 4 * 1024 * 1024
+/** Bytes of a piece: the format stops at 4 MiB, other torrents at 16. */
+export const PIECE_LENGTH_MAX = 16 * 1024 * 1024
+/** Block requests that a peer of a swarm may have outstanding (we tell it as `reqq`). */
+export const BLOCK_REQUEST_COUNT_MAX = 512
+/** Bytes that may wait unread in a swarm connection before block requests are put off. */
+export const BLOCK_BACKLOG_LENGTH_MAX = 4 * 1024 * 1024
+/** Extension messages of a swarm peer (metadata questions): per second, and at once. */
+export const SWARM_EXTENSION_RATE_PER_S = 20
+export const SWARM_EXTENSION_BURST_COUNT = 200
+/** Connections of one swarm. */
+export const SWARM_CONNECTION_COUNT_MAX = 64
+/** Milliseconds after which a seeded swarm without connections is forgotten by the client (it comes back on demand). */
+export const SWARM_IDLE_TIMEOUT_MS = 60_000
+/** Milliseconds that a ban lasts. */
+export const BAN_DURATION_MS = 60 * 60_000
+/** Addresses banned at once; the oldest go first. */
+export const BAN_COUNT_MAX = 4096
+/** Redials of an address that a download has lost. */
+export const DOWNLOAD_REDIAL_COUNT_MAX = 2
+/** Bytes that must arrive within a stall time-out for a download to count as alive. */
+export const DOWNLOAD_ALIVE_LENGTH = 64 * 1024
+
+/** Bytes of one DHT datagram; honest ones stay below 1,500. */
+export const DHT_DATAGRAM_LENGTH_MAX = 4096
+/** DHT messages of one address: per second, and at once. Beyond that they are ignored. */
+export const DHT_RATE_PER_S = 100
+export const DHT_BURST_COUNT = 500
+/** DHT messages of all addresses together. */
+export const DHT_RATE_ALL_PER_S = 2_000
+export const DHT_BURST_ALL_COUNT = 5_000
+/** Source addresses whose rate is remembered. */
+export const DHT_SOURCE_COUNT_MAX = 4096
+/** Bytes of a stored value as a bencoded byte string must be ≤ 1000 (BEP 44): 995 and its "995:". */
+export const DHT_VALUE_LENGTH_MAX = 995
+/** Milliseconds that an announced peer is kept (BEP 5 clients announce every 15 to 30 minutes). */
+export const DHT_PEER_AGE_MS_MAX = 45 * 60_000
+/** Milliseconds until a DHT node that does not answer is given up. */
+export const DHT_QUERY_TIMEOUT_MS = 1_500
+/** Peers of one topic that are taken from the DHT or a tracker in one round. */
+export const LOOKUP_ADDRESS_COUNT_MAX = 200
+/** Milliseconds that a tracker may take to answer. */
+export const TRACKER_TIMEOUT_MS = 5_000
+/** Milliseconds that the farewell to trackers may delay close(). */
+export const TRACKER_CLOSE_TIMEOUT_MS = 500
+/** Bytes of a tracker's answer; 200 peers have 4 kB. */
+export const TRACKER_ANSWER_LENGTH_MAX = 256 * 1024
+/** Milliseconds after which a UDP tracker is asked again. */
+export const TRACKER_RESEND_MS = 1_000
+/** Infohashes that our own tracker keeps. */
+export const TRACKER_INFOHASH_COUNT_MAX = 100_000
+/** Failures of one piece after which all who sent parts of it are banned. */
+export const BAD_PIECE_COUNT_MAX = 4
+/** Blocks of a peer that nobody asked for; late answers to cancelled requests are some. */
+export const UNASKED_BLOCK_COUNT_MAX = 1_000
+/** Milliseconds before a lost peer of a download is dialled again. */
+export const DOWNLOAD_REDIAL_DELAY_MS = 500
+/** Bytes received for one download, in multiples of its length (and 16 MiB), after which it is given up as poisoned. */
+export const DOWNLOAD_WASTE_FACTOR_MAX = 3

@@ -1,0 +1,296 @@
+/**
+ * The net of one process: one listening port, one peer id, one DHT node, one swarm client, and everything built on them.
+ * Composes the other files; decides only routing (topic, download or seed, by the infohash of a handshake).
+ * The DHT node and the swarm client are made when they are first needed.
+ */
+import { randomBytes } from 'node:crypto'
+import { type Address, type AddressClass, classOfHost } from './address.ts'
+import { Bans } from './bans.ts'
+import { AnswerBudget, Refusal } from './channel.ts'
+import { type Connection, dial, type Gates } from './connection.ts'
+import { type Dht, openDht } from './dht.ts'
+import { type DownloadOptions, type DownloadProgress, DownloadTask } from './download.ts'
+import { NetError } from './errors.ts'
+import { ANSWER_LENGTH_ALL_MAX } from './limits.ts'
+import { Listener } from './listener.ts'
+import { KIND_RANGE } from './range.ts'
+import { ByteGate } from './rate.ts'
+import { type Seed, Seeds } from './seeds.ts'
+import { SwarmClient } from './swarm-client.ts'
+import { type Topic, TopicSwarm } from './topic.ts'
+import { checkTorrent, INFOHASH_LENGTH, type Source, type Torrent } from './torrent.ts'
+import { isTrackerUrl } from './tracker.ts'
+import { dhtWay, staticWay, trackerWay, type WayIn } from './ways.ts'
+
+export interface NetOptions {
+  /** TCP address for peers (and UDP for the DHT); null: dial only. Port 0 takes any. */
+  readonly listen: Address | null
+  /** Static peers; names are allowed. */
+  readonly peers: readonly Address[]
+  /** http, https and udp tracker URLs. */
+  readonly trackers: readonly string[]
+  /** Run a DHT node. It knows only `dhtBootstrap`, never the public routers by itself. */
+  readonly dht: boolean
+  readonly dhtBootstrap: readonly Address[]
+  /** Local service discovery; accepted, not spoken yet. */
+  readonly lsd: boolean
+  /** Bytes per second, all connections together. */
+  readonly uploadLimit?: number | undefined
+  readonly downloadLimit?: number | undefined
+  readonly trace?: ((line: string) => void) | undefined
+}
+
+export interface TopicHandlers {
+  /** Answers a question; throw Refusal to say why not, anything else is told as "failed". */
+  onRequest(kind: string, payload: Uint8Array, peerId: string): Promise<Uint8Array>
+}
+
+export interface Download {
+  /** Resolves when all is written; rejects with NetError (download-no-peers, download-stalled, store-failed, aborted …). */
+  readonly result: Promise<DownloadResult>
+  progress(): DownloadProgress
+  addPeer(address: Address): void
+  cancel(): void
+}
+
+export interface DownloadResult extends DownloadProgress {
+  /** Present if `keepSeeding` was asked for. */
+  readonly seed: Seed | null
+}
+
+export interface Net {
+  /** Where peers reach us, null if we do not listen. */
+  readonly address: Address | null
+  /** Where the DHT node is, null if there is none (yet). */
+  readonly dhtAddress: Address | null
+  /** Names of the ways in that are configured; empty means that nobody can be found. */
+  readonly ways: readonly string[]
+  joinTopic(infohash: Uint8Array, handlers: TopicHandlers, options: { announce: boolean }): Topic
+  /** Serves a torrent from `source`, to its swarm and to `range` questions. @throws NetError torrent-malformed */
+  seed(torrent: Torrent, source: Source): Seed
+  /** @throws NetError torrent-malformed, torrent-busy */
+  download(torrent: Torrent, options: DownloadOptions): Download
+  close(): Promise<void>
+}
+
+const PEER_ID_PREFIX = '-GT0001-'
+const ANY_HOST_V4 = '0.0.0.0'
+const LOOPBACK_V4 = '127.0.0.1'
+
+function makePeerId(): Uint8Array {
+  return Buffer.concat([Buffer.from(PEER_ID_PREFIX), randomBytes(INFOHASH_LENGTH - PEER_ID_PREFIX.length)])
+}
+
+/** Class of what others could dial: a wildcard address counts as public, because it is reachable as one. */
+function ownClassOf(listen: Address | null): AddressClass {
+  if (listen === null || listen.host === ANY_HOST_V4 || listen.host === '::') return 'public'
+  return classOfHost(listen.host)
+}
+
+/** The most public of some addresses. */
+function mostPublic(addresses: readonly Address[]): AddressClass {
+  const classes = addresses.map((address) => classOfHost(address.host))
+  return classes.includes('public') ? 'public' : classes.includes('private') ? 'private' : 'loopback'
+}
+
+/**
+ * Opens the net: listens at once, looks for nobody before a topic is joined.
+ * @throws NetError listen-failed
+ */
+export async function openNet(options: NetOptions): Promise<Net> {
+  const net = new OpenNet(options)
+  await net.listen()
+  return net
+}
+
+class OpenNet implements Net {
+  readonly #options: NetOptions
+  readonly #peerId = makePeerId()
+  readonly #gates: Gates
+  readonly #bans = new Bans()
+  readonly #budget = new AnswerBudget(ANSWER_LENGTH_ALL_MAX)
+  readonly #swarms: SwarmClient
+  readonly #seeds: Seeds
+  readonly #topics = new Map<string, TopicSwarm>()
+  readonly #downloads = new Map<string, DownloadTask>()
+  readonly #outgoing = new Set<Connection>()
+  readonly #trace: (line: string) => void
+  #listener: Listener | null = null
+  #dht: Promise<Dht> | null = null
+  #ways: readonly WayIn[] = []
+  #closing: Promise<void> | null = null
+  dhtAddress: Address | null = null
+
+  constructor(options: NetOptions) {
+    this.#options = options
+    this.#trace = options.trace ?? (() => {})
+    this.#gates = {
+      up: new ByteGate(options.uploadLimit ?? null),
+      down: new ByteGate(options.downloadLimit ?? null),
+    }
+    const ban = (address: Address): void => this.#bans.add(address)
+    this.#swarms = new SwarmClient({ peerId: this.#peerId, ban, trace: this.#trace })
+    this.#seeds = new Seeds(this.#swarms, this.#trace)
+  }
+
+  get address(): Address | null {
+    return this.#listener?.address ?? null
+  }
+
+  get ways(): readonly string[] {
+    return this.#ways.map((way) => way.name)
+  }
+
+  async listen(): Promise<void> {
+    const { listen, peers, trackers, dht, dhtBootstrap } = this.#options
+    if (listen !== null) {
+      this.#listener = await Listener.open({
+        listen,
+        gates: this.#gates,
+        isBanned: (address) => this.#bans.has(address),
+        route: (connection) => this.#route(connection),
+      })
+    }
+    const ownClass = ownClassOf(listen)
+    this.#ways = [
+      ...(peers.length > 0 ? [staticWay(peers)] : []),
+      ...trackers.filter(isTrackerUrl).map((url) => trackerWay(url, this.#peerId, ownClass)),
+      ...(dht ? [dhtWay(() => this.#openDht(), mostPublic(dhtBootstrap), ownClass)] : []),
+    ]
+    // A node that listens is there to be asked by others, too.
+    if (dht && listen !== null) await this.#openDht()
+  }
+
+  #openDht(): Promise<Dht> {
+    this.#dht ??= this.#bindDht()
+    return this.#dht
+  }
+
+  async #bindDht(): Promise<Dht> {
+    const { dhtBootstrap: bootstrap } = this.#options
+    const isLocal = bootstrap.length > 0 && mostPublic(bootstrap) === 'loopback'
+    const host = this.address?.host ?? (isLocal ? LOOPBACK_V4 : ANY_HOST_V4)
+    const v4Host = host.includes(':') ? ANY_HOST_V4 : host
+    const open = (port: number): Promise<Dht> =>
+      openDht({ listen: { host: v4Host, port }, bootstrap, trace: this.#trace })
+    const wanted = this.address?.port ?? 0
+    // The TCP port's number if it is free, so that one port forward serves both.
+    const dht = await open(wanted).catch((error: unknown) => {
+      if (this.#options.listen?.port === 0 || wanted === 0) return open(0)
+      throw error
+    })
+    this.dhtAddress = dht.address
+    return dht
+  }
+
+  joinTopic(infohash: Uint8Array, handlers: TopicHandlers, options: { announce: boolean }): Topic {
+    if (this.#closing !== null) throw new NetError('closed', 'topic: the net is closed')
+    if (infohash.length !== INFOHASH_LENGTH) throw new NetError('torrent-malformed', 'topic: expected 20 bytes')
+    const key = Buffer.from(infohash).toString('hex')
+    if (this.#topics.has(key)) throw new NetError('torrent-busy', `topic ${key}: joined already`)
+    const topic = new TopicSwarm({
+      infohash: infohash.slice(),
+      peerId: this.#peerId,
+      ways: this.#ways,
+      announce: options.announce,
+      ownAddress: this.address,
+      budget: this.#budget,
+      dial: (address, signal) => this.#dial(address, signal),
+      isBanned: (address) => this.#bans.has(address),
+      ban: (address) => this.#bans.add(address),
+      answer: (kind, payload, peerId) => this.#answer(handlers, kind, payload, peerId),
+      trace: this.#trace,
+      onClose: () => this.#topics.delete(key),
+    })
+    this.#topics.set(key, topic)
+    return topic
+  }
+
+  async #answer(handlers: TopicHandlers, kind: string, payload: Uint8Array, peerId: string): Promise<Uint8Array> {
+    if (kind !== KIND_RANGE) return handlers.onRequest(kind, payload, peerId)
+    try {
+      return await this.#seeds.answerRange(payload)
+    } catch (error) {
+      if (error instanceof NetError) throw new Refusal('malformed')
+      throw error
+    }
+  }
+
+  async #dial(address: Address, signal: AbortSignal): Promise<Connection> {
+    const connection = await dial(address, this.#gates, signal)
+    this.#outgoing.add(connection)
+    connection.once('close', () => this.#outgoing.delete(connection))
+    if (this.#closing !== null) connection.destroy()
+    return connection
+  }
+
+  #route(connection: Connection): boolean {
+    const key = Buffer.from(connection.handshake?.infohash ?? []).toString('hex')
+    const topic = this.#topics.get(key)
+    if (topic !== undefined) return topic.accept(connection)
+    const download = this.#downloads.get(key)
+    if (download !== undefined) return download.accept(connection)
+    return this.#seeds.accept(connection, key)
+  }
+
+  seed(torrent: Torrent, source: Source): Seed {
+    if (this.#closing !== null) throw new NetError('closed', 'seed: the net is closed')
+    return this.#seeds.add(checkTorrent(torrent), source, null)
+  }
+
+  download(torrent: Torrent, options: DownloadOptions): Download {
+    if (this.#closing !== null) throw new NetError('closed', 'download: the net is closed')
+    const checked = checkTorrent(torrent)
+    const key = checked.infohashHex
+    if (this.#downloads.has(key) || this.#seeds.has(key)) {
+      throw new NetError('torrent-busy', `download ${key}: it is seeded or being downloaded already`)
+    }
+    const task = new DownloadTask(checked, options, {
+      client: this.#swarms,
+      dial: (address, signal) => this.#dial(address, signal),
+      isBanned: (address) => this.#bans.has(address),
+    })
+    this.#downloads.set(key, task)
+    return {
+      result: this.#finish(task, options),
+      progress: () => task.progress(),
+      addPeer: (address) => task.addPeer(address),
+      cancel: () => task.fail(new NetError('aborted', 'download: cancelled')),
+    }
+  }
+
+  #finish(task: DownloadTask, options: DownloadOptions): Promise<DownloadResult> {
+    const result = task.finished.then(
+      () => {
+        this.#downloads.delete(task.torrent.infohashHex)
+        const isSeeded = options.keepSeeding === true && this.#closing === null
+        const seed = isSeeded ? this.#seeds.add(task.torrent, options.store, task.swarm) : null
+        return { ...task.progress(), seed }
+      },
+      (error: unknown) => {
+        this.#downloads.delete(task.torrent.infohashHex)
+        throw error
+      },
+    )
+    result.catch(() => {})
+    return result
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
+    for (const task of this.#downloads.values()) task.fail(new NetError('closed', 'download: the net was closed'))
+    await Promise.all([...this.#topics.values()].map((topic) => topic.close()))
+    this.#seeds.close()
+    await this.#swarms.close()
+    await this.#listener?.close()
+    for (const connection of this.#outgoing) connection.destroy()
+    const dht = await this.#dht?.catch(() => null)
+    await dht?.close()
+    this.#gates.up.close()
+    this.#gates.down.close()
+  }
+}

@@ -1,0 +1,133 @@
+/**
+ * What this process serves. A seed is an entry in a table; the swarm client hears of it when the first peer comes and
+ * forgets it when nobody has been there for a while, so thousands of seeds cost thousands of table entries.
+ * Several callers may seed the same torrent: the latest source serves until it is closed.
+ */
+import { Refusal } from './channel.ts'
+import type { Connection } from './connection.ts'
+import { SWARM_IDLE_TIMEOUT_MS } from './limits.ts'
+import { decodeRangeQuestion } from './range.ts'
+import type { Swarm, SwarmClient } from './swarm-client.ts'
+import type { CheckedTorrent, Source } from './torrent.ts'
+
+export interface Seed {
+  /** Stops serving; idempotent. */
+  close(): Promise<void>
+}
+
+interface Entry {
+  readonly torrent: CheckedTorrent
+  readonly sources: Source[]
+  swarm: Promise<Swarm> | null
+  /** Since when no connection was seen, by the sweep; null while there are some. */
+  idleSinceMs: number | null
+}
+
+const SWEEPS_PER_TIMEOUT = 4
+
+export class Seeds {
+  readonly #client: SwarmClient
+  readonly #entries = new Map<string, Entry>()
+  readonly #trace: (line: string) => void
+  readonly #sweep: NodeJS.Timeout
+
+  constructor(client: SwarmClient, trace: (line: string) => void) {
+    this.#client = client
+    this.#trace = trace
+    this.#sweep = setInterval(() => this.#forgetIdle(), SWARM_IDLE_TIMEOUT_MS / SWEEPS_PER_TIMEOUT)
+    this.#sweep.unref()
+  }
+
+  has(infohashHex: string): boolean {
+    return this.#entries.has(infohashHex)
+  }
+
+  /** @param swarm a membership that exists already, from a download that goes on as a seed */
+  add(torrent: CheckedTorrent, source: Source, swarm: Swarm | null): Seed {
+    const key = torrent.infohashHex
+    const entry = this.#entries.get(key) ?? { torrent, sources: [], swarm: null, idleSinceMs: null }
+    if (swarm !== null) entry.swarm = Promise.resolve(swarm)
+    entry.sources.push(source)
+    this.#entries.set(key, entry)
+    let isOpen = true
+    return {
+      close: async () => {
+        if (!isOpen) return
+        isOpen = false
+        entry.sources.splice(entry.sources.lastIndexOf(source), 1)
+        if (entry.sources.length > 0) return
+        this.#entries.delete(key)
+        await this.#leave(entry)
+      },
+    }
+  }
+
+  /** Takes a connection whose handshake named one of our torrents. */
+  accept(connection: Connection, infohashHex: string): boolean {
+    const entry = this.#entries.get(infohashHex)
+    if (entry === undefined) return false
+    entry.swarm ??= this.#client.join({
+      torrent: entry.torrent,
+      source: { read: (offset, length) => this.#read(entry, offset, length) },
+      write: null,
+      have: null,
+      onPiece: () => {},
+      onDone: () => {},
+      onFailure: (error) => this.#trace(error.message),
+    })
+    entry.idleSinceMs = null
+    entry.swarm.then(
+      (swarm) => {
+        if (!swarm.addConnection(connection)) connection.destroy()
+      },
+      (error: unknown) => {
+        this.#trace(String(error))
+        entry.swarm = null
+        connection.destroy()
+      },
+    )
+    return true
+  }
+
+  /** Answers a `range` question. */
+  async answerRange(payload: Uint8Array): Promise<Uint8Array> {
+    const { infohash, offset, length } = decodeRangeQuestion(payload)
+    const entry = this.#entries.get(Buffer.from(infohash).toString('hex'))
+    if (entry === undefined) throw new Refusal('not-found')
+    if (offset + length > entry.torrent.lengthBytes) throw new Refusal('out-of-range')
+    return this.#read(entry, offset, length)
+  }
+
+  async #read(entry: Entry, offset: number, length: number): Promise<Uint8Array> {
+    const source = entry.sources.at(-1)
+    if (source === undefined) throw new Refusal('not-found')
+    return source.read(offset, length)
+  }
+
+  async #leave(entry: Entry): Promise<void> {
+    const joined = entry.swarm
+    entry.swarm = null
+    const swarm = await joined?.catch(() => null)
+    await swarm?.leave()
+  }
+
+  #forgetIdle(): void {
+    for (const entry of this.#entries.values()) {
+      entry.swarm?.then(
+        (swarm) => {
+          if (swarm.connectionCount > 0) entry.idleSinceMs = null
+          else entry.idleSinceMs ??= performance.now()
+          const isIdle = entry.idleSinceMs !== null && performance.now() - entry.idleSinceMs > SWARM_IDLE_TIMEOUT_MS
+          if (isIdle) void this.#leave(entry)
+        },
+        () => {},
+      )
+    }
+  }
+
+  /** Forgets everything; the swarms themselves end with their client. */
+  close(): void {
+    clearInterval(this.#sweep)
+    this.#entries.clear()
+  }
+}

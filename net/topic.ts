@@ -1,0 +1,319 @@
+/**
+ * One topic: finds peers by all ways in, keeps connections to them, gossips addresses, and says when nobody is there.
+ * "Nobody is there" is known as soon as every way in has answered and every address that came up has been tried,
+ * so a caller without any way in learns it at once. Knows nothing of what the questions mean.
+ */
+import {
+  type Address,
+  type AddressClass,
+  classOfHost,
+  formatAddress,
+  isDialable,
+  mayHearOf,
+  sameAddress,
+} from './address.ts'
+import { AddressBook } from './address-book.ts'
+import { type AnswerBudget, Refusal, type RequestOptions } from './channel.ts'
+import type { Connection } from './connection.ts'
+import { NetError } from './errors.ts'
+import { decodePeers, encodePeers } from './gossip.ts'
+import {
+  PEERS_INTERVAL_MS,
+  PEERS_TIMEOUT_MS,
+  REQUEST_PAYLOAD_LENGTH_MAX,
+  TOPIC_CONNECTION_COUNT_MAX,
+  TOPIC_DIAL_COUNT_MAX,
+  TOPIC_LOOKUP_INTERVAL_MS,
+  TOPIC_PER_PEER_COUNT_MAX,
+  TOPIC_SEARCH_FRESH_MS,
+} from './limits.ts'
+import { TopicWire } from './topic-wire.ts'
+import type { WayIn } from './ways.ts'
+
+/** A peer that speaks our extension; stays valid until its connection ends. */
+export interface TopicPeer {
+  /** The 20-byte peer id in hex; chosen by the peer, proves nothing. */
+  readonly id: string
+  /** Where it listens, null if it does not. */
+  readonly address: Address | null
+  /** Where its bytes come from. */
+  readonly remote: Address
+  readonly connected: boolean
+  /** Bytes received from it on this connection. */
+  readonly receivedLength: number
+  /**
+   * Asks the peer.
+   * @throws NetError peer-refused, peer-gone, timeout, aborted, message-limit
+   */
+  request(kind: string, payload: Uint8Array, options: RequestOptions): Promise<Uint8Array>
+  /** Ends the connection and does not dial the address again while the net is open. */
+  drop(): void
+}
+
+export interface Topic {
+  /** Usable peers, one per peer id, the oldest connection first. */
+  peers(): TopicPeer[]
+  /** Resolves with the first usable peer, or null when all ways in have answered with none, at the deadline, or on abort. */
+  waitForPeer(options: { timeoutMs: number; signal?: AbortSignal | undefined }): Promise<TopicPeer | null>
+  /** Tries an address that the caller knows; it is trusted like a static peer. */
+  addPeer(address: Address): void
+  close(): Promise<void>
+}
+
+export interface TopicPorts {
+  readonly infohash: Uint8Array
+  readonly peerId: Uint8Array
+  readonly ways: readonly WayIn[]
+  readonly announce: boolean
+  readonly ownAddress: Address | null
+  readonly budget: AnswerBudget
+  readonly dial: (address: Address, signal: AbortSignal) => Promise<Connection>
+  readonly isBanned: (address: Address) => boolean
+  readonly ban: (address: Address) => void
+  readonly answer: (kind: string, payload: Uint8Array, peerId: string, lengthMax: number) => Promise<Uint8Array>
+  readonly trace: (line: string) => void
+  readonly onClose: () => void
+}
+
+const KIND_PEERS = 'peers'
+
+class ConnectedPeer implements TopicPeer {
+  readonly id: string
+  readonly address: Address | null
+  readonly wire: TopicWire
+  readonly #ban: (address: Address) => void
+
+  constructor(id: string, address: Address | null, wire: TopicWire, ban: (address: Address) => void) {
+    this.id = id
+    this.address = address
+    this.wire = wire
+    this.#ban = ban
+  }
+
+  get remote(): Address {
+    return this.wire.connection.remote
+  }
+
+  get connected(): boolean {
+    return !this.wire.connection.destroyed
+  }
+
+  get receivedLength(): number {
+    return this.wire.connection.receivedLength
+  }
+
+  request(kind: string, payload: Uint8Array, options: RequestOptions): Promise<Uint8Array> {
+    return this.wire.channel.request(kind, payload, options)
+  }
+
+  drop(): void {
+    this.#ban(this.address ?? this.remote)
+    this.wire.close()
+  }
+}
+
+export class TopicSwarm implements Topic {
+  readonly #ports: TopicPorts
+  readonly #book = new AddressBook()
+  readonly #peers = new Set<ConnectedPeer>()
+  readonly #greeting = new Set<TopicWire>()
+  readonly #waiters = new Set<(peer: TopicPeer | null) => void>()
+  readonly #abort = new AbortController()
+  readonly #round: NodeJS.Timeout
+  readonly #gossip: NodeJS.Timeout
+  #searchingCount = 0
+  #searchedAtMs = 0
+  #closing: Promise<void> | null = null
+
+  constructor(ports: TopicPorts) {
+    this.#ports = ports
+    this.#round = setInterval(() => this.#search(), TOPIC_LOOKUP_INTERVAL_MS)
+    this.#gossip = setInterval(() => this.#askAllForPeers(), PEERS_INTERVAL_MS)
+    this.#search()
+  }
+
+  peers(): TopicPeer[] {
+    const byId = new Map<string, TopicPeer>()
+    for (const peer of this.#peers) if (!byId.has(peer.id)) byId.set(peer.id, peer)
+    return [...byId.values()]
+  }
+
+  waitForPeer(options: { timeoutMs: number; signal?: AbortSignal | undefined }): Promise<TopicPeer | null> {
+    const first = this.peers()[0]
+    if (first !== undefined) return Promise.resolve(first)
+    const isStale = performance.now() - this.#searchedAtMs > TOPIC_SEARCH_FRESH_MS
+    if (this.#isSettled() && isStale && this.#closing === null) this.#search()
+    if (this.#isSettled() || options.signal?.aborted) return Promise.resolve(null)
+    return new Promise((resolve) => {
+      const settle = (peer: TopicPeer | null): void => {
+        if (!this.#waiters.delete(settle)) return
+        clearTimeout(timer)
+        options.signal?.removeEventListener('abort', onAbort)
+        resolve(peer)
+      }
+      const onAbort = (): void => settle(null)
+      const timer = setTimeout(() => settle(null), options.timeoutMs)
+      options.signal?.addEventListener('abort', onAbort, { once: true })
+      this.#waiters.add(settle)
+    })
+  }
+
+  addPeer(address: Address): void {
+    this.#offer(address, 'loopback', true)
+  }
+
+  /** Takes a connection whose handshake named this topic; false if there are enough. */
+  accept(connection: Connection): boolean {
+    const count = this.#peers.size + this.#greeting.size
+    if (this.#closing !== null || count >= TOPIC_CONNECTION_COUNT_MAX) return false
+    void this.#greet(connection, null)
+    return true
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
+    clearInterval(this.#round)
+    clearInterval(this.#gossip)
+    this.#abort.abort()
+    for (const settle of [...this.#waiters]) settle(null)
+    for (const wire of [...this.#greeting]) wire.close()
+    for (const peer of [...this.#peers]) peer.wire.close()
+    this.#ports.onClose()
+    await Promise.allSettled(this.#ports.ways.map((way) => way.leave(this.#ports.infohash)))
+  }
+
+  #isSettled(): boolean {
+    return this.#searchingCount === 0 && this.#book.openCount === 0 && this.#greeting.size === 0
+  }
+
+  #settle(): void {
+    if (this.#isSettled()) for (const settle of [...this.#waiters]) settle(null)
+  }
+
+  /** Asks every way in once. */
+  #search(): void {
+    const { infohash, ways, announce, ownAddress, trace } = this.#ports
+    this.#searchedAtMs = performance.now()
+    for (const way of ways) {
+      this.#searchingCount += 1
+      const found = way.find({
+        infohash,
+        announcePort: announce && ownAddress !== null ? ownAddress.port : null,
+        seeding: announce,
+        onAddress: (address, source) => this.#offer(address, source, way.name === 'static'),
+        signal: this.#abort.signal,
+      })
+      found
+        .catch((error: unknown) => trace(`${way.name}: ${error instanceof Error ? error.message : String(error)}`))
+        .finally(() => {
+          this.#searchingCount -= 1
+          this.#settle()
+        })
+    }
+  }
+
+  #offer(address: Address, source: AddressClass, mayBeName: boolean): void {
+    const { ownAddress } = this.#ports
+    if (this.#closing !== null || this.#ports.isBanned(address)) return
+    if (!mayBeName && (!isDialable(address) || !mayHearOf(source, classOfHost(address.host)))) return
+    if (ownAddress !== null && sameAddress(address, ownAddress)) return
+    if (this.#book.offer(address, performance.now())) this.#dialNext()
+  }
+
+  #dialNext(): void {
+    while (this.#book.diallingCount < TOPIC_DIAL_COUNT_MAX && this.#peers.size < TOPIC_CONNECTION_COUNT_MAX) {
+      const address = this.#book.next()
+      if (address === null) return
+      void this.#dial(address)
+    }
+  }
+
+  async #dial(address: Address): Promise<void> {
+    let peer: ConnectedPeer | null = null
+    try {
+      const connection = await this.#ports.dial(address, this.#abort.signal)
+      peer = this.#closing === null ? await this.#greet(connection, address) : null
+      if (this.#closing !== null) connection.destroy()
+    } catch (error) {
+      this.#ports.trace(`topic: ${error instanceof Error ? error.message : String(error)}`)
+    }
+    this.#book.dialled(address, peer !== null, performance.now())
+    if (peer !== null) peer.wire.connection.once('close', () => this.#book.lost(address, performance.now()))
+    this.#dialNext()
+    this.#settle()
+  }
+
+  /** Exchanges hellos; null if no usable peer comes of it. */
+  async #greet(connection: Connection, dialled: Address | null): Promise<ConnectedPeer | null> {
+    const { infohash, peerId, ownAddress, budget } = this.#ports
+    const wire = new TopicWire(connection, {
+      infohash,
+      peerId,
+      listenPort: ownAddress?.port ?? null,
+      budget,
+      answer: (kind, payload, lengthMax) => this.#answer(wire, kind, payload, lengthMax),
+    })
+    this.#greeting.add(wire)
+    const hello = await wire.hello
+    this.#greeting.delete(wire)
+    const id = Buffer.from(connection.handshake?.peerId ?? []).toString('hex')
+    const isOther = connection.handshake !== null && Buffer.compare(connection.handshake.infohash, infohash) !== 0
+    const sameCount = [...this.#peers].filter((peer) => peer.id === id).length
+    const isUs = id === Buffer.from(peerId).toString('hex')
+    if (hello === null || connection.destroyed || isOther || isUs || sameCount >= TOPIC_PER_PEER_COUNT_MAX) {
+      connection.destroy()
+      this.#settle()
+      return null
+    }
+    const told = hello.listenPort === null ? null : { host: connection.remoteAddress, port: hello.listenPort }
+    return this.#admit(new ConnectedPeer(id, dialled ?? told, wire, this.#ports.ban))
+  }
+
+  #admit(peer: ConnectedPeer): ConnectedPeer {
+    this.#peers.add(peer)
+    peer.wire.connection.once('close', () => {
+      this.#peers.delete(peer)
+      this.#dialNext()
+    })
+    this.#ports.trace(`topic: peer ${formatAddress(peer.address ?? peer.remote)}`)
+    for (const settle of [...this.#waiters]) settle(peer)
+    void this.#askForPeers(peer)
+    return peer
+  }
+
+  async #answer(wire: TopicWire, kind: string, payload: Uint8Array, lengthMax: number): Promise<Uint8Array> {
+    if (payload.length > REQUEST_PAYLOAD_LENGTH_MAX) throw new Refusal('too-long')
+    if (kind === KIND_PEERS) return this.#peersFor(wire.connection)
+    const id = Buffer.from(wire.connection.handshake?.peerId ?? []).toString('hex')
+    return this.#ports.answer(kind, payload, id, lengthMax)
+  }
+
+  #peersFor(connection: Connection): Uint8Array {
+    const listener = classOfHost(connection.remoteAddress)
+    const addresses: Address[] = []
+    for (const peer of this.#peers) {
+      if (peer.address === null || peer.wire.connection === connection) continue
+      if (mayHearOf(listener, classOfHost(peer.address.host))) addresses.push(peer.address)
+    }
+    return encodePeers(addresses)
+  }
+
+  #askAllForPeers(): void {
+    for (const peer of this.#peers) void this.#askForPeers(peer)
+  }
+
+  async #askForPeers(peer: ConnectedPeer): Promise<void> {
+    try {
+      const options = { timeoutMs: PEERS_TIMEOUT_MS, responseLengthMax: REQUEST_PAYLOAD_LENGTH_MAX }
+      const answer = await peer.request(KIND_PEERS, new Uint8Array(0), options)
+      for (const address of decodePeers(answer)) this.#offer(address, classOfHost(peer.remote.host), false)
+    } catch (error) {
+      if (!(error instanceof NetError)) throw error
+      if (error.code === 'message-malformed') peer.wire.close()
+    }
+  }
+}

@@ -1,0 +1,163 @@
+// Declarations of the libraries that come without types: only what this room uses, checked against the versions that
+// package.json pins (bittorrent-protocol 5.0.9, bittorrent-dht 11.0.12, bittorrent-tracker 11.2.3, webtorrent 3.0.21).
+// Members that begin with an underscore are internals; each has one caller, which says why it needs them.
+
+declare module 'bittorrent-protocol' {
+  import type { Duplex } from 'node:stream'
+
+  export interface Extension {
+    onExtendedHandshake?(handshake: Record<string, unknown>): void
+    onMessage?(bytes: Uint8Array): void
+  }
+  export interface ExtensionClass {
+    new (wire: Wire): Extension
+    readonly prototype: { name: string }
+  }
+  export default class Wire extends Duplex {
+    constructor(type?: string, peEnabled?: number)
+    readonly destroyed: boolean
+    extendedHandshake: Record<string, unknown>
+    readonly peerRequests: readonly unknown[]
+    readonly requests: readonly { readonly piece: number; readonly offset: number; readonly length: number }[]
+    _onPiece(index: number, offset: number, bytes: Uint8Array): void
+    use(extension: ExtensionClass): void
+    handshake(infohash: Uint8Array, peerId: Uint8Array, extensions?: { dht?: boolean; fast?: boolean }): void
+    extended(name: string | number, payload: Uint8Array): void
+    setKeepAlive(enable: boolean): void
+    _onRequest(index: number, offset: number, length: number): void
+    _onExtended(id: number, bytes: Uint8Array): void
+    _read(done: (error?: Error | null) => void): void
+    readonly _readableState: { readonly buffered: number }
+  }
+}
+
+declare module 'bittorrent-dht' {
+  import { EventEmitter } from 'node:events'
+
+  export interface DhtOptions {
+    nodeId?: Uint8Array
+    bootstrap: readonly { host: string; port: number }[] | false
+    socket?: EventEmitter
+    timeout?: number
+    maxAge?: number
+    verify?: (signature: unknown, message: unknown, publicKey: unknown) => boolean
+  }
+  /** What krpc.ts lets through. */
+  export interface Query {
+    readonly q: Buffer
+    readonly a: { readonly [name in 'k' | 'salt' | 'sig' | 'v' | 'token']?: Buffer } & { readonly seq?: number }
+  }
+  export interface QuerySource {
+    readonly address: string
+    readonly port: number
+  }
+  export interface StoredItem {
+    readonly v: Buffer
+    readonly sig?: Buffer
+    readonly seq?: number
+  }
+  export class Client extends EventEmitter {
+    constructor(options: DhtOptions)
+    readonly nodes: { toArray(): { host: string; port: number }[] }
+    listen(port: number, host: string): void
+    address(): { address: string; port: number }
+    addNode(node: { host: string; port: number }): void
+    lookup(infohash: Buffer, done: (error: Error | null, nodeCount?: number) => void): () => void
+    announce(infohash: Buffer, port: number, done: (error: Error | null) => void): void
+    put(item: Record<string, unknown>, done: (error: Error | null, hash?: Buffer, count?: number) => void): void
+    get(
+      hash: Buffer,
+      options: Record<string, unknown>,
+      done: (error: Error | null, item: Record<string, unknown> | null) => void,
+    ): void
+    destroy(done?: () => void): void
+    _onquery(query: Query, peer: QuerySource): void
+    _hash(bytes: Buffer): Buffer
+    _validateToken(host: string, token: Buffer): boolean
+    readonly _values: { get(key: string): StoredItem | undefined; set(key: string, item: StoredItem): void }
+    readonly _rpc: { readonly id: Buffer; response(to: QuerySource, query: Query, reply: { id: Buffer }): void }
+  }
+}
+
+declare module 'bittorrent-tracker' {
+  import type { Socket } from 'node:dgram'
+  import { EventEmitter } from 'node:events'
+  import type { Server as HttpServer } from 'node:http'
+
+  export interface ServerOptions {
+    http: boolean
+    udp: boolean
+    ws: boolean
+    stats: boolean
+    interval?: number
+    filter?: (infohash: string, params: unknown, done: (error: Error | null) => void) => void
+  }
+  export class Server extends EventEmitter {
+    constructor(options: ServerOptions)
+    readonly http: HttpServer
+    readonly udp4: Socket
+    udp6: Socket | null
+    readonly torrents: Record<string, unknown>
+    listen(ports: { http: number; udp: number }, hosts: { http: string; udp: string }): void
+    close(done?: () => void): void
+  }
+}
+
+declare module 'webtorrent' {
+  import { EventEmitter } from 'node:events'
+  import type { Server as TcpServer } from 'node:net'
+  import type { Duplex } from 'node:stream'
+  import type Wire from 'bittorrent-protocol'
+
+  export interface ChunkStore {
+    readonly chunkLength: number
+    get(
+      index: number,
+      options: { offset?: number; length?: number } | null | undefined,
+      done: (error: Error | null, bytes?: Uint8Array) => void,
+    ): void
+    put(index: number, bytes: Uint8Array, done: (error: Error | null) => void): void
+    close(done: (error?: Error | null) => void): void
+    destroy(done: (error?: Error | null) => void): void
+  }
+  export interface AddOptions {
+    preloadedStore: ChunkStore
+    storeCacheSlots: number
+    skipVerify?: boolean
+    bitfield?: Uint8Array
+    announce: readonly string[]
+    strategy?: 'rarest' | 'sequential'
+    uploads?: number
+  }
+  export class Torrent extends EventEmitter {
+    readonly ready: boolean
+    readonly destroyed: boolean
+    readonly wires: readonly (Wire & { remoteAddress?: string; remotePort?: number })[]
+    readonly bitfield: { get(index: number): boolean }
+    addPeer(connection: Duplex): boolean
+    removePeer(id: string): void
+    destroy(options: Record<string, never>, done?: () => void): void
+    readonly _peers: Map<string, unknown> | null
+  }
+  export interface ClientOptions {
+    peerId: Uint8Array
+    torrentPort: { host: string; port: number }
+    maxConns: number
+    dht: false
+    tracker: false
+    lsd: false
+    utp: false
+    utPex: false
+    natUpnp: false
+    natPmp: false
+    webSeeds: false
+    secure: 0
+  }
+  export default class WebTorrent extends EventEmitter {
+    constructor(options: ClientOptions)
+    readonly destroyed: boolean
+    add(torrent: Uint8Array, options: AddOptions): Torrent
+    destroy(done?: () => void): void
+    readonly _connPool: { readonly tcpServer: TcpServer } | null
+  }
+}

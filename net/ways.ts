@@ -1,0 +1,83 @@
+/**
+ * Ways in: how addresses of a topic's peers are found. All run at once; each reports when it has nothing more to say.
+ * A way in also says of which address class its source is, so that strangers in public cannot point at private hosts.
+ * Local service discovery (BEP 14) is not spoken yet.
+ */
+import { type Address, type AddressClass, classOfHost, mayHearOf } from './address.ts'
+import type { Dht } from './dht.ts'
+import { NetError } from './errors.ts'
+import { TRACKER_CLOSE_TIMEOUT_MS } from './limits.ts'
+import { announceToTracker, trackerHost } from './tracker.ts'
+
+export interface FindOptions {
+  readonly infohash: Uint8Array
+  /** TCP port to announce, null to look only. */
+  readonly announcePort: number | null
+  readonly seeding: boolean
+  readonly onAddress: (address: Address, source: AddressClass) => void
+  readonly signal: AbortSignal
+}
+
+export interface WayIn {
+  readonly name: string
+  /** Resolves when this way has nothing more to say for now; rejects with NetError when it does not work. */
+  find(options: FindOptions): Promise<void>
+  /** Takes an announcement back, as far as the way in knows such a thing. */
+  leave(infohash: Uint8Array): Promise<void>
+}
+
+/** Addresses that the user has named; they are trusted to be of any class. */
+export function staticWay(peers: readonly Address[]): WayIn {
+  return {
+    name: 'static',
+    find: async ({ onAddress }) => {
+      for (const peer of peers) onAddress(peer, 'loopback')
+    },
+    leave: async () => {},
+  }
+}
+
+/**
+ * One tracker.
+ * @param ownClass class of the address that we listen on; a private one is not announced to a public tracker
+ */
+export function trackerWay(url: string, peerId: Uint8Array, ownClass: AddressClass): WayIn {
+  const trackerClass = classOfHost(trackerHost(url))
+  const mayAnnounce = mayHearOf(trackerClass, ownClass)
+  const announced = new Set<string>()
+  return {
+    name: `tracker ${url}`,
+    find: async ({ infohash, announcePort, seeding, onAddress, signal }) => {
+      const port = mayAnnounce ? announcePort : null
+      const key = Buffer.from(infohash).toString('hex')
+      const event = announced.has(key) ? null : 'started'
+      announced.add(key)
+      const peers = await announceToTracker(url, { infohash, peerId, port, event, seeding, signal })
+      for (const peer of peers) onAddress(peer, trackerClass)
+    },
+    leave: async (infohash) => {
+      if (!announced.delete(Buffer.from(infohash).toString('hex'))) return
+      const signal = AbortSignal.timeout(TRACKER_CLOSE_TIMEOUT_MS)
+      await announceToTracker(url, { infohash, peerId, port: null, event: 'stopped', seeding: false, signal })
+    },
+  }
+}
+
+/** Our DHT node, opened on first use. */
+export function dhtWay(open: () => Promise<Dht>, dhtClass: AddressClass, ownClass: AddressClass): WayIn {
+  const mayAnnounce = mayHearOf(dhtClass, ownClass)
+  return {
+    name: 'dht',
+    find: async ({ infohash, announcePort, onAddress, signal }) => {
+      const dht = await open()
+      const onPeer = (peer: Address, from: Address | null): void => {
+        onAddress(peer, from === null ? dhtClass : classOfHost(from.host))
+      }
+      await dht.lookup(infohash, onPeer, signal)
+      if (signal.aborted || announcePort === null || !mayAnnounce) return
+      if (!(await dht.announce(infohash, announcePort)))
+        throw new NetError('peer-gone', 'dht: no node took the announcement')
+    },
+    leave: async () => {},
+  }
+}
