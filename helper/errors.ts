@@ -17,7 +17,6 @@ export type HelperErrorCode =
   | 'git-failed'
   | 'object-missing'
   | 'limit'
-  | 'interrupted'
   | 'object-missing'
   | 'repository-unusable'
   | 'store-corrupt'

@@ -68,7 +68,12 @@ export class SegmentStore {
     return null
   }
 
-  async writeBody(plan: SegmentPlan, body: Uint8Array, objectCount: number, commitCount: number): Promise<StoredSegment> {
+  async writeBody(
+    plan: SegmentPlan,
+    body: Uint8Array,
+    objectCount: number,
+    commitCount: number,
+  ): Promise<StoredSegment> {
     const name = segmentNameOf(plan)
     const sha256 = createHash('sha256').update(body).digest('hex')
     const known = await this.find(plan)
