@@ -39,10 +39,10 @@ export class SegmentStore {
   readonly #checked = new Set<string>()
   readonly #handles = new Map<string, Promise<FileHandle>>()
 
-  /** `gitDir` is the common directory of the repository, absolute. */
-  constructor(gitDir: string) {
+  /** `gitDir` is the common directory of the repository, absolute; `folder` is for scratch stores. */
+  constructor(gitDir: string, folder = join(gitDir, 'gittorrent')) {
     this.#gitDir = gitDir
-    this.folder = join(gitDir, 'gittorrent')
+    this.folder = folder
   }
 
   /** What is stored of a segment, or null. A table that cannot be read counts as absent. */
@@ -68,12 +68,7 @@ export class SegmentStore {
     return null
   }
 
-  async writeBody(
-    plan: SegmentPlan,
-    body: Uint8Array,
-    objectCount: number,
-    commitCount: number,
-  ): Promise<StoredSegment> {
+  async writeBody(plan: SegmentPlan, body: Uint8Array, objectCount: number, commitCount: number): Promise<StoredSegment> {
     const name = segmentNameOf(plan)
     const sha256 = createHash('sha256').update(body).digest('hex')
     const known = await this.find(plan)

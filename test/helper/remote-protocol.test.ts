@@ -67,6 +67,18 @@ describe('pkt-lines', () => {
     await assert.rejects(readerOf(Buffer.alloc(1000, 'x'), [10]).line(100), { code: 'limit' })
   })
 
+  it('a writer that waits often leaves no listeners behind', async () => {
+    const stream = new Writable({ highWaterMark: 1, write: (_chunk, _encoding, done) => setImmediate(done) })
+    const writer = new ByteWriter(stream)
+    await writer.write('once')
+    const before = stream.eventNames().map((name) => stream.listenerCount(name))
+    for (let index = 0; index < 100; index++) await writer.write('again')
+    assert.deepEqual(
+      stream.eventNames().map((name) => stream.listenerCount(name)),
+      before,
+    )
+  })
+
   it('a writer whose reader has gone fails, and does not hang', async () => {
     const stream = new Writable({ highWaterMark: 1, write: () => {} })
     const writer = new ByteWriter(stream)

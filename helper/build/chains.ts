@@ -1,0 +1,102 @@
+/**
+ * From a repository to its chains, built and ready to serve: plan, build what is missing, open every link.
+ * Used by `seed` and `chain`; progress and reporting are the caller's.
+ */
+
+import { availableParallelism } from 'node:os'
+import type { Oid } from '../../engine/index.ts'
+import { HelperError } from '../errors.ts'
+import { requireWholeHistory, type Repository } from '../git/repository.ts'
+import { BUILD_CACHE_LENGTH, BUILD_THREAD_COUNT_MAX } from '../limits.ts'
+import { SegmentStore } from '../store/segment-store.ts'
+import { buildHistory, type BuildReport } from './builder.ts'
+import { type History, type NamedTip, planHistory } from './history.ts'
+import { type LinkFile, openLinkFile } from './link-file.ts'
+import { ThreadPool } from './pool.ts'
+
+export interface Chain {
+  readonly ref: string
+  readonly tip: Oid
+  /** Newest first. */
+  readonly links: readonly LinkFile[]
+}
+
+export interface Chains {
+  readonly repository: Repository
+  /** The main line first; lines without checkpoints are absent. */
+  readonly chains: readonly Chain[]
+  readonly report: BuildReport
+  readonly store: SegmentStore
+  close(): Promise<void>
+}
+
+export interface ChainOptions {
+  /** Commits walked into built segments so far, of how many in all. */
+  readonly onProgress?: (done: number, total: number) => void
+  readonly threadCount?: number
+}
+
+/**
+ * Builds the chains of some tips, the main one first. A stored body that differs from its hash is dropped by the first
+ * attempt and built again by the second.
+ * @throws HelperError 'repository-unusable' for a shallow or partial repository
+ */
+export async function buildChains(repository: Repository, tips: readonly NamedTip[], options: ChainOptions = {}): Promise<Chains> {
+  requireWholeHistory(repository)
+  const history = await planHistory(repository, tips)
+  return buildPlanned(repository, history, new SegmentStore(repository.gitDir), options)
+}
+
+/** The same for a history that is planned already, into a given store. */
+export async function buildPlanned(
+  repository: Repository,
+  history: History,
+  store: SegmentStore,
+  options: ChainOptions = {},
+): Promise<Chains> {
+  let report = await buildOnce(repository, history, store, options)
+  let chains: Chain[]
+  try {
+    chains = await openChains(history, repository, store)
+  } catch (error) {
+    if (!(error instanceof HelperError && error.code === 'store-corrupt')) throw error
+    report = await buildOnce(repository, history, store, options)
+    chains = await openChains(history, repository, store)
+  }
+  return { repository, chains, report, store, close: () => store.close() }
+}
+
+async function buildOnce(
+  repository: Repository,
+  history: History,
+  store: SegmentStore,
+  options: ChainOptions,
+): Promise<BuildReport> {
+  const threads: ThreadPool[] = []
+  let commits = 0
+  const openPool = (): ThreadPool => {
+    const threadCount = options.threadCount ?? Math.min(availableParallelism(), BUILD_THREAD_COUNT_MAX)
+    const pool = new ThreadPool(repository.gitDir, threadCount, BUILD_CACHE_LENGTH)
+    threads.push(pool)
+    return pool
+  }
+  const onSegment = ({ commitCount }: { commitCount: number }): void => {
+    commits += commitCount
+    options.onProgress?.(commits, history.graph.count)
+  }
+  try {
+    return await buildHistory(history, { store, openPool, onSegment })
+  } finally {
+    await Promise.all(threads.map((pool) => pool.close()))
+  }
+}
+
+async function openChains(history: History, repository: Repository, store: SegmentStore): Promise<Chain[]> {
+  const chains: Chain[] = []
+  for (const { ref, line, links: plans } of history.lines) {
+    const links: LinkFile[] = []
+    for (const plan of plans) links.push(await openLinkFile(plan, repository.objectFormat, store))
+    if (links.length > 0) chains.push({ ref, tip: line.tip, links })
+  }
+  return chains
+}
