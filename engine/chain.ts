@@ -131,6 +131,20 @@ export function planBranchChain(
   return kept
 }
 
+/**
+ * Any link between two checkpoints of a line, tiled by segments of one grain; `base` null means down to the root.
+ * Null when tip or base is no checkpoint of that grain on the line. The level is the least that has this grain.
+ */
+export function planLink(line: Line, tip: Oid, base: Oid | null, grain: Grain, parameters: FormatParameters): LinkPlan | null {
+  const { coarseLevel } = parameters
+  const coarse = grain === 'coarse' ? coarseLevel : null
+  const cuts = line.checkpoints.filter((checkpoint) => coarse === null || checkpoint.level >= coarse)
+  const from = cuts.findIndex((checkpoint) => checkpoint.oid === tip)
+  const to = base === null ? cuts.length : cuts.findIndex((checkpoint) => checkpoint.oid === base)
+  if (from < 0 || to <= from) return null
+  return { tip, base, level: grain === 'coarse' ? coarseLevel + 1 : 1, segments: planSegments(cuts, from, to, coarse) }
+}
+
 /** Segments of checkpoints[from] down to checkpoints[to], oldest first; `coarse` is the least level, null for fine. */
 function planSegments(
   checkpoints: readonly Checkpoint[],

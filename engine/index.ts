@@ -3,12 +3,13 @@
  */
 
 export { type BuildInputs, type BuiltSegment, buildSegments, type SegmentRange } from './build.ts'
-export { type Checkpoint, type Grain, type Line, type LinkPlan, planBranchChain, planChain, readLine, type SegmentPlan, type TracedLine } from './chain.ts'
+export { type Checkpoint, type Grain, type Line, type LinkPlan, planBranchChain, planChain, planLink, readLine, type SegmentPlan, type TracedLine } from './chain.ts'
 export { createCheckpointRule, type LevelOf } from './checkpoint.ts'
 export { CommitGraph } from './commit-graph.ts'
 export { CommitMarks, takeCommits } from './commit-order.ts'
 export { EngineError, type EngineErrorCode } from './errors.ts'
 export { type FormatParameters, GT1 } from './format.ts'
+export { layOutLink, type LinkLayout } from './link.ts'
 export { encodeSegmentRows, loadSegmentRows } from './segment-rows.ts'
 export { parseSegmentName, segmentNameOf } from './segment-name.ts'
 export { type BundleHeader, encodeBundleHeader, parseBundleHeader } from './bundle.ts'

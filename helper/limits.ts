@@ -56,3 +56,51 @@ export const READ_CHUNK_LENGTH = 4 * 1024 * 1024
 
 /** Lines of one repository that get chains; further branches are negotiated live. */
 export const LINE_COUNT_MAX = 64
+
+/** Worker threads of a build; more cores gain little, because git inflates in as many processes again. */
+export const BUILD_THREAD_COUNT_MAX = 16
+
+/** Bytes of object contents that all workers of a build keep together. */
+export const BUILD_CACHE_LENGTH = 256 * 1024 * 1024
+
+/** Chains in one answer of a peer: as many as a repository offers. */
+export const CHAIN_COUNT_MAX = LINE_COUNT_MAX
+
+/** Links of a chain: one per level, and the checkpoint rule ends at level 40. */
+export const LINK_COUNT_MAX = 64
+
+/** Segments of a link: the Linux kernel has about 20,000 coarse ones in all. */
+export const SEGMENT_COUNT_MAX = 65_536
+
+/** Bytes of one link, whoever claims them: what 2,048 pieces of 4 MiB hold, which is ten times the Linux kernel. */
+export const LINK_LENGTH_MAX = 8 * 1024 * 1024 * 1024
+
+/** Objects of one segment. */
+export const OBJECT_COUNT_MAX = 0x7fffffff
+
+/** Bytes of a ref name; git's own files cannot hold longer ones. */
+export const REF_NAME_LENGTH_MAX = 4096
+
+/** A whole link of at least this many bytes comes through its swarm; below, a connection of its own costs more than it moves. */
+export const SWARM_LENGTH_MIN = 1024 * 1024
+
+/** A link that brings too little for this long is left to the origin. */
+export const LINK_STALL_TIMEOUT_MS = 10_000
+
+/** One part (4 MiB at most) of a range. */
+export const RANGE_TIMEOUT_MS = 20_000
+
+/** How long a clone waits for the first usable peer: past this, plain git is faster. */
+export const PEER_WAIT_MS = 3_000
+
+/** An answer to `chain`, from the question to its last byte. */
+export const CHAIN_TIMEOUT_MS = 5_000
+
+/** Bytes of a chain answer: the Linux kernel's has 20,000 segments and 20 × 40 kB of piece hashes. */
+export const CHAIN_ANSWER_LENGTH_MAX = 16 * 1024 * 1024
+
+/** Peers that are asked for their chains before the best answer is taken. */
+export const CHAIN_PEER_COUNT_MAX = 4
+
+/** Links of one line that are downloaded at the same time. */
+export const DOWNLOAD_PARALLEL_COUNT = 4

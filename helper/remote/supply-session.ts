@@ -68,11 +68,11 @@ export class SupplySession {
   }
 
   private async bring(wanted: Wanted, gitDir: string, clientGone: Promise<void>): Promise<SupplyResult> {
-    const { origin, settings, trace, openSupply } = this.around
+    const { origin, config, settings, trace, openSupply } = this.around
     const gone = new AbortController()
     clientGone.then(() => gone.abort())
     const signal = AbortSignal.any([this.around.signal, gone.signal])
-    this.supply = await openSupply({ origin, gitDir, settings, trace, signal })
+    this.supply = await openSupply({ origin, gitDir, config, settings, trace, signal })
     const { objectFormat, wants, haves, isClone } = wanted
     return this.supply.bring({
       gitDir,

@@ -3,7 +3,7 @@
  * chains and peers: it hands over what git wants, and gets commits that are complete in the object store by now, which
  * it then offers to the origin as haves. Nothing here may fail for reasons of the swarm: less then comes from peers.
  */
-import type { Settings } from '../config.ts'
+import type { GitConfig, Settings } from '../config.ts'
 import type { Progress } from '../progress.ts'
 import type { Trace } from '../trace.ts'
 import type { Origin } from '../url.ts'
@@ -52,6 +52,7 @@ export interface Supply {
 export interface SupplyContext {
   readonly origin: Origin
   readonly gitDir: string
+  readonly config: GitConfig
   readonly settings: Settings
   readonly trace: Trace
   readonly signal: AbortSignal

@@ -1,0 +1,1 @@
+export const verifyCommand = { usage: 'verify', run: async () => 0 }

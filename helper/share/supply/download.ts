@@ -1,0 +1,110 @@
+/**
+ * Brings the bytes of one take: a whole large link through its swarm, anything small as a range over the connection that
+ * is open already. What a range brings is checked against the claimed hashes of the segments, what a swarm brings
+ * against its pieces; git checks the rest.
+ */
+
+import { createHash } from 'node:crypto'
+import { join } from 'node:path'
+import { type Address, fetchRange, type Net, type TopicPeer } from '../../../net/index.ts'
+import { HelperError } from '../../errors.ts'
+import { LINK_STALL_TIMEOUT_MS, RANGE_TIMEOUT_MS, SWARM_LENGTH_MIN } from '../../limits.ts'
+import { IncomingFile } from './incoming.ts'
+import { bodyRangeOf, type LinkTake, segmentsOf } from './plan.ts'
+
+export interface Incoming {
+  readonly take: LinkTake
+  readonly file: IncomingFile
+  /** Offset in the file of the first body. */
+  readonly bodyOffset: number
+  /** Bytes that came from peers so far. */
+  receivedLength(): number
+  /** Settles when the download ends; never rejects, failure reaches the file's readers. */
+  readonly ended: Promise<void>
+}
+
+export interface DownloadSurroundings {
+  readonly net: Net
+  readonly folder: string
+  /** Peers that answered on the topic, the one whose claim is followed first. */
+  readonly peers: readonly TopicPeer[]
+  readonly signal: AbortSignal
+}
+
+/** Starts to bring a take. */
+export async function startDownload(take: LinkTake, around: DownloadSurroundings): Promise<Incoming> {
+  const { length } = bodyRangeOf(take)
+  return take.isWhole && length >= SWARM_LENGTH_MIN ? startSwarm(take, around) : startRange(take, around)
+}
+
+async function startSwarm(take: LinkTake, { net, folder, peers, signal }: DownloadSurroundings): Promise<Incoming> {
+  const { link } = take
+  const file = await IncomingFile.open(join(folder, Buffer.from(link.infohash).toString('hex')))
+  const left = Math.min(await file.leftLength(), link.layout.length)
+  const addresses = peers.map(({ address, remote }) => address ?? remote)
+  const download = net.download(
+    { infohash: link.infohash, info: link.info, lengthBytes: link.layout.length, pieceLengthBytes: link.pieceLengthBytes },
+    {
+      peers: uniqueAddresses(addresses),
+      store: file,
+      present: left > 0 ? [{ offset: 0, length: left }] : [],
+      stallTimeoutMs: LINK_STALL_TIMEOUT_MS,
+      signal,
+      onPiece: (range) => file.noteArrived(range),
+    },
+  )
+  const received = (): number => {
+    const { verifiedLength, presentLength } = download.progress()
+    return verifiedLength - presentLength
+  }
+  const ended = download.result.then(
+    () => file.noteArrived({ offset: 0, length: link.layout.length }),
+    (error: unknown) => file.noteFailed(error),
+  )
+  return { take, file, bodyOffset: link.layout.bodyOffsets[0] ?? 0, receivedLength: received, ended }
+}
+
+async function startRange(take: LinkTake, { net: _, folder, peers, signal }: DownloadSurroundings): Promise<Incoming> {
+  const range = bodyRangeOf(take)
+  const name = `${Buffer.from(take.link.infohash).toString('hex')}-${range.offset}`
+  const file = await IncomingFile.open(join(folder, name))
+  let received = 0
+  const ended = (async () => {
+    let failure: unknown = new HelperError('chain-malformed', 'range: expected a peer, got none')
+    for (const peer of peers) {
+      try {
+        const question = { infohash: take.link.infohash, ...range }
+        const bytes = await fetchRange(peer, question, { timeoutMs: RANGE_TIMEOUT_MS, signal })
+        received += bytes.length
+        requireSegments(take, bytes)
+        await file.write(0, bytes)
+        file.noteArrived({ offset: 0, length: bytes.length })
+        return
+      } catch (error) {
+        failure = error
+      }
+    }
+    file.noteFailed(failure)
+  })()
+  return { take, file, bodyOffset: 0, receivedLength: () => received, ended }
+}
+
+/** @throws HelperError 'chain-malformed' when a body differs from its claimed hash */
+function requireSegments(take: LinkTake, bytes: Uint8Array): void {
+  let at = 0
+  for (const { length, sha256, plan } of segmentsOf(take)) {
+    const found = createHash('sha256').update(bytes.subarray(at, at + length)).digest('hex')
+    if (found !== sha256) throw new HelperError('chain-malformed', `segment ${plan.tip}: expected ${sha256}, got ${found}`)
+    at += length
+  }
+}
+
+function uniqueAddresses(addresses: readonly Address[]): Address[] {
+  const seen = new Set<string>()
+  return addresses.filter(({ host, port }) => {
+    const key = `${host} ${port}`
+    if (seen.has(key)) return false
+    seen.add(key)
+    return true
+  })
+}

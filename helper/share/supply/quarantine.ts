@@ -1,0 +1,145 @@
+/**
+ * Where packs wait until they are known to be good: an object directory of its own inside the repository's, with the
+ * real one as alternate (as git's own tmp_objdir does). Packs are indexed there by `git index-pack`, which names every
+ * object itself; only complete packs move over, by rename. A crash leaves a folder that `git gc` and the next run collect.
+ */
+
+import { type ChildProcessWithoutNullStreams, execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdir, mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { plumbingEnvironment } from '../../git/environment.ts'
+import { HelperError, printable } from '../../errors.ts'
+import { TEMPORARY_FILE_AGE_MS_MAX } from '../../limits.ts'
+
+const PREFIX = 'tmp_objdir-gittorrent-'
+const ERROR_TEXT_LENGTH_MAX = 4096
+
+export interface IndexOptions {
+  /** Keep the pack from repacking; only for a pack that stands alone. */
+  readonly keep: boolean
+  /** Verify that everything the pack's objects name is in it (a whole history), or append missing delta bases. */
+  readonly isWholeHistory: boolean
+  /** Bytes at most that the pack may have. */
+  readonly lengthMax: number
+  /** Whether and how git itself would check objects on transfer. */
+  readonly fsckObjects: boolean
+}
+
+/** A running `git index-pack --stdin`. */
+export class PackIndexer {
+  readonly #child: ChildProcessWithoutNullStreams
+  readonly #finished: Promise<string>
+  #said = ''
+
+  constructor(gitDir: string, environment: NodeJS.ProcessEnv, options: IndexOptions) {
+    const args = ['--git-dir', gitDir, 'index-pack', '--stdin', `--max-input-size=${options.lengthMax}`]
+    if (options.keep) args.push('--keep=gittorrent')
+    if (options.fsckObjects) args.push('--fsck-objects')
+    args.push(options.isWholeHistory ? '--check-self-contained-and-connected' : '--fix-thin')
+    this.#child = spawn('git', args, { env: environment })
+    let output = ''
+    this.#child.stdout.on('data', (chunk: Uint8Array) => {
+      output += Buffer.from(chunk).toString('latin1').slice(0, ERROR_TEXT_LENGTH_MAX)
+    })
+    this.#child.stderr.on('data', (chunk: Uint8Array) => {
+      this.#said = (this.#said + Buffer.from(chunk).toString('utf8')).slice(-ERROR_TEXT_LENGTH_MAX)
+    })
+    this.#child.stdin.on('error', () => {})
+    this.#finished = new Promise((resolve, reject) => {
+      this.#child.on('error', reject)
+      this.#child.on('close', (status) => {
+        const hash = /(?:pack|keep)\t([0-9a-f]+)/.exec(output)?.[1]
+        if (status === 0 && hash !== undefined) resolve(hash)
+        else reject(new HelperError('git-failed', `git index-pack: ${printable(this.#said.trim() || `status ${status}`)}`))
+      })
+    })
+    this.#finished.catch(() => {})
+  }
+
+  /** Hands over bytes; waits while git is busy. */
+  async write(bytes: Uint8Array): Promise<void> {
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) await this.#finished
+    if (this.#child.stdin.write(bytes)) return
+    await Promise.race([once(this.#child.stdin, 'drain'), this.#finished])
+  }
+
+  /** Ends the pack; resolves to its name's hash. @throws HelperError 'git-failed' */
+  finish(): Promise<string> {
+    this.#child.stdin.end()
+    return this.#finished
+  }
+
+  /** Ends git without waiting for its verdict. */
+  abort(): void {
+    this.#child.kill()
+  }
+}
+
+export class Quarantine {
+  readonly #gitDir: string
+  readonly #folder: string
+  readonly environment: NodeJS.ProcessEnv
+
+  private constructor(gitDir: string, folder: string) {
+    this.#gitDir = gitDir
+    this.#folder = folder
+    this.environment = plumbingEnvironment({
+      GIT_OBJECT_DIRECTORY: folder,
+      GIT_ALTERNATE_OBJECT_DIRECTORIES: join(gitDir, 'objects'),
+    })
+  }
+
+  static async open(gitDir: string): Promise<Quarantine> {
+    const objects = join(gitDir, 'objects')
+    await removeOld(objects)
+    const folder = await mkdtemp(join(objects, PREFIX))
+    await mkdir(join(folder, 'pack'))
+    return new Quarantine(gitDir, folder)
+  }
+
+  index(options: IndexOptions): PackIndexer {
+    return new PackIndexer(this.#gitDir, this.environment, options)
+  }
+
+  /** True if everything that `tip` reaches is in the quarantine or reachable from `held` or a ref. */
+  isConnected(tip: string, held: readonly string[]): Promise<boolean> {
+    const args = ['--git-dir', this.#gitDir, 'rev-list', '--objects', '--quiet', '--stdin', '--not', '--all']
+    return new Promise((resolve) => {
+      const child = execFile('git', args, { env: this.environment }, (error) => resolve(error === null))
+      child.stdin?.on('error', () => {})
+      child.stdin?.end([tip, ...held.map((oid) => `^${oid}`)].join('\n').concat('\n'))
+    })
+  }
+
+  /** True if `oid` is a commit here or in the repository. */
+  holds(oid: string): Promise<boolean> {
+    return new Promise((resolve) => {
+      const args = ['--git-dir', this.#gitDir, 'cat-file', '-e', `${oid}^{commit}`]
+      execFile('git', args, { env: this.environment }, (error) => resolve(error === null))
+    })
+  }
+
+  /** Moves the packs over: what makes a pack visible, its index, comes last. */
+  async release(): Promise<void> {
+    const from = join(this.#folder, 'pack')
+    const to = join(this.#gitDir, 'objects', 'pack')
+    await mkdir(to, { recursive: true })
+    const names = await readdir(from)
+    const rank = (name: string): number => (name.endsWith('.keep') ? 0 : name.endsWith('.pack') ? 1 : name.endsWith('.idx') ? 3 : 2)
+    for (const name of names.sort((a, b) => rank(a) - rank(b))) await rename(join(from, name), join(to, name))
+  }
+
+  async close(): Promise<void> {
+    await rm(this.#folder, { recursive: true, force: true })
+  }
+}
+
+async function removeOld(objects: string): Promise<void> {
+  for (const name of await readdir(objects).catch(() => [])) {
+    if (!name.startsWith(PREFIX)) continue
+    const path = join(objects, name)
+    const found = await stat(path).catch(() => null)
+    if (found !== null && Date.now() - found.mtimeMs > TEMPORARY_FILE_AGE_MS_MAX) await rm(path, { recursive: true, force: true })
+  }
+}

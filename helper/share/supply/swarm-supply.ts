@@ -1,0 +1,263 @@
+/**
+ * The supply behind the relay: finds peers on the origin's topic, asks for chains, takes the links that are lacking,
+ * lets git index them in quarantine, and reports the commits that are complete by then. Every failure means only that
+ * more comes from the origin.
+ */
+
+import { readFile } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { createCheckpointRule, GT1, type LevelOf, type Oid } from '../../../engine/index.ts'
+import { type Net, openNet, type Topic, type TopicPeer } from '../../../net/index.ts'
+import { messageOf } from '../../errors.ts'
+import { runGit } from '../../git/repository.ts'
+import {
+  CHAIN_ANSWER_LENGTH_MAX,
+  CHAIN_PEER_COUNT_MAX,
+  CHAIN_TIMEOUT_MS,
+  DOWNLOAD_PARALLEL_COUNT,
+  PEER_WAIT_MS,
+} from '../../limits.ts'
+import { humanBytes } from '../../progress.ts'
+import {
+  NOTHING_SUPPLIED,
+  NULL_SUPPLY,
+  type Supply,
+  type SupplyContext,
+  type SupplyRequest,
+  type SupplyResult,
+} from '../../remote/supply.ts'
+import { SegmentStore } from '../../store/segment-store.ts'
+import { CHAIN_KIND, type ChainClaim, decodeChainAnswer, encodeChainQuestion } from '../chain-message.ts'
+import { topicOf } from '../topic.ts'
+import { hasNoWayIn, netOptionsFor } from '../ways-in.ts'
+import { type Incoming, startDownload } from './download.ts'
+import { type Intake, takeIn } from './line-intake.ts'
+import { bodyRangeOf, type LineTake, planTakes, segmentsOf } from './plan.ts'
+import { Quarantine } from './quarantine.ts'
+
+/** Opens the supply of one conversation; costs nothing when nobody can be found. */
+export async function openSwarmSupply(context: SupplyContext): Promise<Supply> {
+  const { origin, settings, trace } = context
+  const options = netOptionsFor(origin, settings, settings.listen, trace)
+  if (hasNoWayIn(options)) {
+    trace(() => 'no way in: everything comes from the origin')
+    return NULL_SUPPLY
+  }
+  const net = await openNet(options)
+  return new SwarmSupply(net, topicOf(origin), context)
+}
+
+class SwarmSupply implements Supply {
+  readonly #net: Net
+  readonly #topic: Topic
+  readonly #context: SupplyContext
+
+  constructor(net: Net, topicHash: Uint8Array, context: SupplyContext) {
+    this.#net = net
+    this.#context = context
+    const refuse = async (): Promise<Uint8Array> => {
+      throw new Error('this client serves nothing')
+    }
+    this.#topic = net.joinTopic(topicHash, { onRequest: refuse }, { announce: false })
+  }
+
+  async bring(request: SupplyRequest): Promise<SupplyResult> {
+    const { signal } = request
+    request.progress.update('Looking for peers', '')
+    const peer = await this.#topic.waitForPeer({ timeoutMs: PEER_WAIT_MS, signal })
+    if (peer === null) return { ...NOTHING_SUPPLIED, note: 'no peer found' }
+    const levelOf = await createCheckpointRule(GT1)
+    const offer = await this.#askForChains(request, levelOf)
+    if (offer === null) return { ...NOTHING_SUPPLIED, note: 'no peer has a usable chain' }
+    const gitDir = await commonDirOf(request.gitDir)
+    const lines = await planFor(offer.chains, request, gitDir)
+    if (lines.length === 0) return { ...NOTHING_SUPPLIED, note: 'nothing that peers have is lacking' }
+    return this.#takeLines(lines, offer.peers, gitDir, request)
+  }
+
+  async close(): Promise<void> {
+    await this.#topic.close()
+    await this.#net.close()
+  }
+
+  /** Asks the peers that are there, and takes the answer that reaches furthest; its peer comes first. */
+  async #askForChains(
+    request: SupplyRequest,
+    levelOf: LevelOf,
+  ): Promise<{ chains: readonly ChainClaim[]; peers: TopicPeer[] } | null> {
+    const question = encodeChainQuestion(request.objectFormat)
+    const peers = this.#topic.peers().slice(0, CHAIN_PEER_COUNT_MAX)
+    const options = { timeoutMs: CHAIN_TIMEOUT_MS, responseLengthMax: CHAIN_ANSWER_LENGTH_MAX, signal: request.signal }
+    const answers = await Promise.all(
+      peers.map(async (peer) => {
+        try {
+          const bytes = await peer.request(CHAIN_KIND, question, options)
+          return { peer, chains: decodeChainAnswer(bytes, request.objectFormat, levelOf) }
+        } catch (error) {
+          this.#context.trace(() => `peer ${peer.remote.host}:${peer.remote.port}: ${messageOf(error)}`)
+          return null
+        }
+      }),
+    )
+    const usable = answers.filter((answer) => answer !== null && matchOf(answer.chains, request) > 0)
+    const [best] = usable.sort((a, b) => matchOf(b?.chains ?? [], request) - matchOf(a?.chains ?? [], request))
+    if (best === undefined || best === null) return null
+    const others = answers.flatMap((answer) => (answer === null || answer === best ? [] : [answer.peer]))
+    return { chains: best.chains, peers: [best.peer, ...others] }
+  }
+
+  async #takeLines(
+    lines: readonly LineTake[],
+    peers: readonly TopicPeer[],
+    gitDir: string,
+    request: SupplyRequest,
+  ): Promise<SupplyResult> {
+    const folder = join(gitDir, 'gittorrent', 'incoming')
+    const started: Incoming[] = []
+    const total = lines.reduce((sum, { takes }) => sum + takes.reduce((s, take) => s + bodyRangeOf(take).length, 0), 0)
+    const show = setInterval(() => {
+      const received = started.reduce((sum, incoming) => sum + incoming.receivedLength(), 0)
+      const percent = Math.min(100, Math.floor((received * 100) / total))
+      request.progress.update('Receiving from peers', `${percent}% (${humanBytes(received)} of ${humanBytes(total)})`)
+    }, 100)
+    const quarantine = await Quarantine.open(gitDir)
+    try {
+      const start = downloader(lines, started, { net: this.#net, folder, peers, signal: request.signal })
+      const tops: Oid[] = []
+      for (const [index, line] of lines.entries()) {
+        const intake = await this.#takeLine(line, await start(index), quarantine, request)
+        if (intake === null) break
+        if (await isComplete(intake, line, quarantine, tops)) tops.push(intake.top)
+        if (isKeptPack(line, request)) await rememberSegments(intake, gitDir)
+        for (const { file } of intake.incoming) await file.remove()
+      }
+      await quarantine.release()
+      const bytesFromPeers = started.reduce((sum, incoming) => sum + incoming.receivedLength(), 0)
+      request.progress.done('Receiving from peers', humanBytes(bytesFromPeers))
+      return { haves: tops, bytesFromPeers, peerCount: peers.length, note: null }
+    } finally {
+      clearInterval(show)
+      await quarantine.close()
+      for (const { file } of started) await file.close().catch(() => {})
+    }
+  }
+
+  #takeLine(
+    line: LineTake,
+    incoming: readonly Incoming[],
+    quarantine: Quarantine,
+    request: SupplyRequest,
+  ): Promise<Intake | null> {
+    const { trace, config } = this.#context
+    return takeIn(incoming, quarantine, {
+      objectFormat: request.objectFormat,
+      isWholeHistory: isKeptPack(line, request),
+      fsckObjects: fsckWanted(config),
+      trace,
+    })
+  }
+}
+
+/** Links of one line start together, a few at a time, the next line's as soon as this one's are on their way. */
+function downloader(
+  lines: readonly LineTake[],
+  started: Incoming[],
+  around: Parameters<typeof startDownload>[1],
+): (line: number) => Promise<readonly Incoming[]> {
+  const begun = new Map<number, Promise<Incoming[]>>()
+  let running = 0
+  const waiting: (() => void)[] = []
+  const begin = async (line: number): Promise<Incoming[]> => {
+    const result: Incoming[] = []
+    for (const take of lines[line]?.takes ?? []) {
+      if (running >= DOWNLOAD_PARALLEL_COUNT) await new Promise<void>((resolveSlot) => waiting.push(resolveSlot))
+      running++
+      const incoming = await startDownload(take, around)
+      void incoming.ended.then(() => {
+        running--
+        waiting.shift()?.()
+      })
+      started.push(incoming)
+      result.push(incoming)
+    }
+    return result
+  }
+  return (line) => {
+    let result = begun.get(line)
+    if (result === undefined) {
+      result = begin(line)
+      begun.set(line, result)
+    }
+    return result
+  }
+}
+
+/** The main line of a clone: its chain reaches down to the roots and becomes one kept pack. */
+function isKeptPack({ takes }: LineTake, { isClone }: SupplyRequest): boolean {
+  return isClone && takes[0]?.link.base === null && takes[0].isWhole
+}
+
+/** git has seen the whole of a kept pack; anything else is checked by a walk down to what is complete. */
+async function isComplete(intake: Intake, line: LineTake, quarantine: Quarantine, tops: readonly Oid[]): Promise<boolean> {
+  if (line.takes[0]?.link.base === null && intake.incoming[0]?.take.isWhole === true && tops.length === 0) {
+    // index-pack has found everything that the pack's objects name in the pack; the tip must be one of them.
+    return quarantine.holds(intake.top)
+  }
+  return quarantine.isConnected(intake.top, tops)
+}
+
+/** Lets the clone serve what it took, from the pack itself. */
+async function rememberSegments({ incoming, packHash }: Intake, gitDir: string): Promise<void> {
+  const store = new SegmentStore(gitDir)
+  // Behind the 12 bytes of the pack header.
+  let offset = 12
+  for (const { take } of incoming) {
+    for (const { plan, objectCount, commitCount, length, sha256 } of segmentsOf(take)) {
+      await store.recordInPack(plan, { objectCount, commitCount, length, sha256, pack: `pack-${packHash}.pack`, offset })
+      offset += length
+    }
+  }
+  await store.close()
+}
+
+/** How many of the wanted refs the chains are for, those that end where the origin stands counting double. */
+function matchOf(chains: readonly ChainClaim[], { refs, wants }: SupplyRequest): number {
+  const wanted = new Set(wants)
+  let score = 0
+  for (const { ref, tip } of chains) {
+    const oid = refs.get(ref)
+    if (oid !== undefined && wanted.has(oid)) score += oid === tip ? 2 : 1
+  }
+  return score
+}
+
+async function planFor(chains: readonly ChainClaim[], request: SupplyRequest, gitDir: string): Promise<LineTake[]> {
+  const wants = new Set(request.wants)
+  const held = request.isClone ? new Set<string>() : await heldCheckpoints(chains, gitDir)
+  return planTakes(chains, request.refs, wants, (oid) => held.has(oid))
+}
+
+/** Checkpoints of the chains that some ref of the repository reaches. */
+async function heldCheckpoints(chains: readonly ChainClaim[], gitDir: string): Promise<Set<string>> {
+  const oids = new Set<string>()
+  for (const { links } of chains) for (const { segments } of links) for (const { plan } of segments) oids.add(plan.tip)
+  const answers = await runGit(gitDir, ['cat-file', '--batch-check'], `${[...oids].join('\n')}\n`)
+  const present = answers.split('\n').flatMap((line) => (line.endsWith(' missing') ? [] : [line.split(' ')[0] ?? '']))
+  const known = present.filter((oid) => oids.has(oid))
+  if (known.length === 0) return new Set()
+  // Of the commits that are there, those that no ref reaches are no haves.
+  const loose = await runGit(gitDir, ['rev-list', '--stdin', '--not', '--all'], `${known.join('\n')}\n`)
+  const unreached = new Set(loose.split('\n'))
+  return new Set(known.filter((oid) => !unreached.has(oid)))
+}
+
+function fsckWanted(config: SupplyContext['config']): boolean {
+  const value = config.get('fetch.fsckobjects')?.at(-1) ?? config.get('transfer.fsckobjects')?.at(-1) ?? 'false'
+  return /^(true|yes|on|1)$/i.test(value)
+}
+
+/** The directory that all worktrees of a repository share, absolute. */
+async function commonDirOf(gitDir: string): Promise<string> {
+  const written = await readFile(join(gitDir, 'commondir'), 'utf8').catch(() => '.')
+  return resolve(gitDir, written.trim())
+}

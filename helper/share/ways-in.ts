@@ -1,0 +1,35 @@
+/**
+ * Which ways in an origin may use. Static peers are the user's own word. Everything public (the public DHT, a tracker on
+ * a public host) is used only for an origin that strangers can reach anyway: a look-up already tells that somebody here
+ * works with it. A DHT or tracker on private addresses is the user's own network and always allowed.
+ */
+
+import { classOfHost, type NetOptions, PUBLIC_DHT_BOOTSTRAP } from '../../net/index.ts'
+import type { HostPort, Settings } from '../config.ts'
+import { isPublicOrigin } from '../public-origin.ts'
+import type { Trace } from '../trace.ts'
+import type { Origin } from '../url.ts'
+
+/** Options of the net for one origin. */
+export function netOptionsFor(origin: Origin, settings: Settings, listen: HostPort | null, trace: Trace): NetOptions {
+  const mayBePublic = isPublicOrigin(origin)
+  const isAllowed = (host: string): boolean => mayBePublic || classOfHost(host) !== 'public'
+  const bootstrap = settings.dhtBootstrap ?? (mayBePublic ? PUBLIC_DHT_BOOTSTRAP : [])
+  const dhtBootstrap = bootstrap.filter(({ host }) => isAllowed(host))
+  return {
+    listen,
+    peers: settings.peers,
+    trackers: settings.trackers.filter((url) => isAllowed(new URL(url).hostname)),
+    dht: settings.dht && dhtBootstrap.length > 0,
+    dhtBootstrap,
+    lsd: settings.lsd,
+    uploadLimit: settings.uploadLimit ?? undefined,
+    downloadLimit: settings.downloadLimit ?? undefined,
+    trace: (line) => trace(() => line),
+  }
+}
+
+/** True if nobody can be found with these options, so that nothing needs to be opened. */
+export function hasNoWayIn({ peers, trackers, dht }: NetOptions): boolean {
+  return peers.length === 0 && trackers.length === 0 && !dht
+}
