@@ -39,9 +39,6 @@ export const GIT_COMMAND_TIMEOUT_MS = 30_000
 /** A connection left idle for this long while the swarm worked is opened anew: servers close idle ones. */
 export const ORIGIN_IDLE_MS_MAX = 60_000
 
-/** A temporary pin older than this belongs to nobody that lives; a clone of a large repository takes minutes. */
-export const PIN_AGE_MS_MAX = 24 * 3600 * 1000
-
 /** Progress lines per second are bounded by this pause, as git's own are. */
 export const PROGRESS_PAUSE_MS = 250
 

@@ -2,7 +2,6 @@
  * Writes to a stream and waits where the stream asks for it, so that a slow reader slows the writer and nothing piles
  * up. A reader that has gone away (EPIPE) fails the next write, not the process.
  */
-import { once } from 'node:events'
 import type { Writable } from 'node:stream'
 import { HelperError, messageOf } from '../errors.ts'
 
@@ -21,11 +20,7 @@ export class ByteWriter {
   async write(bytes: Uint8Array | string): Promise<void> {
     if (this.stream.destroyed || this.failure !== null) throw this.broken(this.failure)
     if (this.stream.write(bytes)) return
-    try {
-      await Promise.race([once(this.stream, 'drain'), once(this.stream, 'close')])
-    } catch (error) {
-      throw this.broken(error)
-    }
+    await this.untilDrained()
     if (this.stream.destroyed) throw this.broken(this.failure)
   }
 
@@ -36,6 +31,19 @@ export class ByteWriter {
       this.stream.once('close', resolve)
       this.stream.once('error', () => resolve())
       this.stream.end(() => resolve())
+    })
+  }
+
+  /** Resolves at the next drain or close; whichever comes leaves no listener behind. */
+  private untilDrained(): Promise<void> {
+    return new Promise((resolve) => {
+      const settle = () => {
+        this.stream.off('drain', settle)
+        this.stream.off('close', settle)
+        resolve()
+      }
+      this.stream.on('drain', settle)
+      this.stream.on('close', settle)
     })
   }
 

@@ -1,6 +1,6 @@
 /**
  * The `fetch` command of protocol v2 as far as the relay reads it (gitprotocol-v2, "fetch"). The request passes on
- * unchanged but for haves that the swarm has made true. v2 is stateless: every round has to carry them again.
+ * unchanged but for haves that the swarm has made true and for tags to follow. v2 is stateless: every round has to carry them again.
  */
 import { encodePacket, type Packet, textOf } from './pkt-line.ts'
 
@@ -12,6 +12,8 @@ export interface FetchRequest {
   readonly wantRefs: readonly string[]
   readonly haves: readonly string[]
   readonly isDone: boolean
+  /** Git follows tags (include-tag). */
+  readonly includesTags: boolean
   /** Depth, shallow, filter or a mere question (wait-for-done): the swarm has no part in it. */
   readonly isPlain: boolean
 }
@@ -30,6 +32,7 @@ export function parseFetchRequest(request: readonly Packet[]): FetchRequest {
   const haves: string[] = []
   let objectFormat: FetchRequest['objectFormat'] = 'sha1'
   let isDone = false
+  let includesTags = false
   let isPlain = true
   for (const packet of request) {
     const line = textOf(packet)
@@ -37,16 +40,17 @@ export function parseFetchRequest(request: readonly Packet[]): FetchRequest {
     else if (line.startsWith('have ')) haves.push(line.slice(5))
     else if (line.startsWith('want-ref ')) wantRefs.push(line.slice(9))
     else if (line === 'done') isDone = true
+    else if (line === 'include-tag') includesTags = true
     else if (line === 'object-format=sha256') objectFormat = 'sha256'
     else if (/^(shallow |deepen|filter |wait-for-done$)/.test(line)) isPlain = false
   }
-  return { objectFormat, wants, wantRefs, haves, isDone, isPlain }
+  return { objectFormat, wants, wantRefs, haves, isDone, includesTags, isPlain }
 }
 
-/** Returns the bytes of `request` with a have line for each of `added`, before `done` or the closing flush. */
-export function encodeWithHaves(request: readonly Packet[], added: readonly string[]): Buffer {
-  const lines = added.map((oid) => encodePacket(`have ${oid}\n`))
+/** Returns the bytes of `request` with lines for further wants and haves, before `done` or the closing flush. */
+export function encodeWith(request: readonly Packet[], wants: readonly string[], haves: readonly string[]): Buffer {
+  const lines = [...wants.map((oid) => `want ${oid}\n`), ...haves.map((oid) => `have ${oid}\n`)]
   const at = request.findIndex((packet) => packet.kind === 'flush' || textOf(packet) === 'done')
   const raw = request.map((packet) => packet.raw)
-  return Buffer.concat([...raw.slice(0, at), ...lines, ...raw.slice(at)])
+  return Buffer.concat([...raw.slice(0, at), ...lines.map(encodePacket), ...raw.slice(at)])
 }

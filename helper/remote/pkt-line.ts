@@ -20,10 +20,6 @@ export interface Packet {
 const NO_BYTES = Buffer.alloc(0)
 const SPECIAL: readonly PacketKind[] = ['flush', 'delimiter', 'end']
 
-export const FLUSH_BYTES = Buffer.from('0000')
-export const DELIMITER_BYTES = Buffer.from('0001')
-export const RESPONSE_END_BYTES = Buffer.from('0002')
-
 /** Reads one packet, null at the end of the stream. Throws origin-protocol for bad digits, length 3, or a short end. */
 export async function readPacket(reader: ByteReader): Promise<Packet | null> {
   const digits = await reader.exactly(4)

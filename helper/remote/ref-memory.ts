@@ -7,7 +7,16 @@ import { REMEMBERED_REF_COUNT_MAX } from '../limits.ts'
 
 const OID = /^([0-9a-f]{40}|[0-9a-f]{64})$/
 
+export interface AnnotatedTag {
+  /** The tag object. */
+  readonly oid: string
+  /** What it points at in the end. */
+  readonly peeled: string
+}
+
 export class RefMemory {
+  /** Annotated tags, as far as the origin said what they point at (ls-refs only). */
+  readonly tags: AnnotatedTag[] = []
   readonly refs = new Map<string, string>()
   /** The ref that HEAD points at, null when unknown. */
   head: string | null = null
@@ -17,6 +26,10 @@ export class RefMemory {
     const [oid = '', name = '', ...attributes] = line.split(' ')
     const target = attributes.find((attribute) => attribute.startsWith('symref-target:'))
     if (name === 'HEAD' && target !== undefined) this.head = target.slice('symref-target:'.length)
+    const peeled = attributes.find((attribute) => attribute.startsWith('peeled:'))?.slice('peeled:'.length)
+    if (name.startsWith('refs/tags/') && peeled !== undefined && OID.test(oid) && OID.test(peeled)) {
+      if (this.tags.length < REMEMBERED_REF_COUNT_MAX) this.tags.push({ oid, peeled })
+    }
     this.note(name, oid)
   }
 

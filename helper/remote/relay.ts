@@ -8,7 +8,8 @@
 import { HelperError } from '../errors.ts'
 import { ORIGIN_IDLE_MS_MAX, REQUEST_LENGTH_BYTES_MAX } from '../limits.ts'
 import { acknowledgmentFilter } from './acknowledgments.ts'
-import { commandOf, encodeWithHaves, type FetchRequest, parseFetchRequest } from './fetch-request.ts'
+import { commandOf, encodeWith, type FetchRequest, parseFetchRequest } from './fetch-request.ts'
+import { tagsToFollow } from './followed-tags.ts'
 import type { OriginStream } from './origin-stream.ts'
 import { encodePacket, type Packet, readPacket, textOf } from './pkt-line.ts'
 import type { Session } from './session.ts'
@@ -85,12 +86,21 @@ class Relay {
     const request = parseFetchRequest(packets)
     if (request.isPlain) await this.askSwarm(request)
     const added = request.isPlain ? supply.haves.filter((oid) => !request.haves.includes(oid)) : []
-    await this.origin.writer.write(encodeWithHaves(packets, added))
+    const tags = await this.followedTags(request, added)
+    await this.origin.writer.write(encodeWith(packets, tags, added))
     const filter = acknowledgmentFilter(new Set(added))
     const before = this.origin.reader.consumedBytes
     const goesOn = await this.answer(request.isDone || added.length === 0 ? passOn : filter)
     supply.originBytes = (supply.originBytes ?? 0) + this.origin.reader.consumedBytes - before
     return goesOn
+  }
+
+  /** Asked for with `done` only (a clone): an older want would keep the origin from saying ready; git fetch asks again. */
+  private async followedTags(request: FetchRequest, added: readonly string[]): Promise<readonly string[]> {
+    if (added.length === 0 || !request.includesTags || !request.isDone) return []
+    const wanted = new Set(request.wants)
+    const tags = this.session.supply.memory.tags.filter((tag) => !wanted.has(tag.oid))
+    return tagsToFollow(tags, this.session.env)
   }
 
   private async askSwarm(request: FetchRequest): Promise<void> {

@@ -1,15 +1,12 @@
 /**
- * Two kinds of short-lived marks on commits that the swarm brought.
- *
- * A pin makes git's connectivity check (`rev-list --objects --not --all`) stop at the commit instead of walking the whole
- * history. The check runs after git has closed its end and waited for the helper to exit, so the pin must outlive the
- * helper; yet a ref that lingers would show in every listing and travel with `push --mirror`. A pin is therefore the
+ * Short-lived marks on commits that the swarm brought. A pin makes git's connectivity check (`rev-list --objects --not
+ * --all`) stop there instead of walking the whole history. The check runs after git has waited for the helper to exit, so
+ * the pin must outlive us; yet a ref that lingers would show in listings and travel with `push --mirror`. So a pin is the
  * detached HEAD of a worktree entry without a worktree: `--all` reads it, listings of refs do not, `git worktree prune`
- * takes it away if everything else fails. A small shell that outlives us removes it when git has ended; what a crash
- * left is collected by the next run. Repositories whose refs are no files (reftable) get none and are only checked slower.
- *
- * A ref proper, refs/gittorrent/tmp/<pid>-<n>, is for `fetch` by an inner helper, whose negotiation starts from refs;
- * it is gone before git hears of the end of that batch.
+ * takes it if all else fails. A small shell removes it when git has ended; the next run collects what a crash left.
+ * Repositories whose refs are no files (reftable) get none and are only checked slower.
+ * A ref proper, refs/gittorrent/tmp/<pid>-<n>, is for `fetch` by an inner helper, whose negotiation starts from refs; it
+ * is gone before git hears of the end of that batch.
  */
 import { execFile, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'

@@ -1,0 +1,41 @@
+/**
+ * git-remote-gittorrent with a supply that stands in for the swarm: GITTORRENT_TEST_SUPPLY names a JSON file
+ * `{pack, haves, log, stall}`; the pack is indexed into the repository as the real supply would do, and what was asked
+ * goes into the log. With `stall` it never answers until it is aborted.
+ */
+
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { appendFileSync, createReadStream, readFileSync, statSync } from 'node:fs'
+import { serveGit } from '../../helper/remote/process.ts'
+import { NOTHING_SUPPLIED, type SupplyRequest, type SupplyResult } from '../../helper/remote/supply.ts'
+
+export interface TestSupply {
+  readonly pack: string
+  readonly haves: readonly string[]
+  readonly log: string
+  readonly stall: boolean
+}
+
+async function bring(plan: TestSupply, request: SupplyRequest): Promise<SupplyResult> {
+  const { wants, haves, refs, head, isClone, origin, objectFormat } = request
+  const shown = { wants, haves, refs: Object.fromEntries(refs), head, isClone, origin, objectFormat }
+  appendFileSync(plan.log, `${JSON.stringify(shown)}\n`)
+  if (plan.stall) {
+    if (!request.signal.aborted) await once(request.signal, 'abort')
+    appendFileSync(plan.log, `${JSON.stringify({ aborted: true })}\n`)
+    return NOTHING_SUPPLIED
+  }
+  const args = ['index-pack', '--stdin', '--fix-thin', '--keep=gittorrent']
+  const child = spawn('git', args, {
+    env: { ...process.env, GIT_DIR: request.gitDir },
+    stdio: ['pipe', 'ignore', 'inherit'],
+  })
+  createReadStream(plan.pack).pipe(child.stdin)
+  await once(child, 'exit')
+  return { haves: plan.haves, bytesFromPeers: statSync(plan.pack).size, peerCount: 2, note: null }
+}
+
+const plan: TestSupply = JSON.parse(readFileSync(process.env.GITTORRENT_TEST_SUPPLY ?? '', 'utf8'))
+
+await serveGit(async () => ({ bring: (request) => bring(plan, request), close: async () => {} }))
