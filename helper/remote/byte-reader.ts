@@ -23,6 +23,12 @@ export class ByteReader {
     return this.take(this.chunk.length)
   }
 
+  /** Gives back the end of what next() returned last. */
+  unread(bytes: Buffer): void {
+    this.chunk = bytes
+    this.consumedBytes -= bytes.length
+  }
+
   /** Returns exactly `length` bytes, or null when the stream ends before the first one. Throws origin-protocol. */
   async exactly(length: number): Promise<Buffer | null> {
     if (this.chunk.length === 0 && !(await this.refill())) return null

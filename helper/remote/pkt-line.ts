@@ -24,13 +24,46 @@ const SPECIAL: readonly PacketKind[] = ['flush', 'delimiter', 'end']
 export async function readPacket(reader: ByteReader): Promise<Packet | null> {
   const digits = await reader.exactly(4)
   if (digits === null) return null
-  const length = parseLength(digits)
+  const length = parseLength(digits.toString('latin1'))
   const kind = SPECIAL[length]
   if (kind !== undefined) return { kind, raw: digits, payload: NO_BYTES }
   if (length === 4) return { kind: 'data', raw: digits, payload: NO_BYTES }
   const payload = await reader.exactly(length - 4)
   if (payload === null) throw malformed(`${length - 4} bytes of payload`, 'the end of the connection')
   return { kind: 'data', raw: joined(digits, payload), payload }
+}
+
+/**
+ * Finds the end of an answer in chunks as they come, without putting packets together: a pack passes through as it is.
+ * Throws origin-protocol as readPacket does.
+ */
+export class AnswerScanner {
+  private readonly last: PacketKind
+  private digits = ''
+  private payloadBytesLeft = 0
+
+  constructor(last: 'flush' | 'end') {
+    this.last = last
+  }
+
+  /** Returns the offset behind the packet that ends the answer, or -1 when it is not in this chunk. */
+  endIn(chunk: Buffer): number {
+    let offset = 0
+    while (offset < chunk.length) {
+      const skipped = Math.min(this.payloadBytesLeft, chunk.length - offset)
+      offset += skipped
+      this.payloadBytesLeft -= skipped
+      const missing = 4 - this.digits.length
+      this.digits += chunk.toString('latin1', offset, offset + missing)
+      offset = Math.min(offset + missing, chunk.length)
+      if (this.digits.length < 4) continue
+      const length = parseLength(this.digits)
+      this.digits = ''
+      if (SPECIAL[length] === this.last) return offset
+      this.payloadBytesLeft = Math.max(0, length - 4)
+    }
+    return -1
+  }
 }
 
 /** Encodes one data packet. Throws limit past 65516 bytes of payload. */
@@ -55,8 +88,7 @@ function joined(head: Buffer, tail: Buffer): Buffer {
   return Buffer.concat([head, tail])
 }
 
-function parseLength(digits: Buffer): number {
-  const text = digits.toString('latin1')
+function parseLength(text: string): number {
   const length = /^[0-9a-fA-F]{4}$/.test(text) ? Number.parseInt(text, 16) : Number.NaN
   if (!(length <= PACKET_LENGTH_BYTES_MAX) || length === 3) {
     throw malformed('four hexadecimal digits up to fff0', `'${printable(text)}'`)

@@ -11,7 +11,7 @@ import { acknowledgmentFilter } from './acknowledgments.ts'
 import { commandOf, encodeWith, type FetchRequest, parseFetchRequest } from './fetch-request.ts'
 import { tagsToFollow } from './followed-tags.ts'
 import type { OriginStream } from './origin-stream.ts'
-import { encodePacket, type Packet, readPacket, textOf } from './pkt-line.ts'
+import { AnswerScanner, encodePacket, type Packet, readPacket, textOf } from './pkt-line.ts'
 import type { Session } from './session.ts'
 
 export interface RelayOptions {
@@ -69,7 +69,7 @@ class Relay {
     this.session.trace(() => `request ${command || 'flush'} of ${request.length} packets`)
     if (command === 'fetch') return this.fetch(request)
     await this.origin.writer.write(Buffer.concat(request.map((packet) => packet.raw)))
-    if (command === '') return request.length > 1 && this.answer(passOn)
+    if (command === '') return request.length > 1 && this.answerUnchanged()
     const { memory } = this.session.supply
     return this.answer((packet) => {
       if (command === 'ls-refs' && packet.kind === 'data') memory.noteLsRefs(textOf(packet))
@@ -90,7 +90,7 @@ class Relay {
     await this.origin.writer.write(encodeWith(packets, tags, added))
     const filter = acknowledgmentFilter(new Set(added))
     const before = this.origin.reader.consumedBytes
-    const goesOn = await this.answer(request.isDone || added.length === 0 ? passOn : filter)
+    const goesOn = await (request.isDone || added.length === 0 ? this.answerUnchanged() : this.answer(filter))
     supply.originBytes = (supply.originBytes ?? 0) + this.origin.reader.consumedBytes - before
     return goesOn
   }
@@ -143,18 +143,32 @@ class Relay {
     }
   }
 
-  /** Passes one answer on through `change`; false when the origin ended the connection instead. */
+  /** Passes one answer on packet by packet through `change`; false when the origin ended the connection instead. */
   private async answer(change: (packet: Packet) => readonly Buffer[]): Promise<boolean> {
-    const last = this.options.isStateless ? 'end' : 'flush'
     for (;;) {
       const packet = await readPacket(this.origin.reader)
       if (packet === null) return false
       for (const bytes of change(packet)) await this.session.clientWriter.write(bytes)
-      if (packet.kind === last) return true
+      if (packet.kind === this.last()) return true
+      if (packet.kind === 'data' && textOf(packet) === 'packfile') return this.answerUnchanged()
     }
   }
-}
 
-function passOn(packet: Packet): readonly Buffer[] {
-  return [packet.raw]
+  /** Passes the answer, or what is left of it, on as it comes. */
+  private async answerUnchanged(): Promise<boolean> {
+    const scanner = new AnswerScanner(this.last())
+    const { reader } = this.origin
+    for (let bytes = await reader.next(); bytes !== null; bytes = await reader.next()) {
+      const end = scanner.endIn(bytes)
+      await this.session.clientWriter.write(end < 0 ? bytes : bytes.subarray(0, end))
+      if (end < 0) continue
+      reader.unread(bytes.subarray(end))
+      return true
+    }
+    return false
+  }
+
+  private last(): 'end' | 'flush' {
+    return this.options.isStateless ? 'end' : 'flush'
+  }
 }

@@ -15,7 +15,7 @@ import { ByteReader } from '../../helper/remote/byte-reader.ts'
 import { ByteWriter } from '../../helper/remote/byte-writer.ts'
 import { commandOf, encodeWith, parseFetchRequest } from '../../helper/remote/fetch-request.ts'
 import { proxyFor } from '../../helper/remote/git-socket.ts'
-import { encodePacket, type Packet, readPacket } from '../../helper/remote/pkt-line.ts'
+import { AnswerScanner, encodePacket, type Packet, readPacket } from '../../helper/remote/pkt-line.ts'
 import { requireAllowed } from '../../helper/remote/policy.ts'
 import { enterOrigin } from '../../helper/remote/recursion.ts'
 
@@ -56,6 +56,26 @@ describe('pkt-lines', () => {
         },
       ),
       { numRuns: 50 },
+    ))
+
+  it('the end of an answer is found wherever the chunks are cut, and nothing behind it is taken', () =>
+    fc.assert(
+      fc.property(
+        fc.array(fc.uint8Array({ maxLength: 300 })),
+        fc.array(fc.integer({ min: 1, max: 40 }), { minLength: 1 }),
+        (payloads, lengths) => {
+          const answer = Buffer.concat([...payloads.map((payload) => encodePacket(payload)), Buffer.from('00010000')])
+          const bytes = Buffer.concat([answer, Buffer.from('0002next')])
+          const scanner = new AnswerScanner('flush')
+          let offset = 0
+          for (let turn = 0; ; turn++) {
+            const chunk = bytes.subarray(offset, offset + (lengths[turn % lengths.length] ?? 1))
+            const end = scanner.endIn(chunk)
+            if (end >= 0) return assert.equal(offset + end, answer.length)
+            offset += chunk.length
+          }
+        },
+      ),
     ))
 
   for (const bad of ['0003', '00zz', '-001', 'ffff', 'fff1', '0 10', '0010ab', '00']) {
