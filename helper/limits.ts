@@ -104,3 +104,6 @@ export const CHAIN_PEER_COUNT_MAX = 4
 
 /** Links of one line that are downloaded at the same time. */
 export const DOWNLOAD_PARALLEL_COUNT = 4
+
+/** Bytes read for a bundle's header: two lines of 64 digits and a ref name fit four times. */
+export const BUNDLE_HEADER_LENGTH_MAX = 1024

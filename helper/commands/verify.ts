@@ -1,1 +1,49 @@
-export const verifyCommand = { usage: 'verify', run: async () => 0 }
+/**
+ * `gittorrent verify`: is what lies here canonical? Takes a bundle, a folder of bundles, or a repository with stored
+ * segments; lets git index it in a scratch repository, builds the same links again from the objects, compares bytes.
+ */
+
+import { stat } from 'node:fs/promises'
+import { openRepository, type Repository } from '../git/repository.ts'
+import { HelperError, messageOf } from '../errors.ts'
+import { bundlesOf, verifyBundles, type Verdict } from '../verify/bundles.ts'
+import { verifyStore } from '../verify/stored-segments.ts'
+import { type Command, type CommandContext, onlyPositional, parseCommand, textOption } from './command-line.ts'
+
+const USAGE = 'verify <bundle, folder or repository> [--repository <path>] [--json]'
+const DIFFERS = 1
+
+export const verifyCommand: Command = {
+  usage: USAGE,
+  async run(args, context) {
+    const parsed = parseCommand(args, USAGE, { repository: { type: 'string' }, json: { type: 'boolean' } })
+    const path = onlyPositional(parsed.positionals, USAGE)
+    const found = await stat(path).catch(() => null)
+    if (found === null) throw new HelperError('verify-failed', `verify: expected a file or folder, got nothing at '${path}'`)
+    const verdicts = await verdictsOn(path, found.isDirectory(), textOption(parsed, 'repository'))
+    return report(verdicts, parsed.values.json === true, context)
+  },
+}
+
+async function verdictsOn(path: string, isFolder: boolean, repositoryPath: string | null): Promise<readonly Verdict[]> {
+  const bundles = await bundlesOf(path, isFolder)
+  if (bundles.length > 0) {
+    return verifyBundles(bundles, repositoryPath === null ? null : await openRepository(repositoryPath))
+  }
+  let repository: Repository
+  try {
+    repository = await openRepository(path)
+  } catch (error) {
+    throw new HelperError('verify-failed', `verify: expected bundles or a repository in '${path}', got neither (${messageOf(error)})`)
+  }
+  return verifyStore(repository)
+}
+
+function report(verdicts: readonly Verdict[], asJson: boolean, { printResult, printText }: CommandContext): number {
+  const bad = verdicts.filter(({ reason }) => reason !== null)
+  if (asJson) printResult(`${JSON.stringify({ ok: bad.length === 0, checked: verdicts.length, verdicts }, null, 2)}\n`)
+  else for (const { name, reason } of verdicts) printResult(reason === null ? `ok ${name}\n` : `not ok ${name}: ${reason}\n`)
+  if (verdicts.length === 0) printText('gittorrent: nothing to verify: no bundle, no stored segment\n')
+  else printText(`gittorrent: ${verdicts.length - bad.length} of ${verdicts.length} canonical\n`)
+  return bad.length === 0 ? 0 : DIFFERS
+}

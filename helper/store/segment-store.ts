@@ -68,6 +68,12 @@ export class SegmentStore {
     return null
   }
 
+  /** What is stored of a segment if its body equals its hash, else null; drops nothing. */
+  async findIntact(plan: SegmentPlan): Promise<StoredSegment | null> {
+    const segment = await this.find(plan)
+    return segment !== null && (await this.#bodyIsIntact(segment)) ? segment : null
+  }
+
   async writeBody(plan: SegmentPlan, body: Uint8Array, objectCount: number, commitCount: number): Promise<StoredSegment> {
     const name = segmentNameOf(plan)
     const sha256 = createHash('sha256').update(body).digest('hex')
