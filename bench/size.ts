@@ -1,9 +1,26 @@
-/** Experiment: size and time of all coarse segments of a repository under some parameters. */
-import { createHash } from 'node:crypto'
+/**
+ * Question: how many bytes, how deep, how long, if a constant of the format were another?
+ * Builds all segments of HEAD's line at one cut level under given parameters and prints one line of JSON.
+ *   node dist/bench/size.js <git directory> [threads] [parameters as JSON] [cut level]
+ */
+
 import { execFileSync } from 'node:child_process'
-import { buildSegments, CommitGraph, CommitMarks, createCheckpointRule, GT1, LineState, ObjectRows, planChain, readLine, type FormatParameters } from '../engine/index.ts'
-import { readCommits } from '../helper/git/commits.ts'
+import { createHash } from 'node:crypto'
+import {
+  buildSegments,
+  CommitGraph,
+  CommitMarks,
+  createCheckpointRule,
+  type FormatParameters,
+  GT1,
+  LineState,
+  ObjectRows,
+  planChain,
+  readLine,
+} from '../engine/index.ts'
 import { ThreadPool } from '../helper/build/pool.ts'
+import { readCommits } from '../helper/git/commits.ts'
+
 const [gitDir = '', threads = '4', json = '{}', cutLevel] = process.argv.slice(2)
 const parameters: FormatParameters = { ...GT1, ...JSON.parse(json) }
 const t0 = performance.now()
@@ -14,25 +31,64 @@ const levelOf = await createCheckpointRule(parameters)
 const line = readLine(graph, tip as never, levelOf)
 const chain = planChain(line, parameters)
 const cut = cutLevel === undefined ? parameters.coarseLevel : Number(cutLevel)
-const cuts = [...line.checkpoints].reverse().filter((c) => c.level >= cut).map((c) => c.oid as string)
+const cuts = [...line.checkpoints]
+  .reverse()
+  .filter((c) => c.level >= cut)
+  .map((c) => c.oid as string)
 if (cuts[cuts.length - 1] !== tip) cuts.push(tip)
 const t1 = performance.now()
 const pool = new ThreadPool(gitDir, Number(threads), 256e6)
 const rows = new ObjectRows(20)
 const state = new LineState(rows)
-let bytes = 0, objects = 0, segments = 0
+let bytes = 0,
+  objects = 0,
+  segments = 0
 const hash = createHash('sha1')
 const byKind: Record<string, { n: number; z: number; whole: number; wz: number }> = {}
-let depthMax = 0, depthSum = 0
-await buildSegments(cuts.map((oid, i) => ({ tip: oid, base: cuts[i - 1] ?? null })), { graph, line: state, taken: new CommitMarks(graph), pool, parameters }, async (s) => {
-  bytes += s.bytes.length; objects += s.objectCount; segments++; hash.update(s.bytes)
-  for (let i = 0; i < s.numbers.length; i++) {
-    const n = s.numbers[i] ?? 0, end = s.offsets[i + 1] ?? s.bytes.length, z = end - (s.offsets[i] ?? 0)
-    const k = byKind[rows.views.types[n] ?? 0] ??= { n: 0, z: 0, whole: 0, wz: 0 }
-    k.n++; k.z += z; if ((rows.views.bases[n] ?? -1) < 0) { k.whole++; k.wz += z }
-    const d = rows.views.depths[n] ?? 0; depthSum += d; if (d > depthMax) depthMax = d
-  }
-})
+let depthMax = 0,
+  depthSum = 0
+await buildSegments(
+  cuts.map((oid, i) => ({ tip: oid, base: cuts[i - 1] ?? null })),
+  { graph, line: state, taken: new CommitMarks(graph), pool, parameters },
+  async (s) => {
+    bytes += s.bytes.length
+    objects += s.objectCount
+    segments++
+    hash.update(s.bytes)
+    for (let i = 0; i < s.numbers.length; i++) {
+      const n = s.numbers[i] ?? 0,
+        end = s.offsets[i + 1] ?? s.bytes.length,
+        z = end - (s.offsets[i] ?? 0)
+      const k = (byKind[rows.views.types[n] ?? 0] ??= { n: 0, z: 0, whole: 0, wz: 0 })
+      k.n++
+      k.z += z
+      if ((rows.views.bases[n] ?? -1) < 0) {
+        k.whole++
+        k.wz += z
+      }
+      const d = rows.views.depths[n] ?? 0
+      depthSum += d
+      if (d > depthMax) depthMax = d
+    }
+  },
+)
 await pool.close()
 const mem = process.resourceUsage().maxRSS / 1024
-console.log(JSON.stringify({ json, cut, links: chain.length, segments, objects, MB: bytes / 1e6, read: (t1 - t0) / 1e3, build: (performance.now() - t1) / 1e3, cpu: process.cpuUsage().user / 1e6, rssMB: mem, depthMax, depthAvg: depthSum / objects, sha: hash.digest('hex').slice(0, 12), byKind }))
+console.log(
+  JSON.stringify({
+    json,
+    cut,
+    links: chain.length,
+    segments,
+    objects,
+    MB: bytes / 1e6,
+    read: (t1 - t0) / 1e3,
+    build: (performance.now() - t1) / 1e3,
+    cpu: process.cpuUsage().user / 1e6,
+    rssMB: mem,
+    depthMax,
+    depthAvg: depthSum / objects,
+    sha: hash.digest('hex').slice(0, 12),
+    byKind,
+  }),
+)

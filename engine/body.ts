@@ -5,9 +5,15 @@
  */
 
 import { assert } from './errors.ts'
+import { parseObjectType } from './object.ts'
 import type { TableViews } from './object-table.ts'
-import { parseObjectType } from "./object.ts"
-import { entryHeaderLengthMax, PACK_OFS_DELTA, PACK_REF_DELTA, writeEntryHeader, writeOfsDistance } from './pack-entry.ts'
+import {
+  entryHeaderLengthMax,
+  PACK_OFS_DELTA,
+  PACK_REF_DELTA,
+  writeEntryHeader,
+  writeOfsDistance,
+} from './pack-entry.ts'
 import type { PlacedShard } from './placement.ts'
 
 export interface SegmentBody {

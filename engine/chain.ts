@@ -52,7 +52,12 @@ export interface TracedLine extends Line {
  * Walks the first-parent line from `tip` down to a root, or to the first commit that one of `trunks` holds, from where
  * on the line is that trunk's. Linear in the commits walked. @throws object-missing
  */
-export function readLine(graph: CommitGraph, tip: Oid, levelOf: LevelOf, trunks: readonly TracedLine[] = []): TracedLine {
+export function readLine(
+  graph: CommitGraph,
+  tip: Oid,
+  levelOf: LevelOf,
+  trunks: readonly TracedLine[] = [],
+): TracedLine {
   const walked: number[] = []
   let below: readonly Checkpoint[] = []
   let heightBelow = 0
@@ -135,7 +140,13 @@ export function planBranchChain(
  * Any link between two checkpoints of a line, tiled by segments of one grain; `base` null means down to the root.
  * Null when tip or base is no checkpoint of that grain on the line. The level is the least that has this grain.
  */
-export function planLink(line: Line, tip: Oid, base: Oid | null, grain: Grain, parameters: FormatParameters): LinkPlan | null {
+export function planLink(
+  line: Line,
+  tip: Oid,
+  base: Oid | null,
+  grain: Grain,
+  parameters: FormatParameters,
+): LinkPlan | null {
   const { coarseLevel } = parameters
   const coarse = grain === 'coarse' ? coarseLevel : null
   const cuts = line.checkpoints.filter((checkpoint) => coarse === null || checkpoint.level >= coarse)

@@ -14,7 +14,6 @@ export type EngineErrorCode =
   | 'bundle-malformed'
   | 'torrent-malformed'
   | 'table-malformed'
-  | 'history-malformed'
   | 'deflate-drift'
 
 /** Thrown for everything that the outside world hands to the engine and that it cannot use. */

@@ -3,21 +3,32 @@
  */
 
 export { type BuildInputs, type BuiltSegment, buildSegments, type SegmentRange } from './build.ts'
-export { type Checkpoint, type Grain, type Line, type LinkPlan, planBranchChain, planChain, planLink, readLine, type SegmentPlan, type TracedLine } from './chain.ts'
+export { type BundleHeader, encodeBundleHeader, parseBundleHeader } from './bundle.ts'
+export {
+  type Checkpoint,
+  type Grain,
+  type Line,
+  type LinkPlan,
+  planBranchChain,
+  planChain,
+  planLink,
+  readLine,
+  type SegmentPlan,
+  type TracedLine,
+} from './chain.ts'
 export { createCheckpointRule, type LevelOf } from './checkpoint.ts'
 export { CommitGraph } from './commit-graph.ts'
 export { CommitMarks, takeCommits } from './commit-order.ts'
+export { type Deflate, selectDeflate } from './deflate.ts'
 export { EngineError, type EngineErrorCode } from './errors.ts'
 export { type FormatParameters, GT1 } from './format.ts'
-export { layOutLink, type LinkLayout } from './link.ts'
-export { encodeSegmentRows, loadSegmentRows } from './segment-rows.ts'
-export { parseSegmentName, segmentNameOf } from './segment-name.ts'
-export { type BundleHeader, encodeBundleHeader, parseBundleHeader } from './bundle.ts'
-export { encodeInfo, infohashOf, type LinkInfo, linkName, pieceCountOf, pieceLengthOf } from './torrent.ts'
-export { type Deflate, selectDeflate } from './deflate.ts'
-export { PACK_HEADER_LENGTH, readPackHeader, writePackHeader } from './pack-entry.ts'
 export { LineState, ObjectRows } from './line-state.ts'
+export { type LinkLayout, layOutLink } from './link.ts'
 export { hashLengthOf, type ObjectFormat, type Oid, parseOid } from './oid.ts'
+export { PACK_HEADER_LENGTH, readPackHeader, writePackHeader } from './pack-entry.ts'
 export type { PlacedShard } from './placement.ts'
+export { parseSegmentName, segmentNameOf } from './segment-name.ts'
+export { encodeSegmentRows, loadSegmentRows } from './segment-rows.ts'
+export { encodeInfo, infohashOf, type LinkInfo, linkName, pieceCountOf, pieceLengthOf } from './torrent.ts'
 export type { Change, ReadObjects } from './tree-diff.ts'
 export { type DiffTask, type PlaceTask, runDiffTask, runPlaceTask, type WorkPool, type WorkTools } from './work.ts'

@@ -90,7 +90,9 @@ function byteAfterName(cursor: TreeCursor, at: number, length: number): number {
 }
 
 function malformed(expected: string, offset: number): EngineError {
-  return new EngineError('object-malformed', `tree: expected ${expected} at byte ${offset}, got something else`, { offset })
+  return new EngineError('object-malformed', `tree: expected ${expected} at byte ${offset}, got something else`, {
+    offset,
+  })
 }
 
 /** The type with this number. @throws object-type */

@@ -9,7 +9,7 @@
  * forget, never choose.
  */
 
-import { DeltaBase, type DeltaEncoder } from './delta-encode.ts'
+import type { DeltaBase, DeltaEncoder } from './delta-encode.ts'
 import { DELTA_OBJECT_LENGTH_MIN, type FormatParameters } from './format.ts'
 import type { TableViews } from './object-table.ts'
 import { PlacementQueue } from './placement-queue.ts'
@@ -113,7 +113,8 @@ class Placement {
       const old = spineOlds[i] ?? NONE
       const candidates = old === NONE ? [] : [old]
       for (const neighbour of this.#neighboursOf(member)) if (!this.#memberOf.has(neighbour)) candidates.push(neighbour)
-      if (candidates.length === 0 && this.#shard.sameName[member] !== NONE) candidates.push(this.#shard.sameName[member] ?? 0)
+      if (candidates.length === 0 && this.#shard.sameName[member] !== NONE)
+        candidates.push(this.#shard.sameName[member] ?? 0)
       await this.#placeBest(member, candidates, this.#spineLimit)
     }
   }
@@ -298,9 +299,4 @@ class Placement {
     if (loaded === null) throw new Error('a content cache forgot what it had just loaded')
     return loaded
   }
-}
-
-/** Wraps content for use as a delta's source or target. */
-export function contentOf(bytes: Uint8Array): DeltaBase {
-  return new DeltaBase(bytes)
 }

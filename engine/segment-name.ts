@@ -16,7 +16,14 @@ export function segmentNameOf(segment: SegmentPlan): string {
 export function parseSegmentName(text: string, format: ObjectFormat): SegmentPlan {
   const [grain, tip, base, ...rest] = text.split('-')
   if ((grain !== 'fine' && grain !== 'coarse') || tip === undefined || base === undefined || rest.length > 0) {
-    throw new EngineError('table-malformed', `segment name: expected grain-tip-base, got ${JSON.stringify(text.slice(0, 200))}`)
+    throw new EngineError(
+      'table-malformed',
+      `segment name: expected grain-tip-base, got ${JSON.stringify(text.slice(0, 200))}`,
+    )
   }
-  return { grain: grain satisfies Grain, tip: parseOid(tip, format), base: base === 'root' ? null : parseOid(base, format) }
+  return {
+    grain: grain satisfies Grain,
+    tip: parseOid(tip, format),
+    base: base === 'root' ? null : parseOid(base, format),
+  }
 }

@@ -31,7 +31,9 @@ export function encodeSegmentRows(numbers: Int32Array, rows: ObjectRows): Uint8A
     if (base >= 0 && !rowOf.has(base) && !outside.has(base)) outside.set(base, outside.size)
   }
   const count = sorted.length
-  const bytes = new Uint8Array(HEADER_LENGTH + count * (hashLength + ROW_LENGTH_WITHOUT_NAME) + outside.size * hashLength)
+  const bytes = new Uint8Array(
+    HEADER_LENGTH + count * (hashLength + ROW_LENGTH_WITHOUT_NAME) + outside.size * hashLength,
+  )
   const view = new DataView(bytes.buffer)
   ;[MAGIC, hashLength, count, outside.size].forEach((value, index) => {
     view.setUint32(index * 4, value, true)
@@ -102,5 +104,8 @@ function sectionsOf(count: number, hashLength: number) {
 }
 
 function malformed(expected: string): EngineError {
-  return new EngineError('table-malformed', `segment rows: expected ${expected}, got something else, try to build again`)
+  return new EngineError(
+    'table-malformed',
+    `segment rows: expected ${expected}, got something else, try to build again`,
+  )
 }

@@ -5,7 +5,7 @@
  * is decided later, from the names.
  */
 
-import { compareEntries, ENTRY_GITLINK, ENTRY_TREE, sameEntryOid, TREE, BLOB, TreeCursor } from './object.ts'
+import { BLOB, compareEntries, ENTRY_GITLINK, ENTRY_TREE, sameEntryOid, TREE, TreeCursor } from './object.ts'
 import { oidFromBytes } from './oid.ts'
 
 /** Reads objects by name, in the order asked; the arrays stay untouched by the reader. @throws object-missing */
@@ -35,7 +35,11 @@ interface Step {
  * Changes of each pair, in the order of the pairs; inside a pair level by level, in stored order of the entries.
  * The root tree itself is not among them.
  */
-export async function diffTrees(pairs: readonly TreePair[], hashLength: number, read: ReadObjects): Promise<Change[][]> {
+export async function diffTrees(
+  pairs: readonly TreePair[],
+  hashLength: number,
+  read: ReadObjects,
+): Promise<Change[][]> {
   const changes: Change[][] = pairs.map(() => [])
   let steps: Step[] = pairs.map(({ tree, olds }, pair) => ({ pair, tree, olds: olds.filter((old) => old !== tree) }))
   steps = steps.filter((step) => step.olds.length === (pairs[step.pair]?.olds.length ?? 0))

@@ -49,7 +49,9 @@ export async function runPlaceTask(task: PlaceTask, tools: WorkTools): Promise<P
   const encoder = new DeltaEncoder()
   const placed: PlacedShard[] = []
   for (const shard of task.segments) {
-    placed.push(await placeShard(shard, { table, contents, encoder, deflate: tools.deflate, parameters: task.parameters }))
+    placed.push(
+      await placeShard(shard, { table, contents, encoder, deflate: tools.deflate, parameters: task.parameters }),
+    )
   }
   return placed
 }

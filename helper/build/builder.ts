@@ -86,7 +86,12 @@ class HistoryBuilder {
     const start = state.segmentCountBelow
     await this.#ensure(plansBetween('coarse', coarse, start), state.line, this.#marksAt(coarse[start - 1] ?? null))
     this.#progress.push({ state: state.line, coarse })
-    await this.#buildFine(ascending, coarse, state, new Set(links.flatMap(({ segments }) => segments.map(segmentNameOf))))
+    await this.#buildFine(
+      ascending,
+      coarse,
+      state,
+      new Set(links.flatMap(({ segments }) => segments.map(segmentNameOf))),
+    )
   }
 
   /** A line state that starts from the segments which an earlier line shares with this one. */

@@ -6,10 +6,10 @@
 import { availableParallelism } from 'node:os'
 import type { Oid } from '../../engine/index.ts'
 import { HelperError } from '../errors.ts'
-import { requireWholeHistory, type Repository } from '../git/repository.ts'
+import { type Repository, requireWholeHistory } from '../git/repository.ts'
 import { BUILD_CACHE_LENGTH, BUILD_THREAD_COUNT_MAX } from '../limits.ts'
 import { SegmentStore } from '../store/segment-store.ts'
-import { buildHistory, type BuildReport } from './builder.ts'
+import { type BuildReport, buildHistory } from './builder.ts'
 import { type History, type NamedTip, planHistory } from './history.ts'
 import { type LinkFile, openLinkFile } from './link-file.ts'
 import { ThreadPool } from './pool.ts'
@@ -41,10 +41,16 @@ export interface ChainOptions {
  * attempt and built again by the second.
  * @throws HelperError 'repository-unusable' for a shallow or partial repository
  */
-export async function buildChains(repository: Repository, tips: readonly NamedTip[], options: ChainOptions = {}): Promise<Chains> {
+export async function buildChains(
+  repository: Repository,
+  tips: readonly NamedTip[],
+  options: ChainOptions = {},
+): Promise<Chains> {
   requireWholeHistory(repository)
   const history = await planHistory(repository, tips)
-  return buildPlanned(repository, history, new SegmentStore(repository.gitDir), options)
+  const store = new SegmentStore(repository.gitDir)
+  await store.collect()
+  return buildPlanned(repository, history, store, options)
 }
 
 /** The same for a history that is planned already, into a given store. */

@@ -46,7 +46,11 @@ export async function planHistory(repository: Repository, tips: readonly NamedTi
   const graph = new CommitGraph(repository.objectFormat)
   const lines: HistoryLine[] = []
   if (tips.length === 0) return { graph, lines }
-  await readCommits(repository.gitDir, tips.map(({ oid }) => oid), graph)
+  await readCommits(
+    repository.gitDir,
+    tips.map(({ oid }) => oid),
+    graph,
+  )
   const levelOf = await createCheckpointRule(GT1)
   const shared = new Set<Oid>()
   for (const { ref, oid } of tips) {

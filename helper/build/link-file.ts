@@ -207,5 +207,8 @@ function firstBodyAt(bodyOffsets: readonly number[], offset: number): number {
 }
 
 function missing(name: string): HelperError {
-  return new HelperError('store-corrupt', `segment ${name}: expected it in the store, got none, try \`gittorrent seed\` again`)
+  return new HelperError(
+    'store-corrupt',
+    `segment ${name}: expected it in the store, got none, try \`gittorrent seed\` again`,
+  )
 }

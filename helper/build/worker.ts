@@ -4,7 +4,14 @@
  */
 
 import { parentPort, workerData } from 'node:worker_threads'
-import { type DiffTask, type PlaceTask, type PlacedShard, runDiffTask, runPlaceTask, type WorkTools } from '../../engine/index.ts'
+import {
+  type DiffTask,
+  type PlacedShard,
+  type PlaceTask,
+  runDiffTask,
+  runPlaceTask,
+  type WorkTools,
+} from '../../engine/index.ts'
 import { CatFile } from '../git/cat-file.ts'
 import { pickDeflate } from './deflate.ts'
 

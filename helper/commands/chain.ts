@@ -18,7 +18,8 @@ export const chainCommand: Command = {
     const tip = await resolveTip(repository, textOption(parsed, 'ref') ?? 'HEAD')
     const progress = progressOf(context)
     const chains = await buildChains(repository, [tip], {
-      onProgress: (done, total) => progress.update('Building segments', `${Math.floor((done * 100) / total)}% (${done}/${total} commits)`),
+      onProgress: (done, total) =>
+        progress.update('Building segments', `${Math.floor((done * 100) / total)}% (${done}/${total} commits)`),
     })
     try {
       const [chain] = chains.chains
@@ -30,7 +31,9 @@ export const chainCommand: Command = {
         return 0
       }
       for (const link of links) {
-        context.printResult(`${link.infohash} ${link.tip} ${link.base ?? 'root'} ${link.commits} commits ${humanBytes(link.bytes)}\n`)
+        context.printResult(
+          `${link.infohash} ${link.tip} ${link.base ?? 'root'} ${link.commits} commits ${humanBytes(link.bytes)}\n`,
+        )
       }
       context.printText(
         links.length === 0

@@ -3,7 +3,7 @@
  * status 0, 1 (a check failed), 128 (it could not be done), 129 (usage).
  */
 
-import { parseArgs, type ParseArgsConfig } from 'node:util'
+import { type ParseArgsConfig, parseArgs } from 'node:util'
 import { type GitConfig, readGitConfig, readSettings, SETTING_OPTIONS, type Settings } from '../config.ts'
 import { HelperError } from '../errors.ts'
 import { openProgress, type Progress, SILENT } from '../progress.ts'

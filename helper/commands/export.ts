@@ -11,8 +11,8 @@ import { decodeBencode, encodeBencode } from '../../net/index.ts'
 import { buildChains } from '../build/chains.ts'
 import { resolveTip } from '../build/history.ts'
 import type { LinkFile } from '../build/link-file.ts'
-import { openRepository } from '../git/repository.ts'
 import { HelperError } from '../errors.ts'
+import { openRepository } from '../git/repository.ts'
 import { READ_CHUNK_LENGTH } from '../limits.ts'
 import { humanBytes } from '../progress.ts'
 import { temporaryPath, writeFileAtomically } from '../store/atomic-file.ts'
@@ -65,7 +65,8 @@ async function exportLink(link: LinkFile, folder: string): Promise<void> {
       await file.writeFile(bytes)
     }
     await file.sync()
-    if (hash.digest('hex') !== link.sha256) throw new HelperError('store-corrupt', `link ${name}: expected SHA-256 ${link.sha256}, got another`)
+    if (hash.digest('hex') !== link.sha256)
+      throw new HelperError('store-corrupt', `link ${name}: expected SHA-256 ${link.sha256}, got another`)
     await rename(temporary, path)
   } finally {
     await file.close()

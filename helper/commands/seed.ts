@@ -16,8 +16,8 @@ import { topicOf } from '../share/topic.ts'
 import { netOptionsFor } from '../share/ways-in.ts'
 import type { Trace } from '../trace.ts'
 import { type Origin, parseRemoteUrl } from '../url.ts'
-import { type Command, type CommandContext, parseNetworkCommand, progressOf, textOption } from './command-line.ts'
 import { describeLinks } from './chain.ts'
+import { type Command, type CommandContext, parseNetworkCommand, progressOf, textOption } from './command-line.ts'
 
 const USAGE = 'seed <repository>... [--origin <URL>] [--remote <name>] [--local-branches] [--once] [--json]'
 const ANY_PORT = { host: '0.0.0.0', port: 0 }
@@ -58,12 +58,17 @@ export const seedCommand: Command = {
 }
 
 async function originOf(repository: Repository, remote: string, given: string | null): Promise<Origin> {
-  const url = given ?? (await runGit(repository.gitDir, ['config', '--get', `remote.${remote}.url`]).catch(() => '')).trim()
+  const url =
+    given ?? (await runGit(repository.gitDir, ['config', '--get', `remote.${remote}.url`]).catch(() => '')).trim()
   if (url === '') {
-    throw new HelperError('usage', `seed: expected an origin of '${repository.path}', got no remote '${remote}', try --origin <URL>`)
+    throw new HelperError(
+      'usage',
+      `seed: expected an origin of '${repository.path}', got no remote '${remote}', try --origin <URL>`,
+    )
   }
   const parsed = parseRemoteUrl(url)
-  if (parsed.kind !== 'origin') throw new HelperError('url-unsupported', `seed: expected the URL of an origin, got '${url}'`)
+  if (parsed.kind !== 'origin')
+    throw new HelperError('url-unsupported', `seed: expected the URL of an origin, got '${url}'`)
   return parsed
 }
 
@@ -81,7 +86,8 @@ async function buildOffer(
   }
   const progress = progressOf(context)
   return buildChains(repository, tips, {
-    onProgress: (done, total) => progress.update('Building segments', `${Math.floor((done * 100) / total)}% (${done}/${total} commits)`),
+    onProgress: (done, total) =>
+      progress.update('Building segments', `${Math.floor((done * 100) / total)}% (${done}/${total} commits)`),
   })
 }
 
@@ -89,7 +95,12 @@ function report({ repository, chains, report: { built } }: Chains, asJson: boole
   const links = chains.flatMap((chain) => describeLinks(chain))
   const bytes = links.reduce((sum, link) => sum + link.bytes, 0)
   if (asJson) {
-    const result = { repository: repository.path, built, chains: chains.map((chain) => ({ ref: chain.ref, tip: chain.tip, links: describeLinks(chain) })), bytes }
+    const result = {
+      repository: repository.path,
+      built,
+      chains: chains.map((chain) => ({ ref: chain.ref, tip: chain.tip, links: describeLinks(chain) })),
+      bytes,
+    }
     context.printResult(`${JSON.stringify(result)}\n`)
   }
   context.printText(
@@ -111,12 +122,14 @@ async function serve(
   if (first === undefined || isOnce) return
   // One net serves all: what one private origin forbids is off for the others too.
   const options = offers.map(({ origin }) => netOptionsFor(origin, settings, settings.listen ?? ANY_PORT, trace))
-  const strictest = options.reduce((a, b) => ({
-    ...a,
-    trackers: a.trackers.filter((tracker) => b.trackers.includes(tracker)),
-    dht: a.dht && b.dht,
-    dhtBootstrap: a.dhtBootstrap.filter((node) => b.dhtBootstrap.includes(node)),
-  }))
+  const strictest = {
+    ...netOptionsFor(first.origin, settings, settings.listen ?? ANY_PORT, trace),
+    trackers: settings.trackers.filter((tracker) => options.every(({ trackers }) => trackers.includes(tracker))),
+    dht: options.every(({ dht }) => dht),
+    dhtBootstrap: (options[0]?.dhtBootstrap ?? []).filter((node) =>
+      options.every((o) => o.dhtBootstrap.includes(node)),
+    ),
+  }
   const net = await openNet(strictest)
   try {
     const services = offers.map(({ chains, origin }) => serveChains(net, topicOf(origin), chains, remote))

@@ -4,9 +4,9 @@
  */
 
 import { stat } from 'node:fs/promises'
-import { openRepository, type Repository } from '../git/repository.ts'
 import { HelperError, messageOf } from '../errors.ts'
-import { bundlesOf, verifyBundles, type Verdict } from '../verify/bundles.ts'
+import { openRepository, type Repository } from '../git/repository.ts'
+import { bundlesOf, type Verdict, verifyBundles } from '../verify/bundles.ts'
 import { verifyStore } from '../verify/stored-segments.ts'
 import { type Command, type CommandContext, onlyPositional, parseCommand, textOption } from './command-line.ts'
 
@@ -19,7 +19,8 @@ export const verifyCommand: Command = {
     const parsed = parseCommand(args, USAGE, { repository: { type: 'string' }, json: { type: 'boolean' } })
     const path = onlyPositional(parsed.positionals, USAGE)
     const found = await stat(path).catch(() => null)
-    if (found === null) throw new HelperError('verify-failed', `verify: expected a file or folder, got nothing at '${path}'`)
+    if (found === null)
+      throw new HelperError('verify-failed', `verify: expected a file or folder, got nothing at '${path}'`)
     const verdicts = await verdictsOn(path, found.isDirectory(), textOption(parsed, 'repository'))
     return report(verdicts, parsed.values.json === true, context)
   },
@@ -34,7 +35,10 @@ async function verdictsOn(path: string, isFolder: boolean, repositoryPath: strin
   try {
     repository = await openRepository(path)
   } catch (error) {
-    throw new HelperError('verify-failed', `verify: expected bundles or a repository in '${path}', got neither (${messageOf(error)})`)
+    throw new HelperError(
+      'verify-failed',
+      `verify: expected bundles or a repository in '${path}', got neither (${messageOf(error)})`,
+    )
   }
   return verifyStore(repository)
 }
@@ -42,7 +46,9 @@ async function verdictsOn(path: string, isFolder: boolean, repositoryPath: strin
 function report(verdicts: readonly Verdict[], asJson: boolean, { printResult, printText }: CommandContext): number {
   const bad = verdicts.filter(({ reason }) => reason !== null)
   if (asJson) printResult(`${JSON.stringify({ ok: bad.length === 0, checked: verdicts.length, verdicts }, null, 2)}\n`)
-  else for (const { name, reason } of verdicts) printResult(reason === null ? `ok ${name}\n` : `not ok ${name}: ${reason}\n`)
+  else
+    for (const { name, reason } of verdicts)
+      printResult(reason === null ? `ok ${name}\n` : `not ok ${name}: ${reason}\n`)
   if (verdicts.length === 0) printText('gittorrent: nothing to verify: no bundle, no stored segment\n')
   else printText(`gittorrent: ${verdicts.length - bad.length} of ${verdicts.length} canonical\n`)
   return bad.length === 0 ? 0 : DIFFERS

@@ -27,7 +27,9 @@ export class CatFile {
 
   /** Starts the process on a repository; `gitDir` is absolute. */
   constructor(gitDir: string) {
-    this.#child = spawn('git', ['--git-dir', gitDir, 'cat-file', '--batch-command', '--buffer'], { env: plumbingEnvironment() })
+    this.#child = spawn('git', ['--git-dir', gitDir, 'cat-file', '--batch-command', '--buffer'], {
+      env: plumbingEnvironment(),
+    })
     this.#child.stdout.on('data', (chunk: Uint8Array) => this.#take(chunk))
     this.#child.stderr.resume()
     this.#child.stdin.on('error', () => {})
@@ -60,7 +62,11 @@ export class CatFile {
 
   #takeHeader(chunk: Uint8Array, start: number): number {
     const end = chunk.indexOf(NEWLINE, start)
-    this.#header += Buffer.from(chunk.buffer, chunk.byteOffset + start, (end < 0 ? chunk.length : end) - start).toString('latin1')
+    this.#header += Buffer.from(
+      chunk.buffer,
+      chunk.byteOffset + start,
+      (end < 0 ? chunk.length : end) - start,
+    ).toString('latin1')
     if (end < 0) return chunk.length
     const [oid, type, length] = this.#header.split(' ')
     this.#header = ''

@@ -12,7 +12,16 @@ import { plumbingEnvironment } from './environment.ts'
 
 /** Adds all commits reachable from `tips` to `graph`. @throws HelperError 'git-failed' */
 export async function readCommits(gitDir: string, tips: readonly string[], graph: CommitGraph): Promise<void> {
-  const args = ['--git-dir', gitDir, 'log', '--stdin', '--no-show-signature', '--no-color', '--no-decorate', '--format=%H %T %P']
+  const args = [
+    '--git-dir',
+    gitDir,
+    'log',
+    '--stdin',
+    '--no-show-signature',
+    '--no-color',
+    '--no-decorate',
+    '--format=%H %T %P',
+  ]
   const child = spawn('git', args, { env: plumbingEnvironment(), stdio: ['pipe', 'pipe', 'pipe'] })
   const errors: Uint8Array[] = []
   child.stderr.on('data', (chunk: Uint8Array) => errors.push(chunk))

@@ -30,7 +30,8 @@ export function runGit(gitDir: string, args: readonly string[], input = ''): Pro
     const options = { env: plumbingEnvironment(), maxBuffer: OUTPUT_LENGTH_MAX, encoding: 'utf8' as const }
     const child = execFile('git', ['--git-dir', gitDir, ...args], options, (error, stdout, stderr) => {
       if (error === null) resolveOutput(stdout)
-      else reject(new HelperError('git-failed', `git ${args[0]}: ${printable(stderr.trim() || error.message)}`, {}, error))
+      else
+        reject(new HelperError('git-failed', `git ${args[0]}: ${printable(stderr.trim() || error.message)}`, {}, error))
     })
     child.stdin?.on('error', () => {})
     child.stdin?.end(input)
@@ -45,9 +46,11 @@ export async function openRepository(path: string): Promise<Repository> {
     throw new HelperError('repository-unusable', `repository '${path}': expected a git repository, got none`)
   }
   const gitDir = resolve(path, commonDir)
-  const partial = await runGit(gitDir, ['config', '--get-regexp', '^(extensions\\.partialclone|remote\\..*\\.promisor)$']).catch(
-    () => '',
-  )
+  const partial = await runGit(gitDir, [
+    'config',
+    '--get-regexp',
+    '^(extensions\\.partialclone|remote\\..*\\.promisor)$',
+  ]).catch(() => '')
   return {
     path,
     gitDir,
@@ -62,7 +65,9 @@ export async function openRepository(path: string): Promise<Repository> {
 export function requireWholeHistory(repository: Repository): void {
   if (!repository.isShallow && !repository.isPartial) return
   const kind = repository.isShallow ? 'shallow' : 'partial'
-  const remedy = repository.isShallow ? '`git fetch --unshallow`' : '`git fetch --refetch` after unsetting remote.*.promisor'
+  const remedy = repository.isShallow
+    ? '`git fetch --unshallow`'
+    : '`git fetch --refetch` after unsetting remote.*.promisor'
   throw new HelperError(
     'repository-unusable',
     `repository '${repository.path}': expected all history, got a ${kind} clone, try ${remedy}`,
@@ -76,7 +81,14 @@ function revParse(path: string, questions: readonly string[]): Promise<string> {
       if (error === null) resolveOutput(stdout.trimEnd())
       else {
         const said = printable(stderr.trim().split('\n')[0] ?? error.message)
-        reject(new HelperError('repository-unusable', `repository '${path}': expected a git repository, got ${said}`, {}, error))
+        reject(
+          new HelperError(
+            'repository-unusable',
+            `repository '${path}': expected a git repository, got ${said}`,
+            {},
+            error,
+          ),
+        )
       }
     })
   })

@@ -25,7 +25,16 @@ import {
   pieceLengthOf,
   type SegmentPlan,
 } from '../../engine/index.ts'
-import { asBytes, asDict, asInteger, asList, type Bencode, bencodeDict, decodeBencode, encodeBencode } from '../../net/index.ts'
+import {
+  asBytes,
+  asDict,
+  asInteger,
+  asList,
+  type Bencode,
+  bencodeDict,
+  decodeBencode,
+  encodeBencode,
+} from '../../net/index.ts'
 import type { Chain } from '../build/chains.ts'
 import type { LinkFile } from '../build/link-file.ts'
 import { HelperError } from '../errors.ts'
@@ -86,7 +95,9 @@ export function decodeChainQuestion(bytes: Uint8Array): ObjectFormat {
   return format
 }
 
-export function encodeChainAnswer(chains: readonly (Pick<Chain, 'tip' | 'links'> & { readonly ref: string })[]): Uint8Array {
+export function encodeChainAnswer(
+  chains: readonly (Pick<Chain, 'tip' | 'links'> & { readonly ref: string })[],
+): Uint8Array {
   const encoded = chains.map(({ ref, tip, links }) =>
     bencodeDict({ l: links.map(encodeLink), r: Buffer.from(ref), t: Buffer.from(tip, 'hex') }),
   )

@@ -41,6 +41,7 @@ export async function removeLeftovers(folder: string): Promise<void> {
     if (!name.startsWith(TEMPORARY_PREFIX)) continue
     const path = join(folder, name)
     const found = await stat(path).catch(() => null)
-    if (found !== null && Date.now() - found.mtimeMs > TEMPORARY_FILE_AGE_MS_MAX) await rm(path, { force: true, recursive: true })
+    if (found !== null && Date.now() - found.mtimeMs > TEMPORARY_FILE_AGE_MS_MAX)
+      await rm(path, { force: true, recursive: true })
   }
 }

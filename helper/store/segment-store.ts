@@ -17,7 +17,7 @@ import { join } from 'node:path'
 import { type SegmentPlan, segmentNameOf } from '../../engine/index.ts'
 import { HelperError } from '../errors.ts'
 import { OPEN_BODY_COUNT_MAX, READ_CHUNK_LENGTH } from '../limits.ts'
-import { writeFileAtomically } from './atomic-file.ts'
+import { removeLeftovers, writeFileAtomically } from './atomic-file.ts'
 
 export interface StoredSegment {
   readonly name: string
@@ -74,7 +74,12 @@ export class SegmentStore {
     return segment !== null && (await this.#bodyIsIntact(segment)) ? segment : null
   }
 
-  async writeBody(plan: SegmentPlan, body: Uint8Array, objectCount: number, commitCount: number): Promise<StoredSegment> {
+  async writeBody(
+    plan: SegmentPlan,
+    body: Uint8Array,
+    objectCount: number,
+    commitCount: number,
+  ): Promise<StoredSegment> {
     const name = segmentNameOf(plan)
     const sha256 = createHash('sha256').update(body).digest('hex')
     const known = await this.find(plan)
@@ -123,6 +128,11 @@ export class SegmentStore {
 
   async writeRows(plan: SegmentPlan, rows: Uint8Array): Promise<void> {
     await writeFileAtomically(this.#rowsPath(segmentNameOf(plan)), [rows])
+  }
+
+  /** Removes what interrupted runs left half-written, once it is old enough to belong to nobody. */
+  async collect(): Promise<void> {
+    for (const name of ['segments', 'rows', 'links']) await removeLeftovers(join(this.folder, name))
   }
 
   async close(): Promise<void> {

@@ -96,7 +96,9 @@ async function reasonAgainst(path: string, { tip, base }: BundleHeader, scratch:
     await chains.close()
     if (chains.chains[0]?.links[0]?.sha256 === expected) return null
   }
-  return isLink ? `differs from what its objects build (SHA-256 ${expected})` : 'its ends are no checkpoints of one line'
+  return isLink
+    ? `differs from what its objects build (SHA-256 ${expected})`
+    : 'its ends are no checkpoints of one line'
 }
 
 async function sha256Of(path: string): Promise<string> {

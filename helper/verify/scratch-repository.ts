@@ -1,4 +1,7 @@
-/** A bare repository that lives for one check, borrowing the objects of another one if there is one. */
+/**
+ * A bare repository that lives for one check, borrowing the objects of another one if there is one. It lies in the
+ * system's folder for temporary files and is removed whatever happens to the check.
+ */
 
 import { execFile } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'

@@ -28,7 +28,8 @@ export async function verifyStore(repository: Repository): Promise<Verdict[]> {
     const built = await buildPlanned(repository, history, scratch)
     await built.close()
     const verdicts: Verdict[] = []
-    for (const plan of plans) verdicts.push({ name: segmentNameOf(plan), reason: await reasonAgainst(plan, store, scratch) })
+    for (const plan of plans)
+      verdicts.push({ name: segmentNameOf(plan), reason: await reasonAgainst(plan, store, scratch) })
     return verdicts
   } finally {
     await store.close()
@@ -47,7 +48,10 @@ async function storedPlans(store: SegmentStore, { objectFormat }: Repository): P
 async function historyOf(plans: readonly SegmentPlan[], repository: Repository): Promise<History> {
   const bases = new Set(plans.map(({ base }) => base))
   const tips = [...new Set(plans.map(({ tip }) => tip))].filter((tip) => !bases.has(tip))
-  const history = await planHistory(repository, tips.map((oid) => ({ ref: oid, oid })))
+  const history = await planHistory(
+    repository,
+    tips.map((oid) => ({ ref: oid, oid })),
+  )
   const lines = history.lines.map((historyLine) => {
     const { line } = historyLine
     const links = plans.flatMap(({ grain, tip, base }) => planLink(line, tip, base, grain, GT1) ?? [])

@@ -43,7 +43,12 @@ async function startSwarm(take: LinkTake, { net, folder, peers, signal }: Downlo
   const left = Math.min(await file.leftLength(), link.layout.length)
   const addresses = peers.map(({ address, remote }) => address ?? remote)
   const download = net.download(
-    { infohash: link.infohash, info: link.info, lengthBytes: link.layout.length, pieceLengthBytes: link.pieceLengthBytes },
+    {
+      infohash: link.infohash,
+      info: link.info,
+      lengthBytes: link.layout.length,
+      pieceLengthBytes: link.pieceLengthBytes,
+    },
     {
       peers: uniqueAddresses(addresses),
       store: file,
@@ -93,8 +98,11 @@ async function startRange(take: LinkTake, { net: _, folder, peers, signal }: Dow
 function requireSegments(take: LinkTake, bytes: Uint8Array): void {
   let at = 0
   for (const { length, sha256, plan } of segmentsOf(take)) {
-    const found = createHash('sha256').update(bytes.subarray(at, at + length)).digest('hex')
-    if (found !== sha256) throw new HelperError('chain-malformed', `segment ${plan.tip}: expected ${sha256}, got ${found}`)
+    const found = createHash('sha256')
+      .update(bytes.subarray(at, at + length))
+      .digest('hex')
+    if (found !== sha256)
+      throw new HelperError('chain-malformed', `segment ${plan.tip}: expected ${sha256}, got ${found}`)
     at += length
   }
 }

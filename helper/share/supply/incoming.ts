@@ -58,7 +58,11 @@ export class IncomingFile implements Store {
   /** Notes that a range is verified and written. */
   noteArrived({ offset, length }: ByteRange): void {
     this.#islands.set(offset, Math.max(length, this.#islands.get(offset) ?? 0))
-    for (let next = this.#islands.get(this.#contiguous); next !== undefined; next = this.#islands.get(this.#contiguous)) {
+    for (
+      let next = this.#islands.get(this.#contiguous);
+      next !== undefined;
+      next = this.#islands.get(this.#contiguous)
+    ) {
       this.#islands.delete(this.#contiguous)
       this.#contiguous += next
     }

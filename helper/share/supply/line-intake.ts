@@ -5,9 +5,9 @@
 
 import { createHash } from 'node:crypto'
 import { type ObjectFormat, type Oid, PACK_HEADER_LENGTH, writePackHeader } from '../../../engine/index.ts'
+import { messageOf } from '../../errors.ts'
 import { READ_CHUNK_LENGTH } from '../../limits.ts'
 import type { Trace } from '../../trace.ts'
-import { messageOf } from '../../errors.ts'
 import type { Incoming } from './download.ts'
 import { bodyRangeOf, segmentsOf } from './plan.ts'
 import type { Quarantine } from './quarantine.ts'
@@ -63,7 +63,11 @@ async function indexTakes(
   }
   const header = new Uint8Array(PACK_HEADER_LENGTH)
   const claims = incoming.flatMap(({ take }) => segmentsOf(take))
-  writePackHeader(header, 0, claims.reduce((sum, { objectCount }) => sum + objectCount, 0))
+  writePackHeader(
+    header,
+    0,
+    claims.reduce((sum, { objectCount }) => sum + objectCount, 0),
+  )
   await write(header)
   for (const [index, source] of incoming.entries()) {
     try {

@@ -8,8 +8,8 @@ import { type ChildProcessWithoutNullStreams, execFile, spawn } from 'node:child
 import { once } from 'node:events'
 import { mkdir, mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { plumbingEnvironment } from '../../git/environment.ts'
 import { HelperError, printable } from '../../errors.ts'
+import { plumbingEnvironment } from '../../git/environment.ts'
 import { TEMPORARY_FILE_AGE_MS_MAX } from '../../limits.ts'
 
 const PREFIX = 'tmp_objdir-gittorrent-'
@@ -51,7 +51,8 @@ export class PackIndexer {
       this.#child.on('close', (status) => {
         const hash = /(?:pack|keep)\t([0-9a-f]+)/.exec(output)?.[1]
         if (status === 0 && hash !== undefined) resolve(hash)
-        else reject(new HelperError('git-failed', `git index-pack: ${printable(this.#said.trim() || `status ${status}`)}`))
+        else
+          reject(new HelperError('git-failed', `git index-pack: ${printable(this.#said.trim() || `status ${status}`)}`))
       })
     })
     this.#finished.catch(() => {})
@@ -126,7 +127,8 @@ export class Quarantine {
     const to = join(this.#gitDir, 'objects', 'pack')
     await mkdir(to, { recursive: true })
     const names = await readdir(from)
-    const rank = (name: string): number => (name.endsWith('.keep') ? 0 : name.endsWith('.pack') ? 1 : name.endsWith('.idx') ? 3 : 2)
+    const rank = (name: string): number =>
+      name.endsWith('.keep') ? 0 : name.endsWith('.pack') ? 1 : name.endsWith('.idx') ? 3 : 2
     for (const name of names.sort((a, b) => rank(a) - rank(b))) await rename(join(from, name), join(to, name))
   }
 
@@ -140,6 +142,7 @@ async function removeOld(objects: string): Promise<void> {
     if (!name.startsWith(PREFIX)) continue
     const path = join(objects, name)
     const found = await stat(path).catch(() => null)
-    if (found !== null && Date.now() - found.mtimeMs > TEMPORARY_FILE_AGE_MS_MAX) await rm(path, { recursive: true, force: true })
+    if (found !== null && Date.now() - found.mtimeMs > TEMPORARY_FILE_AGE_MS_MAX)
+      await rm(path, { recursive: true, force: true })
   }
 }

@@ -198,7 +198,12 @@ function isKeptPack({ takes }: LineTake, { isClone }: SupplyRequest): boolean {
 }
 
 /** git has seen the whole of a kept pack; anything else is checked by a walk down to what is complete. */
-async function isComplete(intake: Intake, line: LineTake, quarantine: Quarantine, tops: readonly Oid[]): Promise<boolean> {
+async function isComplete(
+  intake: Intake,
+  line: LineTake,
+  quarantine: Quarantine,
+  tops: readonly Oid[],
+): Promise<boolean> {
   if (line.takes[0]?.link.base === null && intake.incoming[0]?.take.isWhole === true && tops.length === 0) {
     // index-pack has found everything that the pack's objects name in the pack; the tip must be one of them.
     return quarantine.holds(intake.top)
@@ -213,7 +218,14 @@ async function rememberSegments({ incoming, packHash }: Intake, gitDir: string):
   let offset = 12
   for (const { take } of incoming) {
     for (const { plan, objectCount, commitCount, length, sha256 } of segmentsOf(take)) {
-      await store.recordInPack(plan, { objectCount, commitCount, length, sha256, pack: `pack-${packHash}.pack`, offset })
+      await store.recordInPack(plan, {
+        objectCount,
+        commitCount,
+        length,
+        sha256,
+        pack: `pack-${packHash}.pack`,
+        offset,
+      })
       offset += length
     }
   }
