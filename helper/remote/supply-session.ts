@@ -96,6 +96,9 @@ export class SupplySession {
     if (this.isClosed) return
     this.isClosed = true
     const { summary } = this.around.settings
+    this.around.trace(
+      () => `received ${this.result.bytesFromPeers} bytes from peers, ${this.originBytes ?? 'unknown'} from the origin`,
+    )
     if (summary === 'always' || (summary === 'auto' && !this.isQuiet)) {
       const line = shareLine(this.result.bytesFromPeers, this.originBytes, this.result.peerCount)
       if (line !== null) this.around.printText(`gittorrent: ${line}\n`)

@@ -1,0 +1,191 @@
+/**
+ * The machines of the demo, all on loopback and on free ports: an origin behind `git daemon`, a DHT node and a tracker to
+ * start from, a seeder process, and the environment in which git finds our helper. Whatever was started is ended by
+ * `close`, also after a failure.
+ */
+
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { dirname, join, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { formatAddress, openDht, openTracker } from '../net/index.ts'
+
+const BUNDLES = resolve(dirname(fileURLToPath(import.meta.url)), '..', 'bin')
+const OUTPUT_LENGTH_MAX = 1 << 30
+const START_TIMEOUT_MS = 3_600_000
+
+export interface Outcome {
+  readonly stdout: string
+  readonly stderr: string
+  readonly durationMs: number
+}
+
+export class DemoWorld {
+  readonly folder: string
+  readonly environment: NodeJS.ProcessEnv
+  /** Options that make our programs use the demo's DHT and tracker and nothing else. */
+  waysIn: { tracker: string; bootstrap: string } = { tracker: '', bootstrap: '' }
+  #daemonPort = 0
+  readonly #closers: (() => Promise<unknown>)[] = []
+
+  private constructor(folder: string) {
+    this.folder = folder
+    const inherited = Object.entries(process.env).filter(([name]) => !/^(GIT|GITTORRENT)_/.test(name))
+    this.environment = {
+      ...Object.fromEntries(inherited),
+      HOME: join(folder, 'home'),
+      PATH: `${join(folder, 'bin')}:${process.env.PATH ?? ''}`,
+      GIT_CONFIG_NOSYSTEM: '1',
+      GIT_TERMINAL_PROMPT: '0',
+      LC_ALL: 'C',
+    }
+  }
+
+  static async open(): Promise<DemoWorld> {
+    const world = new DemoWorld(await mkdtemp(join(tmpdir(), 'gittorrent-demo-')))
+    world.#closers.push(() => rm(world.folder, { recursive: true, force: true, maxRetries: 5 }))
+    await mkdir(join(world.folder, 'home'))
+    await mkdir(join(world.folder, 'bin'))
+    for (const name of ['gittorrent', 'git-remote-gittorrent']) {
+      const target = join(BUNDLES, `${name}.js`)
+      await chmod(target, 0o755)
+      await symlink(target, join(world.folder, 'bin', name))
+    }
+    await writeFile(
+      join(world.folder, 'home', '.gitconfig'),
+      '[protocol "file"]\n\tallow = always\n[safe]\n\tdirectory = *\n',
+    )
+    return world
+  }
+
+  /** Runs a program to its end. @throws Error with its stderr */
+  run(
+    program: string,
+    args: readonly string[],
+    options: { input?: string; environment?: NodeJS.ProcessEnv } = {},
+  ): Promise<Outcome> {
+    const startedMs = performance.now()
+    return new Promise((resolveOutcome, reject) => {
+      const child = execFile(
+        program,
+        [...args],
+        {
+          cwd: this.folder,
+          env: { ...this.environment, ...options.environment },
+          maxBuffer: OUTPUT_LENGTH_MAX,
+          encoding: 'utf8',
+        },
+        (error, stdout, stderr) => {
+          if (error === null) resolveOutcome({ stdout, stderr, durationMs: performance.now() - startedMs })
+          else reject(new Error(`${program} ${args.join(' ')}: ${stderr.trim() || error.message}`))
+        },
+      )
+      child.stdin?.on('error', () => {})
+      child.stdin?.end(options.input ?? '')
+    })
+  }
+
+  async git(...args: string[]): Promise<string> {
+    return (await this.run('git', args)).stdout.trim()
+  }
+
+  /** Serves the bare repositories of the folder. */
+  async startDaemon(): Promise<void> {
+    this.#daemonPort = await freePort()
+    const args = [
+      'daemon',
+      '--reuseaddr',
+      '--listen=127.0.0.1',
+      `--port=${this.#daemonPort}`,
+      '--export-all',
+      `--base-path=${this.folder}`,
+    ]
+    this.#start('git', [...args, this.folder])
+    for (let tries = 0; ; tries++) {
+      const isUp = await this.git('ls-remote', this.originUrl('origin.git')).then(
+        () => true,
+        () => false,
+      )
+      if (isUp) return
+      if (tries === 100) throw new Error('git daemon does not answer')
+    }
+  }
+
+  originUrl(name: string): string {
+    return `git://127.0.0.1:${this.#daemonPort}/${name}`
+  }
+
+  /** A DHT node and a tracker that know nobody yet. */
+  async startMeetingPoints(): Promise<void> {
+    const dht = await openDht({ listen: { host: '127.0.0.1', port: 0 }, bootstrap: [] })
+    this.#closers.push(() => dht.close())
+    const tracker = await openTracker({ host: '127.0.0.1', port: 0 })
+    this.#closers.push(() => tracker.close())
+    this.waysIn = { tracker: tracker.httpUrl, bootstrap: formatAddress(dht.address) }
+  }
+
+  /** Starts a seeder; resolves, with how long it built, when it serves. */
+  async startSeeder(repository: string): Promise<{ said: string; durationMs: number; stop: () => Promise<void> }> {
+    const startedMs = performance.now()
+    const { tracker, bootstrap } = this.waysIn
+    const args = ['seed', repository, '--origin', this.originUrl('origin.git'), '--listen', '127.0.0.1:0']
+    const child = this.#start('gittorrent', [...args, '--tracker', tracker, '--dht-bootstrap', bootstrap, '--no-lsd'])
+    const said = await new Promise<string>((resolveSaid, reject) => {
+      let text = ''
+      const timer = setTimeout(() => reject(new Error(`the seeder does not start: ${text}`)), START_TIMEOUT_MS)
+      child.stderr?.on('data', (chunk: Uint8Array) => {
+        text += Buffer.from(chunk).toString('utf8')
+        if (!text.includes('seeding on')) return
+        clearTimeout(timer)
+        resolveSaid(text)
+      })
+      child.on('exit', () => {
+        clearTimeout(timer)
+        reject(new Error(`the seeder ended: ${text}`))
+      })
+    })
+    return { said, durationMs: performance.now() - startedMs, stop: () => endProcess(child) }
+  }
+
+  async close(): Promise<void> {
+    for (const closer of this.#closers.reverse().splice(0)) await closer()
+  }
+
+  #start(program: string, args: readonly string[]): ChildProcess {
+    const child = spawn(program, [...args], {
+      cwd: this.folder,
+      env: this.environment,
+      stdio: ['ignore', 'ignore', 'pipe'],
+      detached: true,
+    })
+    child.on('error', () => {})
+    this.#closers.push(() => endProcess(child))
+    return child
+  }
+}
+
+/** Ends a process and what it started. */
+function endProcess(child: ChildProcess): Promise<void> {
+  return new Promise((resolveEnd) => {
+    if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return resolveEnd()
+    child.once('exit', () => resolveEnd())
+    try {
+      process.kill(-child.pid, 'SIGTERM')
+    } catch {
+      resolveEnd()
+    }
+  })
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolvePort, reject) => {
+    const server = createServer()
+    server.on('error', reject)
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address()
+      server.close(() => resolvePort(typeof address === 'object' && address !== null ? address.port : 0))
+    })
+  })
+}
