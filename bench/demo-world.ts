@@ -5,7 +5,7 @@
  */
 
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
-import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
@@ -22,12 +22,28 @@ export interface Outcome {
   readonly durationMs: number
 }
 
+/** Bytes that one command moved, by where they came from. */
+export interface Bytes {
+  readonly peers: number
+  readonly origin: number
+}
+
+export interface RunningSeeder {
+  /** What it printed until it served. */
+  readonly said: string
+  /** host:port */
+  readonly address: string
+  readonly durationMs: number
+  stop(): Promise<void>
+}
+
 export class DemoWorld {
   readonly folder: string
   readonly environment: NodeJS.ProcessEnv
   /** Options that make our programs use the demo's DHT and tracker and nothing else. */
   waysIn: { tracker: string; bootstrap: string } = { tracker: '', bootstrap: '' }
   #daemonPort = 0
+  #traceCount = 0
   readonly #closers: (() => Promise<unknown>)[] = []
 
   private constructor(folder: string) {
@@ -87,12 +103,28 @@ export class DemoWorld {
     })
   }
 
+  /** Runs git through the helper, with the demo's ways in and `settings`; tells what came from where. */
+  async viaSwarm(args: readonly string[], settings = this.settings()): Promise<Outcome & { bytes: Bytes }> {
+    const trace = join(this.folder, `trace-${this.#traceCount++}`)
+    const configuration = settings.flatMap((setting) => ['-c', setting])
+    const outcome = await this.run('git', [...configuration, ...args], { environment: { GITTORRENT_TRACE: trace } })
+    const text = await readFile(trace, 'utf8')
+    const [, peers, origin] = /received (\d+) bytes from peers, (\d+) from the origin/.exec(text) ?? []
+    return { ...outcome, bytes: { peers: Number(peers ?? 0), origin: Number(origin ?? 0) } }
+  }
+
+  /** Configuration that makes the helper use the demo's tracker and DHT. */
+  settings(): string[] {
+    const { tracker, bootstrap } = this.waysIn
+    return [`gittorrent.tracker=${tracker}`, `gittorrent.dhtBootstrap=${bootstrap}`, 'gittorrent.lsd=false']
+  }
+
   async git(...args: string[]): Promise<string> {
     return (await this.run('git', args)).stdout.trim()
   }
 
   /** Serves the bare repositories of the folder. */
-  async startDaemon(): Promise<void> {
+  async startDaemon(probe = 'origin.git'): Promise<void> {
     this.#daemonPort = await freePort()
     const args = [
       'daemon',
@@ -104,7 +136,7 @@ export class DemoWorld {
     ]
     this.#start('git', [...args, this.folder])
     for (let tries = 0; ; tries++) {
-      const isUp = await this.git('ls-remote', this.originUrl('origin.git')).then(
+      const isUp = await this.git('ls-remote', this.originUrl(probe)).then(
         () => true,
         () => false,
       )
@@ -127,10 +159,10 @@ export class DemoWorld {
   }
 
   /** Starts a seeder; resolves, with how long it built, when it serves. */
-  async startSeeder(repository: string): Promise<{ said: string; durationMs: number; stop: () => Promise<void> }> {
+  async startSeeder(repository: string, origin = 'origin.git'): Promise<RunningSeeder> {
     const startedMs = performance.now()
     const { tracker, bootstrap } = this.waysIn
-    const args = ['seed', repository, '--origin', this.originUrl('origin.git'), '--listen', '127.0.0.1:0']
+    const args = ['seed', repository, '--origin', this.originUrl(origin), '--listen', '127.0.0.1:0']
     const child = this.#start('gittorrent', [...args, '--tracker', tracker, '--dht-bootstrap', bootstrap, '--no-lsd'])
     const said = await new Promise<string>((resolveSaid, reject) => {
       let text = ''
@@ -146,7 +178,8 @@ export class DemoWorld {
         reject(new Error(`the seeder ended: ${text}`))
       })
     })
-    return { said, durationMs: performance.now() - startedMs, stop: () => endProcess(child) }
+    const address = /seeding on (\S+)/.exec(said)?.[1] ?? ''
+    return { said, address, durationMs: performance.now() - startedMs, stop: () => endProcess(child) }
   }
 
   async close(): Promise<void> {

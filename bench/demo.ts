@@ -9,7 +9,7 @@
 import { existsSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { DemoWorld, type Outcome } from './demo-world.ts'
+import { type Bytes, DemoWorld } from './demo-world.ts'
 import { generateRepository } from './generate-repository.ts'
 
 const PROJECT = resolve(dirname(fileURLToPath(import.meta.url)), '..', '..')
@@ -17,11 +17,6 @@ const PROJECT = resolve(dirname(fileURLToPath(import.meta.url)), '..', '..')
 const LINE_LENGTH_MIN = 400
 const GENERATED_COMMIT_COUNT = Number(process.env.DEMO_COMMIT_COUNT ?? 6000)
 const LATER_COMMIT_COUNT = 500
-
-interface Bytes {
-  readonly peers: number
-  readonly origin: number
-}
 
 const failures: string[] = []
 
@@ -58,19 +53,6 @@ async function prepareOrigin(world: DemoWorld, asked: string | undefined): Promi
   }
   say(`Repository: a generated history of ${GENERATED_COMMIT_COUNT} commits`)
   await generateRepository(join(world.folder, 'origin.git'), { commitCount: GENERATED_COMMIT_COUNT, seed: 1 })
-}
-
-/** Runs git through the helper; returns how it went and what came from where. */
-async function viaSwarm(world: DemoWorld, args: readonly string[]): Promise<Outcome & { bytes: Bytes }> {
-  const trace = join(world.folder, `trace-${Math.floor(performance.now())}`)
-  const { tracker, bootstrap } = world.waysIn
-  const settings = [`gittorrent.tracker=${tracker}`, `gittorrent.dhtBootstrap=${bootstrap}`, 'gittorrent.lsd=false']
-  const outcome = await world.run('git', [...settings.flatMap((setting) => ['-c', setting]), ...args], {
-    environment: { GITTORRENT_TRACE: trace },
-  })
-  const { stdout } = await world.run('cat', [trace])
-  const [, peers, origin] = /received (\d+) bytes from peers, (\d+) from the origin/.exec(stdout) ?? []
-  return { ...outcome, bytes: { peers: Number(peers ?? 0), origin: Number(origin ?? 0) } }
 }
 
 async function checkClone(world: DemoWorld, clone: string, plain: string): Promise<void> {
@@ -111,7 +93,7 @@ async function showClone(world: DemoWorld): Promise<{ stop: () => Promise<void> 
 
   say('\nCloning through the swarm (nobody was told where the seeder is)')
   const url = `gittorrent::${world.originUrl('origin.git')}`
-  const whole = await viaSwarm(world, ['clone', '--quiet', url, 'clone'])
+  const whole = await world.viaSwarm(['clone', '--quiet', url, 'clone'])
   row('git clone gittorrent::…', seconds(whole.durationMs))
   row('from peers', mebibytes(whole.bytes.peers))
   row('from the origin', mebibytes(whole.bytes.origin))
@@ -119,7 +101,7 @@ async function showClone(world: DemoWorld): Promise<{ stop: () => Promise<void> 
   const plain = await world.run('git', ['clone', '--quiet', world.originUrl('origin.git'), 'plain'])
   row('plain git clone of the same', seconds(plain.durationMs))
   await checkClone(world, 'clone', 'plain')
-  const main = await viaSwarm(world, ['clone', '--quiet', '--bare', '--single-branch', '--no-tags', url, 'main.git'])
+  const main = await world.viaSwarm(['clone', '--quiet', '--bare', '--single-branch', '--no-tags', url, 'main.git'])
   row('share from peers, main line alone', share(main.bytes))
   check('the swarm was used', whole.bytes.peers > 0)
   return seeder
@@ -131,7 +113,7 @@ async function showFetch(world: DemoWorld, seeder: { stop: () => Promise<void> }
   await seeder.stop()
   const again = await world.startSeeder('origin.git')
   row('build what is new', seconds(again.durationMs))
-  const fetched = await viaSwarm(world, ['-C', 'clone', 'fetch', '--quiet'])
+  const fetched = await world.viaSwarm(['-C', 'clone', 'fetch', '--quiet'])
   row('git fetch', seconds(fetched.durationMs))
   row('from peers', mebibytes(fetched.bytes.peers))
   row('from the origin', mebibytes(fetched.bytes.origin))

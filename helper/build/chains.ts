@@ -5,7 +5,6 @@
 
 import { availableParallelism } from 'node:os'
 import type { Oid } from '../../engine/index.ts'
-import { HelperError } from '../errors.ts'
 import { type Repository, requireWholeHistory } from '../git/repository.ts'
 import { BUILD_CACHE_LENGTH, BUILD_THREAD_COUNT_MAX } from '../limits.ts'
 import { SegmentStore } from '../store/segment-store.ts'
@@ -61,14 +60,8 @@ export async function buildPlanned(
   options: ChainOptions = {},
 ): Promise<Chains> {
   let report = await buildOnce(repository, history, store, options)
-  let chains: Chain[]
-  try {
-    chains = await openChains(history, repository, store)
-  } catch (error) {
-    if (!(error instanceof HelperError && error.code === 'store-corrupt')) throw error
-    report = await buildOnce(repository, history, store, options)
-    chains = await openChains(history, repository, store)
-  }
+  if (await dropDamaged(history, store)) report = await buildOnce(repository, history, store, options)
+  const chains = await openChains(history, repository, store)
   return { repository, chains, report, store, close: () => store.close() }
 }
 
@@ -95,6 +88,17 @@ async function buildOnce(
   } finally {
     await Promise.all(threads.map((pool) => pool.close()))
   }
+}
+
+/** Compares every stored body with its hash, once per process; true if one differed and is gone now. */
+async function dropDamaged({ lines }: History, store: SegmentStore): Promise<boolean> {
+  let isDamaged = false
+  for (const { links } of lines) {
+    for (const plan of links.flatMap(({ segments }) => segments)) {
+      if ((await store.findChecked(plan)) === null) isDamaged = true
+    }
+  }
+  return isDamaged
 }
 
 async function openChains(history: History, repository: Repository, store: SegmentStore): Promise<Chain[]> {

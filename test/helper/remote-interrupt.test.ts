@@ -29,7 +29,13 @@ async function stalledClone(world: RemoteWorld) {
 async function linesOf(world: RemoteWorld, log: string, count: number): Promise<void> {
   const watcher = watch(log)
   try {
-    while ((await world.asked()).length < count) await once(watcher, 'change', { signal: AbortSignal.timeout(20_000) })
+    for (;;) {
+      // Listening starts before the look, or a line written in between would be missed.
+      const changed = once(watcher, 'change', { signal: AbortSignal.timeout(20_000) })
+      changed.catch(() => {})
+      if ((await world.asked()).length >= count) return
+      await changed
+    }
   } finally {
     watcher.close()
   }
