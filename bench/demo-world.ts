@@ -162,8 +162,18 @@ export class DemoWorld {
   async startSeeder(repository: string, origin = 'origin.git'): Promise<RunningSeeder> {
     const startedMs = performance.now()
     const { tracker, bootstrap } = this.waysIn
-    const args = ['seed', repository, '--origin', this.originUrl(origin), '--listen', '127.0.0.1:0']
-    const child = this.#start('gittorrent', [...args, '--tracker', tracker, '--dht-bootstrap', bootstrap, '--no-lsd'])
+    const ways = tracker === '' ? ['--no-dht'] : ['--tracker', tracker, '--dht-bootstrap', bootstrap]
+    const args = [
+      'seed',
+      repository,
+      '--origin',
+      this.originUrl(origin),
+      '--listen',
+      '127.0.0.1:0',
+      '--no-lsd',
+      ...ways,
+    ]
+    const child = this.#start('gittorrent', args)
     const said = await new Promise<string>((resolveSaid, reject) => {
       let text = ''
       const timer = setTimeout(() => reject(new Error(`the seeder does not start: ${text}`)), START_TIMEOUT_MS)

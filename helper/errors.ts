@@ -15,6 +15,7 @@ export type HelperErrorCode =
   | 'origin-protocol'
   | 'client-protocol'
   | 'git-failed'
+  | 'interrupted'
   | 'object-missing'
   | 'limit'
   | 'object-missing'

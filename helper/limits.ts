@@ -85,10 +85,11 @@ export const REF_NAME_LENGTH_MAX = 4096
 export const SWARM_LENGTH_MIN = 1024 * 1024
 
 /** A link that brings too little for this long is left to the origin. */
-export const LINK_STALL_TIMEOUT_MS = 10_000
+export const LINK_STALL_TIMEOUT_MS = 8_000
 
-/** One part (4 MiB at most) of a range. */
-export const RANGE_TIMEOUT_MS = 20_000
+/** Bytes asked for at a time when a range is brought, and how long each may take: at least 32 kB/s, or the origin is asked. */
+export const RANGE_PART_LENGTH = 256 * 1024
+export const RANGE_TIMEOUT_MS = 8_000
 
 /** How long a clone waits for the first usable peer: past this, plain git is faster. */
 export const PEER_WAIT_MS = 3_000

@@ -15,6 +15,7 @@ import {
   readLine,
   type TracedLine,
 } from '../../engine/index.ts'
+import { HelperError } from '../errors.ts'
 import { readCommits } from '../git/commits.ts'
 import { type Repository, runGit } from '../git/repository.ts'
 import { LINE_COUNT_MAX } from '../limits.ts'
@@ -66,10 +67,16 @@ export async function planHistory(repository: Repository, tips: readonly NamedTi
   return { graph, lines }
 }
 
-/** The commit that a revision names. @throws HelperError 'git-failed' */
+/** The commit that a revision names. @throws HelperError 'repository-unusable' */
 export async function resolveTip(repository: Repository, ref: string): Promise<NamedTip> {
-  const text = await runGit(repository.gitDir, ['rev-parse', '--verify', '--end-of-options', `${ref}^{commit}`])
-  return { ref, oid: parseOid(text.trim(), repository.objectFormat) }
+  const revision = `${ref}^{commit}`
+  try {
+    const text = await runGit(repository.gitDir, ['rev-parse', '--verify', '--quiet', '--end-of-options', revision])
+    return { ref, oid: parseOid(text.trim(), repository.objectFormat) }
+  } catch (error) {
+    const message = `'${ref}' of '${repository.path}': expected a commit, got none (is the repository empty?), try --ref <branch>`
+    throw new HelperError('repository-unusable', message, {}, error)
+  }
 }
 
 /**

@@ -8,7 +8,7 @@ import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { type Address, fetchRange, type Net, type TopicPeer } from '../../../net/index.ts'
 import { HelperError } from '../../errors.ts'
-import { LINK_STALL_TIMEOUT_MS, RANGE_TIMEOUT_MS, SWARM_LENGTH_MIN } from '../../limits.ts'
+import { LINK_STALL_TIMEOUT_MS, RANGE_PART_LENGTH, RANGE_TIMEOUT_MS, SWARM_LENGTH_MIN } from '../../limits.ts'
 import { IncomingFile } from './incoming.ts'
 import { bodyRangeOf, type LinkTake, segmentsOf } from './plan.ts'
 
@@ -28,6 +28,8 @@ export interface DownloadSurroundings {
   readonly folder: string
   /** Peers that answered on the topic, the one whose claim is followed first. */
   readonly peers: readonly TopicPeer[]
+  /** Peers that failed once in this conversation; not asked for ranges again. */
+  readonly failed: Set<TopicPeer>
   readonly signal: AbortSignal
 }
 
@@ -69,17 +71,17 @@ async function startSwarm(take: LinkTake, { net, folder, peers, signal }: Downlo
   return { take, file, bodyOffset: link.layout.bodyOffsets[0] ?? 0, receivedLength: received, ended }
 }
 
-async function startRange(take: LinkTake, { net: _, folder, peers, signal }: DownloadSurroundings): Promise<Incoming> {
+async function startRange(take: LinkTake, around: DownloadSurroundings): Promise<Incoming> {
   const range = bodyRangeOf(take)
   const name = `${Buffer.from(take.link.infohash).toString('hex')}-${range.offset}`
-  const file = await IncomingFile.open(join(folder, name))
+  const file = await IncomingFile.open(join(around.folder, name))
   let received = 0
   const ended = (async () => {
     let failure: unknown = new HelperError('chain-malformed', 'range: expected a peer, got none')
-    for (const peer of peers) {
+    for (const peer of around.peers) {
+      if (around.failed.has(peer)) continue
       try {
-        const question = { infohash: take.link.infohash, ...range }
-        const bytes = await fetchRange(peer, question, { timeoutMs: RANGE_TIMEOUT_MS, signal })
+        const bytes = await bringRange(peer, take, around.signal)
         received += bytes.length
         requireSegments(take, bytes)
         await file.write(0, bytes)
@@ -87,11 +89,27 @@ async function startRange(take: LinkTake, { net: _, folder, peers, signal }: Dow
         return
       } catch (error) {
         failure = error
+        around.failed.add(peer)
       }
     }
     file.noteFailed(failure)
   })()
   return { take, file, bodyOffset: 0, receivedLength: () => received, ended }
+}
+
+/** The bodies of a take, in parts small enough that a slow line brings each in time. */
+async function bringRange(peer: TopicPeer, take: LinkTake, signal: AbortSignal): Promise<Uint8Array> {
+  const { offset, length } = bodyRangeOf(take)
+  const bytes = new Uint8Array(length)
+  for (let at = 0; at < length; at += RANGE_PART_LENGTH) {
+    const question = {
+      infohash: take.link.infohash,
+      offset: offset + at,
+      length: Math.min(RANGE_PART_LENGTH, length - at),
+    }
+    bytes.set(await fetchRange(peer, question, { timeoutMs: RANGE_TIMEOUT_MS, signal }), at)
+  }
+  return bytes
 }
 
 /** @throws HelperError 'chain-malformed' when a body differs from its claimed hash */

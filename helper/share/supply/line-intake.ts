@@ -9,8 +9,11 @@ import { messageOf } from '../../errors.ts'
 import { READ_CHUNK_LENGTH } from '../../limits.ts'
 import type { Trace } from '../../trace.ts'
 import type { Incoming } from './download.ts'
-import { bodyRangeOf, segmentsOf } from './plan.ts'
+import { bodyRangeOf, type LinkTake, segmentsOf } from './plan.ts'
 import type { Quarantine } from './quarantine.ts'
+
+/** Header and trailer of a pack, generously. */
+const PACK_OVERHEAD_LENGTH = 1024
 
 export interface Intake {
   /** The newest commit whose history is complete. */
@@ -31,30 +34,30 @@ export interface IntakeOptions {
 
 /** Indexes as many of the takes, oldest first, as arrive whole; null when that is none. */
 export async function takeIn(
-  incoming: readonly Incoming[],
+  takes: readonly LinkTake[],
+  coming: readonly Promise<Incoming>[],
   quarantine: Quarantine,
   options: IntakeOptions,
 ): Promise<Intake | null> {
-  let usable = incoming
-  while (usable.length > 0) {
-    const outcome = await indexTakes(usable, quarantine, options)
-    if (typeof outcome === 'string') {
-      const top = usable[usable.length - 1]?.take.link.tip
-      return top === undefined ? null : { top, incoming: usable, packHash: outcome }
+  for (let count = takes.length; count > 0; ) {
+    const outcome = await indexTakes(takes.slice(0, count), coming, quarantine, options)
+    if (typeof outcome !== 'number') {
+      const top = takes[count - 1]?.link.tip
+      return top === undefined ? null : { top, ...outcome }
     }
-    usable = usable.slice(0, outcome)
+    count = outcome
   }
   return null
 }
 
-/** Hash of the indexed pack, or how many takes from the oldest on arrived whole (0 when git refused the pack). */
+/** The indexed pack, or how many takes from the oldest on arrived whole (0 when git refused the pack). */
 async function indexTakes(
-  incoming: readonly Incoming[],
+  takes: readonly LinkTake[],
+  coming: readonly Promise<Incoming>[],
   quarantine: Quarantine,
   { objectFormat, isWholeHistory, fsckObjects, trace }: IntakeOptions,
-): Promise<string | number> {
-  const bodiesLength = incoming.reduce((sum, { take }) => sum + bodyRangeOf(take).length, 0)
-  const lengthMax = bodiesLength + 1024
+): Promise<Pick<Intake, 'incoming' | 'packHash'> | number> {
+  const lengthMax = takes.reduce((sum, take) => sum + bodyRangeOf(take).length, PACK_OVERHEAD_LENGTH)
   const indexer = quarantine.index({ keep: isWholeHistory, isWholeHistory, lengthMax, fsckObjects })
   const hash = createHash(objectFormat)
   const write = async (bytes: Uint8Array): Promise<void> => {
@@ -62,25 +65,24 @@ async function indexTakes(
     await indexer.write(bytes)
   }
   const header = new Uint8Array(PACK_HEADER_LENGTH)
-  const claims = incoming.flatMap(({ take }) => segmentsOf(take))
-  writePackHeader(
-    header,
-    0,
-    claims.reduce((sum, { objectCount }) => sum + objectCount, 0),
-  )
-  await write(header)
-  for (const [index, source] of incoming.entries()) {
-    try {
-      for await (const bytes of arrivingBodies(source)) await write(bytes)
-    } catch (error) {
-      trace(() => `link ${index + 1} of ${incoming.length} broke off: ${messageOf(error)}`)
-      indexer.abort()
-      return index
+  const objectCount = takes.flatMap(segmentsOf).reduce((sum, segment) => sum + segment.objectCount, 0)
+  writePackHeader(header, 0, objectCount)
+  const incoming: Incoming[] = []
+  try {
+    await write(header)
+    for (const source of coming.slice(0, takes.length)) {
+      const there = await source
+      for await (const bytes of arrivingBodies(there)) await write(bytes)
+      incoming.push(there)
     }
+  } catch (error) {
+    trace(() => `link ${incoming.length + 1} of ${takes.length} broke off: ${messageOf(error)}`)
+    indexer.abort()
+    return incoming.length
   }
   try {
     await indexer.write(hash.digest())
-    return await indexer.finish()
+    return { incoming, packHash: await indexer.finish() }
   } catch (error) {
     trace(() => `pack refused: ${messageOf(error)}`)
     return 0

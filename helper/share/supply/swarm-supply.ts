@@ -8,7 +8,7 @@ import { readFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { createCheckpointRule, GT1, type LevelOf, type Oid } from '../../../engine/index.ts'
 import { type Net, openNet, type Topic, type TopicPeer } from '../../../net/index.ts'
-import { messageOf } from '../../errors.ts'
+import { HelperError, messageOf } from '../../errors.ts'
 import { runGit } from '../../git/repository.ts'
 import {
   CHAIN_ANSWER_LENGTH_MAX,
@@ -121,15 +121,19 @@ class SwarmSupply implements Supply {
       request.progress.update('Receiving from peers', `${percent}% (${humanBytes(received)} of ${humanBytes(total)})`)
     }, 100)
     const quarantine = await Quarantine.open(gitDir)
+    const enough = new AbortController()
     try {
-      const start = downloader(lines, started, { net: this.#net, folder, peers, signal: request.signal })
+      const signal = AbortSignal.any([request.signal, enough.signal])
+      const coming = startAll(lines, started, { net: this.#net, folder, peers, failed: new Set(), signal })
       const tops: Oid[] = []
       for (const [index, line] of lines.entries()) {
-        const intake = await this.#takeLine(line, await start(index), quarantine, request)
+        const intake = await this.#takeLine(line, coming[index] ?? [], quarantine, request)
         if (intake === null) break
         if (await isComplete(intake, line, quarantine, tops)) tops.push(intake.top)
         if (isKeptPack(line, request)) await rememberSegments(intake, gitDir)
         for (const { file } of intake.incoming) await file.remove()
+        // A line that broke off says that its peers are no good any more.
+        if (intake.incoming.length < line.takes.length) break
       }
       await quarantine.release()
       const bytesFromPeers = started.reduce((sum, incoming) => sum + incoming.receivedLength(), 0)
@@ -137,6 +141,7 @@ class SwarmSupply implements Supply {
       return { haves: tops, bytesFromPeers, peerCount: peers.length, note: null }
     } finally {
       clearInterval(show)
+      enough.abort()
       await quarantine.close()
       for (const { file } of started) await file.close().catch(() => {})
     }
@@ -144,12 +149,12 @@ class SwarmSupply implements Supply {
 
   #takeLine(
     line: LineTake,
-    incoming: readonly Incoming[],
+    incoming: readonly Promise<Incoming>[],
     quarantine: Quarantine,
     request: SupplyRequest,
   ): Promise<Intake | null> {
     const { trace, config } = this.#context
-    return takeIn(incoming, quarantine, {
+    return takeIn(line.takes, incoming, quarantine, {
       objectFormat: request.objectFormat,
       isWholeHistory: isKeptPack(line, request),
       fsckObjects: fsckWanted(config),
@@ -158,38 +163,45 @@ class SwarmSupply implements Supply {
   }
 }
 
-/** Links of one line start together, a few at a time, the next line's as soon as this one's are on their way. */
-function downloader(
+/**
+ * Starts the takes of all lines, oldest first and a few at a time; each is a promise that settles when its turn comes, or
+ * rejects once `signal` says that nobody waits for it any more.
+ */
+function startAll(
   lines: readonly LineTake[],
   started: Incoming[],
   around: Parameters<typeof startDownload>[1],
-): (line: number) => Promise<readonly Incoming[]> {
-  const begun = new Map<number, Promise<Incoming[]>>()
+): Promise<Incoming>[][] {
   let running = 0
   const waiting: (() => void)[] = []
-  const begin = async (line: number): Promise<Incoming[]> => {
-    const result: Incoming[] = []
-    for (const take of lines[line]?.takes ?? []) {
-      if (running >= DOWNLOAD_PARALLEL_COUNT) await new Promise<void>((resolveSlot) => waiting.push(resolveSlot))
-      running++
+  const release = (): void => {
+    running--
+    waiting.shift()?.()
+  }
+  const begin = async (take: LineTake['takes'][number]): Promise<Incoming> => {
+    if (running >= DOWNLOAD_PARALLEL_COUNT) await new Promise<void>((resolveSlot) => waiting.push(resolveSlot))
+    running++
+    if (around.signal.aborted) {
+      release()
+      throw new HelperError('interrupted', 'download: not needed any more')
+    }
+    try {
       const incoming = await startDownload(take, around)
-      void incoming.ended.then(() => {
-        running--
-        waiting.shift()?.()
-      })
       started.push(incoming)
-      result.push(incoming)
+      void incoming.ended.then(release)
+      return incoming
+    } catch (error) {
+      release()
+      throw error
     }
-    return result
   }
-  return (line) => {
-    let result = begun.get(line)
-    if (result === undefined) {
-      result = begin(line)
-      begun.set(line, result)
-    }
-    return result
-  }
+  return lines.map(({ takes }) =>
+    takes.map((take) => {
+      const incoming = begin(take)
+      incoming.catch(() => {})
+      return incoming
+    }),
+  )
 }
 
 /** The main line of a clone: its chain reaches down to the roots and becomes one kept pack. */
