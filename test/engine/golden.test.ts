@@ -1,0 +1,74 @@
+/**
+ * Goal: a fixed history has the chain that it always had, on every machine and Node version, and a reader made from the
+ * document alone decodes it.
+ * Method: a generated repository whose commits depend on a seed only, its links compared with test/engine/golden.json (write it
+ * anew with `GOLDEN=write`, only when the format changes its name), and read by format-reader.ts, oldest link first.
+ */
+
+import assert from 'node:assert/strict'
+import { readFile, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { it } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { generateRepository } from '../../bench/generate-repository.ts'
+import { buildChains, type Chains } from '../../helper/build/chains.ts'
+import { resolveTip } from '../../helper/build/history.ts'
+import { openRepository } from '../../helper/git/repository.ts'
+import { reachableObjects } from '../support/oracles.ts'
+import { withTemporaryDirectory } from '../support/temporary-directory.ts'
+import { readLink } from './format-reader.ts'
+
+const GOLDEN = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..', 'test', 'engine', 'golden.json')
+const DEPTH_MAX = 60
+
+async function withGoldenChain(
+  objectFormat: 'sha1' | 'sha256',
+  use: (chains: Chains, tip: string, directory: string) => Promise<void>,
+): Promise<void> {
+  await withTemporaryDirectory(async (scratch) => {
+    const directory = join(scratch, 'r.git')
+    const { tip } = await generateRepository(directory, { commitCount: 700, seed: 42, objectFormat })
+    const repository = await openRepository(directory)
+    const chains = await buildChains(repository, [await resolveTip(repository, 'HEAD')], { threadCount: 2 })
+    try {
+      await use(chains, tip, directory)
+    } finally {
+      await chains.close()
+    }
+  })
+}
+
+for (const objectFormat of ['sha1', 'sha256'] as const) {
+  it(`the ${objectFormat} chain of the golden history is the recorded one`, () =>
+    withGoldenChain(objectFormat, async ({ chains }, tip) => {
+      const links = (chains[0]?.links ?? []).map(({ plan, segments, infohash, sha256, lengthBytes }) => ({
+        tip: plan.tip,
+        base: plan.base,
+        segments: segments.map((segment) => segment.sha256),
+        bytes: lengthBytes,
+        sha256,
+        infohash: Buffer.from(infohash).toString('hex'),
+      }))
+      const golden = JSON.parse(await readFile(GOLDEN, 'utf8').catch(() => '{}'))
+      if (process.env.GOLDEN === 'write') {
+        await writeFile(GOLDEN, `${JSON.stringify({ ...golden, [objectFormat]: { tip, links } }, null, 2)}\n`)
+      } else {
+        assert.deepEqual({ tip, links }, golden[objectFormat])
+      }
+    }))
+
+  it(`a reader made from the document decodes the ${objectFormat} links to what git has`, () =>
+    withGoldenChain(objectFormat, async ({ chains }, _tip, directory) => {
+      const older = new Map<string, { type: string; bytes: Buffer }>()
+      const links = chains[0]?.links ?? []
+      for (const link of [...links].reverse()) {
+        const payload = Buffer.from(await link.read(0, link.lengthBytes))
+        const read = readLink(payload, objectFormat, older)
+        assert.deepEqual([read.tip, read.base], [link.plan.tip, link.plan.base])
+        assert.ok(read.depthMax <= DEPTH_MAX)
+        for (const [oid, object] of read.objects) older.set(oid, object)
+      }
+      const expected = await reachableObjects(directory, [links[0]?.plan.tip ?? ''])
+      assert.deepEqual([...older.keys()].sort(), [...expected].sort())
+    }))
+}
