@@ -20,10 +20,13 @@ import { clientProcess, isAlive } from './client-process.ts'
 
 const PIN_NAME = /^gittorrent-(\d+)-[0-9a-f]{12}$/
 
-/** Waits (at most two hours) for a process that is not its child, then removes the entries named behind it. */
+/**
+ * Waits (at most two hours) for a process that is not its child, then removes the entries named behind it: moved away
+ * first, so that no git sees half an entry.
+ */
 const REMOVE_LATER = `pid=$1; shift; n=0
 while kill -0 "$pid" 2>/dev/null && [ $n -lt 72000 ]; do sleep 0.1 || sleep 1; n=$((n + 1)); done
-for entry; do rm -rf "$entry"; done; rmdir "\${entry%/*}"`
+for entry; do gone="\${entry%/*/*}/tmp_\${entry##*/}"; mv "$entry" "$gone" && rm -rf "$gone"; done; rmdir "\${entry%/*}"`
 
 export class TemporaryRefs {
   private readonly gitDir: string | null

@@ -138,6 +138,8 @@ describe('what git asks less often', () => {
         }),
       )
       await Promise.all(fetches)
+      // The marks of a fetch go a moment after it; fsck would look at one that goes while it runs.
+      while ((await pinsOf(directory)).length > 0) await new Promise((resolve) => setImmediate(resolve))
       await git(['fsck', '--strict'], { directory })
     }))
 
