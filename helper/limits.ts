@@ -94,6 +94,9 @@ export const RANGE_TIMEOUT_MS = 8_000
 /** How long a clone waits for the first usable peer: past this, plain git is faster. */
 export const PEER_WAIT_MS = 3_000
 
+/** The same for a fetch, which moves little: nobody waits three seconds for a few commits. */
+export const PEER_WAIT_FOR_FETCH_MS = 1_000
+
 /** An answer to `chain`, from the question to its last byte. */
 export const CHAIN_TIMEOUT_MS = 5_000
 

@@ -15,6 +15,7 @@ import {
   CHAIN_PEER_COUNT_MAX,
   CHAIN_TIMEOUT_MS,
   DOWNLOAD_PARALLEL_COUNT,
+  PEER_WAIT_FOR_FETCH_MS,
   PEER_WAIT_MS,
 } from '../../limits.ts'
 import { humanBytes } from '../../progress.ts'
@@ -64,7 +65,10 @@ class SwarmSupply implements Supply {
   async bring(request: SupplyRequest): Promise<SupplyResult> {
     const { signal } = request
     request.progress.update('Looking for peers', '')
-    const peer = await this.#topic.waitForPeer({ timeoutMs: PEER_WAIT_MS, signal })
+    const peer = await this.#topic.waitForPeer({
+      timeoutMs: request.isClone ? PEER_WAIT_MS : PEER_WAIT_FOR_FETCH_MS,
+      signal,
+    })
     if (peer === null) return { ...NOTHING_SUPPLIED, note: 'no peer found' }
     const levelOf = await createCheckpointRule(GT1)
     const offer = await this.#askForChains(request, levelOf)
