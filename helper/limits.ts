@@ -111,3 +111,6 @@ export const DOWNLOAD_PARALLEL_COUNT = 4
 
 /** Bytes read for a bundle's header: two lines of 64 digits and a ref name fit four times. */
 export const BUNDLE_HEADER_LENGTH_MAX = 1024
+
+/** Packs that git indexes at the same time; each `git index-pack` has threads of its own. */
+export const INDEX_PARALLEL_COUNT = 4

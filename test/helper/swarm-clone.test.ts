@@ -214,3 +214,28 @@ it('two clones at once do not disturb each other', async () => {
   for (const { bytes } of await Promise.all(both)) assert.ok(bytes.peers > 0)
   await assertEqualRepositories('at-once-1', 'at-once-2')
 })
+
+it('a SHA-256 repository takes the same path', async () => {
+  await generateRepository(join(world.folder, 'sha256.git'), { commitCount: 600, seed: 4, objectFormat: 'sha256' })
+  const other = await world.startSeeder('sha256.git', 'sha256.git')
+  try {
+    const origin = world.originUrl('sha256.git')
+    const { bytes } = await world.viaSwarm(['clone', '--quiet', `gittorrent::${origin}`, 'sha256-clone'])
+    await world.git('clone', '--quiet', origin, 'sha256-plain')
+    await assertEqualRepositories('sha256-clone', 'sha256-plain')
+    assert.ok(bytes.peers > bytes.origin, `${bytes.peers} from peers, ${bytes.origin} from the origin`)
+  } finally {
+    await other.stop()
+  }
+})
+
+it('adoption by insteadOf keeps the stored URL and uses the swarm', async () => {
+  const origin = world.originUrl('origin.git')
+  const base = origin.slice(0, -'origin.git'.length)
+  const settings = [...world.settings(), `url.gittorrent::${base}.insteadOf=${base}`]
+  const { bytes } = await world.viaSwarm(['clone', '--quiet', origin, 'adopted'], settings)
+  await world.git('clone', '--quiet', origin, 'adopted-plain')
+  await assertEqualRepositories('adopted', 'adopted-plain')
+  assert.equal(await world.git('-C', 'adopted', 'config', '--get', 'remote.origin.url'), origin)
+  assert.ok(bytes.peers > 0)
+})

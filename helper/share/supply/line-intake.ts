@@ -15,6 +15,8 @@ import type { Quarantine } from './quarantine.ts'
 /** Header and trailer of a pack, generously. */
 const PACK_OVERHEAD_LENGTH = 1024
 
+const REFUSED = -1
+
 export interface Intake {
   /** The newest commit whose history is complete. */
   readonly top: Oid
@@ -32,25 +34,29 @@ export interface IntakeOptions {
   readonly trace: Trace
 }
 
-/** Indexes as many of the takes, oldest first, as arrive whole; null when that is none. */
+/** Why nothing was taken in: the bytes did not come, or git did not want them. */
+export type Failure = 'broke-off' | 'refused'
+
+/** Indexes as many of the takes, oldest first, as arrive whole. */
 export async function takeIn(
   takes: readonly LinkTake[],
   coming: readonly Promise<Incoming>[],
   quarantine: Quarantine,
   options: IntakeOptions,
-): Promise<Intake | null> {
+): Promise<Intake | Failure> {
   for (let count = takes.length; count > 0; ) {
     const outcome = await indexTakes(takes.slice(0, count), coming, quarantine, options)
     if (typeof outcome !== 'number') {
       const top = takes[count - 1]?.link.tip
-      return top === undefined ? null : { top, ...outcome }
+      return top === undefined ? 'refused' : { top, ...outcome }
     }
+    if (outcome === REFUSED) return 'refused'
     count = outcome
   }
-  return null
+  return 'broke-off'
 }
 
-/** The indexed pack, or how many takes from the oldest on arrived whole (0 when git refused the pack). */
+/** The indexed pack, or how many takes from the oldest on arrived whole, REFUSED when git did not take the pack. */
 async function indexTakes(
   takes: readonly LinkTake[],
   coming: readonly Promise<Incoming>[],
@@ -85,7 +91,7 @@ async function indexTakes(
     return { incoming, packHash: await indexer.finish() }
   } catch (error) {
     trace(() => `pack refused: ${messageOf(error)}`)
-    return 0
+    return REFUSED
   }
 }
 

@@ -103,13 +103,13 @@ export class Quarantine {
     return new PackIndexer(this.#gitDir, this.environment, options)
   }
 
-  /** True if everything that `tip` reaches is in the quarantine or reachable from `held` or a ref. */
-  isConnected(tip: string, held: readonly string[]): Promise<boolean> {
+  /** True if everything that `tips` reach is in the quarantine or reachable from `held` or a ref. */
+  areConnected(tips: readonly string[], held: readonly string[]): Promise<boolean> {
     const args = ['--git-dir', this.#gitDir, 'rev-list', '--objects', '--quiet', '--stdin', '--not', '--all']
     return new Promise((resolve) => {
       const child = execFile('git', args, { env: this.environment }, (error) => resolve(error === null))
       child.stdin?.on('error', () => {})
-      child.stdin?.end([tip, ...held.map((oid) => `^${oid}`)].join('\n').concat('\n'))
+      child.stdin?.end([...tips, ...held.map((oid) => `^${oid}`)].join('\n').concat('\n'))
     })
   }
 

@@ -6,7 +6,7 @@
 
 import { readFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
-import { createCheckpointRule, GT1, type LevelOf, type Oid } from '../../../engine/index.ts'
+import { createCheckpointRule, GT1, type LevelOf } from '../../../engine/index.ts'
 import { type Net, openNet, type Topic, type TopicPeer } from '../../../net/index.ts'
 import { HelperError, messageOf } from '../../errors.ts'
 import { runGit } from '../../git/repository.ts'
@@ -32,9 +32,10 @@ import { CHAIN_KIND, type ChainClaim, decodeChainAnswer, encodeChainQuestion } f
 import { topicOf } from '../topic.ts'
 import { hasNoWayIn, netOptionsFor } from '../ways-in.ts'
 import { type Incoming, startDownload } from './download.ts'
-import { type Intake, takeIn } from './line-intake.ts'
+import { type Failure, type Intake, takeIn } from './line-intake.ts'
 import { bodyRangeOf, type LineTake, planTakes, segmentsOf } from './plan.ts'
 import { Quarantine } from './quarantine.ts'
+import { completeTops, takeLines } from './take-lines.ts'
 
 /** Opens the supply of one conversation; costs nothing when nobody can be found. */
 export async function openSwarmSupply(context: SupplyContext): Promise<Supply> {
@@ -129,16 +130,15 @@ class SwarmSupply implements Supply {
     try {
       const signal = AbortSignal.any([request.signal, enough.signal])
       const coming = startAll(lines, started, { net: this.#net, folder, peers, failed: new Set(), signal })
-      const tops: Oid[] = []
-      for (const [index, line] of lines.entries()) {
+      const intakes = await takeLines(lines, async (line, index) => {
         const intake = await this.#takeLine(line, coming[index] ?? [], quarantine, request)
-        if (intake === null) break
-        if (await isComplete(intake, line, quarantine, tops)) tops.push(intake.top)
+        if (typeof intake === 'string') return intake
         if (isKeptPack(line, request)) await rememberSegments(intake, gitDir)
         for (const { file } of intake.incoming) await file.remove()
-        // A line that broke off says that its peers are no good any more.
-        if (intake.incoming.length < line.takes.length) break
-      }
+        return intake
+      })
+      const isKept = (index: number): boolean => lines.slice(index, index + 1).some((line) => isKeptPack(line, request))
+      const tops = await completeTops(intakes, isKept, quarantine)
       await quarantine.release()
       const bytesFromPeers = started.reduce((sum, incoming) => sum + incoming.receivedLength(), 0)
       request.progress.done('Receiving from peers', humanBytes(bytesFromPeers))
@@ -156,7 +156,7 @@ class SwarmSupply implements Supply {
     incoming: readonly Promise<Incoming>[],
     quarantine: Quarantine,
     request: SupplyRequest,
-  ): Promise<Intake | null> {
+  ): Promise<Intake | Failure> {
     const { trace, config } = this.#context
     return takeIn(line.takes, incoming, quarantine, {
       objectFormat: request.objectFormat,
@@ -211,20 +211,6 @@ function startAll(
 /** The main line of a clone: its chain reaches down to the roots and becomes one kept pack. */
 function isKeptPack({ takes }: LineTake, { isClone }: SupplyRequest): boolean {
   return isClone && takes[0]?.link.base === null && takes[0].isWhole
-}
-
-/** git has seen the whole of a kept pack; anything else is checked by a walk down to what is complete. */
-async function isComplete(
-  intake: Intake,
-  line: LineTake,
-  quarantine: Quarantine,
-  tops: readonly Oid[],
-): Promise<boolean> {
-  if (line.takes[0]?.link.base === null && intake.incoming[0]?.take.isWhole === true && tops.length === 0) {
-    // index-pack has found everything that the pack's objects name in the pack; the tip must be one of them.
-    return quarantine.holds(intake.top)
-  }
-  return quarantine.isConnected(intake.top, tops)
 }
 
 /** Lets the clone serve what it took, from the pack itself. */
