@@ -104,13 +104,16 @@ export class DemoWorld {
   }
 
   /** Runs git through the helper, with the demo's ways in and `settings`; tells what came from where. */
-  async viaSwarm(args: readonly string[], settings = this.settings()): Promise<Outcome & { bytes: Bytes }> {
+  async viaSwarm(
+    args: readonly string[],
+    settings = this.settings(),
+  ): Promise<Outcome & { bytes: Bytes; trace: string }> {
     const trace = join(this.folder, `trace-${this.#traceCount++}`)
     const configuration = settings.flatMap((setting) => ['-c', setting])
     const outcome = await this.run('git', [...configuration, ...args], { environment: { GITTORRENT_TRACE: trace } })
     const text = await readFile(trace, 'utf8')
     const [, peers, origin] = /received (\d+) bytes from peers, (\d+) from the origin/.exec(text) ?? []
-    return { ...outcome, bytes: { peers: Number(peers ?? 0), origin: Number(origin ?? 0) } }
+    return { ...outcome, trace: text, bytes: { peers: Number(peers ?? 0), origin: Number(origin ?? 0) } }
   }
 
   /** Configuration that makes the helper use the demo's tracker and DHT. */

@@ -12,12 +12,13 @@
 
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { type FileHandle, open, readFile, rm } from 'node:fs/promises'
+import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type SegmentPlan, segmentNameOf } from '../../engine/index.ts'
 import { HelperError } from '../errors.ts'
 import { OPEN_BODY_COUNT_MAX, READ_CHUNK_LENGTH } from '../limits.ts'
 import { removeLeftovers, writeFileAtomically } from './atomic-file.ts'
+import { OpenFiles } from './open-files.ts'
 
 export interface StoredSegment {
   readonly name: string
@@ -37,7 +38,7 @@ export class SegmentStore {
   readonly #gitDir: string
   readonly #known = new Map<string, StoredSegment | null>()
   readonly #checked = new Set<string>()
-  readonly #handles = new Map<string, Promise<FileHandle>>()
+  readonly #files = new OpenFiles(OPEN_BODY_COUNT_MAX)
 
   /** `gitDir` is the common directory of the repository, absolute; `folder` is for scratch stores. */
   constructor(gitDir: string, folder = join(gitDir, 'gittorrent')) {
@@ -110,15 +111,16 @@ export class SegmentStore {
 
   /** Bytes of a body; the range lies inside it. @throws HelperError 'store-corrupt' */
   async readBody(segment: StoredSegment, offset: number, length: number): Promise<Uint8Array> {
-    const file = await this.#open(this.#fileOf(segment))
     const bytes = new Uint8Array(length)
-    for (let filled = 0; filled < length; ) {
-      const { bytesRead } = await file.read(bytes, filled, length - filled, segment.offset + offset + filled)
-      if (bytesRead === 0) {
-        throw new HelperError('store-corrupt', `segment ${segment.name}: expected ${segment.length} bytes, got fewer`)
+    await this.#files.with(this.#fileOf(segment), async (file) => {
+      for (let filled = 0; filled < length; ) {
+        const { bytesRead } = await file.read(bytes, filled, length - filled, segment.offset + offset + filled)
+        if (bytesRead === 0) {
+          throw new HelperError('store-corrupt', `segment ${segment.name}: expected ${segment.length} bytes, got fewer`)
+        }
+        filled += bytesRead
       }
-      filled += bytesRead
-    }
+    })
     return bytes
   }
 
@@ -135,10 +137,8 @@ export class SegmentStore {
     for (const name of ['segments', 'rows', 'links']) await removeLeftovers(join(this.folder, name))
   }
 
-  async close(): Promise<void> {
-    const handles = [...this.#handles.values()]
-    this.#handles.clear()
-    for (const handle of handles) await (await handle.catch(() => null))?.close()
+  close(): Promise<void> {
+    return this.#files.close()
   }
 
   #bodyPath(name: string): string {
@@ -177,23 +177,6 @@ export class SegmentStore {
       return false
     }
     return hash.digest('hex') === segment.sha256
-  }
-
-  /** An open file for reading; the least recently opened is closed when there are too many. */
-  async #open(path: string): Promise<FileHandle> {
-    const known = this.#handles.get(path)
-    if (known !== undefined) return known
-    const opened = open(path, 'r')
-    opened.catch(() => this.#handles.delete(path))
-    this.#handles.set(path, opened)
-    if (this.#handles.size > OPEN_BODY_COUNT_MAX) {
-      const [oldest] = this.#handles.keys()
-      const handle = oldest === undefined ? undefined : this.#handles.get(oldest)
-      if (oldest !== undefined) this.#handles.delete(oldest)
-      // A read under way keeps the descriptor busy for milliseconds; close() waits for it.
-      void handle?.then((file) => file.close()).catch(() => {})
-    }
-    return opened
   }
 }
 

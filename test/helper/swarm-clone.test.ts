@@ -48,7 +48,8 @@ async function chainOf(directory: string): Promise<{ tip: string; links: { infoh
 }
 
 it('a clone equals a plain one, comes from peers, and leaves nothing behind', async () => {
-  const { bytes } = await world.viaSwarm(['clone', '--quiet', url, 'clone'])
+  const { bytes, trace } = await world.viaSwarm(['clone', '--quiet', url, 'clone'])
+  assert.doesNotMatch(trace, /broke off|refused/)
   await assertEqualRepositories('clone', 'plain')
   assert.ok(bytes.peers > 9 * bytes.origin, `${bytes.peers} from peers, ${bytes.origin} from the origin`)
   const gitDir = join(world.folder, 'clone', '.git')

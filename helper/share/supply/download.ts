@@ -33,10 +33,14 @@ export interface DownloadSurroundings {
   readonly signal: AbortSignal
 }
 
+/** True for a take that comes through the swarm of its link. */
+export function isSwarmed(take: LinkTake): boolean {
+  return take.isWhole && bodyRangeOf(take).length >= SWARM_LENGTH_MIN
+}
+
 /** Starts to bring a take. */
 export async function startDownload(take: LinkTake, around: DownloadSurroundings): Promise<Incoming> {
-  const { length } = bodyRangeOf(take)
-  return take.isWhole && length >= SWARM_LENGTH_MIN ? startSwarm(take, around) : startRange(take, around)
+  return isSwarmed(take) ? startSwarm(take, around) : startRange(take, around)
 }
 
 async function startSwarm(take: LinkTake, { net, folder, peers, signal }: DownloadSurroundings): Promise<Incoming> {

@@ -31,7 +31,7 @@ import { SegmentStore } from '../../store/segment-store.ts'
 import { CHAIN_KIND, type ChainClaim, decodeChainAnswer, encodeChainQuestion } from '../chain-message.ts'
 import { topicOf } from '../topic.ts'
 import { hasNoWayIn, netOptionsFor } from '../ways-in.ts'
-import { type Incoming, startDownload } from './download.ts'
+import { type Incoming, isSwarmed, startDownload } from './download.ts'
 import { type Failure, type Intake, takeIn } from './line-intake.ts'
 import { bodyRangeOf, type LineTake, planTakes, segmentsOf } from './plan.ts'
 import { Quarantine } from './quarantine.ts'
@@ -147,7 +147,8 @@ class SwarmSupply implements Supply {
       clearInterval(show)
       enough.abort()
       await quarantine.close()
-      for (const { file } of started) await file.close().catch(() => {})
+      // Whole links are kept for the next try, which goes on where this one ended; parts of links are not.
+      for (const { file, take } of started) await (isSwarmed(take) ? file.close() : file.remove()).catch(() => {})
     }
   }
 
