@@ -21,12 +21,14 @@ import { clientProcess, isAlive } from './client-process.ts'
 const PIN_NAME = /^gittorrent-(\d+)-[0-9a-f]{12}$/
 
 /**
- * Waits (at most two hours) for a process that is not its child, then removes the entries named behind it: moved away
- * first, so that no git sees half an entry.
+ * Waits (at most two hours) for a process that is not its child, then takes the entries named behind it out of sight:
+ * without the file `gitdir` git passes over an entry. The rest goes two seconds later, when no git can be left that saw
+ * the entry and has not read it yet; one that found it half gone would die of it.
  */
 const REMOVE_LATER = `pid=$1; shift; n=0
 while kill -0 "$pid" 2>/dev/null && [ $n -lt 72000 ]; do sleep 0.1 || sleep 1; n=$((n + 1)); done
-for entry; do gone="\${entry%/*/*}/tmp_\${entry##*/}"; mv "$entry" "$gone" && rm -rf "$gone"; done; rmdir "\${entry%/*}"`
+for entry; do rm -f "$entry/gitdir"; done; sleep 2
+for entry; do rm -rf "$entry"; done; rmdir "\${entry%/*}"`
 
 export class TemporaryRefs {
   private readonly gitDir: string | null

@@ -70,6 +70,7 @@ it('pins that a crash left are collected by the next run, those of a living git 
     for (const name of [pin(dead.pid), pin(process.pid)]) {
       const entry = join(directory, 'worktrees', name)
       await mkdir(entry, { recursive: true })
+      await writeFile(join(entry, 'gitdir'), `${join(entry, 'nowhere')}\n`)
       await writeFile(join(entry, 'HEAD'), `${world.mainLine[0]}\n`)
     }
     await git(['update-ref', 'refs/heads/extra', world.mainLine[5] ?? ''], { directory: world.origin })

@@ -3,6 +3,7 @@
  * which git finds our helper (with or without the supply that stands in for the swarm), and comparisons with plain git.
  */
 
+import { existsSync } from 'node:fs'
 import { chmod, mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -119,7 +120,10 @@ export async function objectsOf(directory: string): Promise<string> {
 
 /** Names of entries that the helper left in a repository's worktrees directory. */
 export async function pinsOf(gitDir: string): Promise<string[]> {
-  return readdir(join(gitDir, 'worktrees')).catch(() => [])
+  const folder = join(gitDir, 'worktrees')
+  const names = await readdir(folder).catch(() => [])
+  // git passes over an entry without this file.
+  return names.filter((name) => existsSync(join(folder, name, 'gitdir')))
 }
 
 async function writeOrigin(origin: string): Promise<readonly string[]> {
