@@ -53,7 +53,9 @@ export async function buildHistory(history: History, ports: BuildPorts): Promise
 
 async function isComplete({ lines }: History, store: SegmentStore): Promise<boolean> {
   for (const { links } of lines) {
-    for (const link of links) for (const plan of link.segments) if ((await store.find(plan)) === null) return false
+    for (const plan of links.flatMap(({ segments }) => segments)) {
+      if (!store.isOwnWork(plan) || (await store.find(plan)) === null) return false
+    }
   }
   return true
 }

@@ -124,6 +124,11 @@ export class SegmentStore {
     return bytes
   }
 
+  /** True if this machine has built the segment itself; what a peer sent has no rows until then. */
+  isOwnWork(plan: SegmentPlan): boolean {
+    return existsSync(this.#rowsPath(segmentNameOf(plan)))
+  }
+
   async readRows(plan: SegmentPlan): Promise<Uint8Array | null> {
     return await readFile(this.#rowsPath(segmentNameOf(plan))).catch(() => null)
   }

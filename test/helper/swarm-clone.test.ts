@@ -95,7 +95,14 @@ it('a chain is the same from a plain clone, a clone of the swarm, a repacked mir
   for (const directory of ['plain', 'clone', 'repacked.git']) assert.deepEqual(await chainOf(directory), expected)
 })
 
-it('a clone seeds: another clone takes everything from it alone', async () => {
+it('a clone builds again what peers sent before it seeds it, then another clone takes everything from it alone', async () => {
+  const built = async (): Promise<number> => {
+    const { stdout } = await world.run('gittorrent', ['seed', 'clone-bare.git', '--once', '--json', '--origin', url])
+    return JSON.parse(stdout).built
+  }
+  await world.viaSwarm(['clone', '--quiet', '--bare', url, 'clone-bare.git'])
+  assert.ok((await built()) > 0)
+  assert.equal(await built(), 0)
   const second = await world.startSeeder('clone')
   try {
     const settings = [`gittorrent.peer=${second.address}`, 'gittorrent.dht=false', 'gittorrent.lsd=false']
