@@ -6,6 +6,7 @@
 
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
+import { writeFileSync } from 'node:fs'
 import {
   buildSegments,
   CommitGraph,
@@ -21,7 +22,7 @@ import {
 import { ThreadPool } from '../helper/build/pool.ts'
 import { readCommits } from '../helper/git/commits.ts'
 
-const [gitDir = '', threads = '4', json = '{}', cutLevel] = process.argv.slice(2)
+const [gitDir = '', threads = '4', json = '{}', cutLevel, packFile] = process.argv.slice(2)
 const parameters: FormatParameters = { ...GT1, ...JSON.parse(json) }
 const t0 = performance.now()
 const graph = new CommitGraph('sha1')
@@ -40,6 +41,7 @@ const t1 = performance.now()
 const pool = new ThreadPool(gitDir, Number(threads), 256e6)
 const rows = new ObjectRows(20)
 const state = new LineState(rows)
+const bodies: Uint8Array[] = []
 let bytes = 0,
   objects = 0,
   segments = 0
@@ -52,6 +54,7 @@ await buildSegments(
   { graph, line: state, taken: new CommitMarks(graph), pool, parameters },
   async (s) => {
     bytes += s.bytes.length
+    if (packFile !== undefined) bodies.push(s.bytes)
     objects += s.objectCount
     segments++
     hash.update(s.bytes)
@@ -73,6 +76,13 @@ await buildSegments(
   },
 )
 await pool.close()
+if (packFile !== undefined) {
+  const head = Buffer.from('5041434b0000000200000000', 'hex')
+  head.writeUInt32BE(objects, 8)
+  const trailer = createHash('sha1').update(head)
+  for (const body of bodies) trailer.update(body)
+  writeFileSync(packFile, Buffer.concat([head, ...bodies, trailer.digest()]))
+}
 const mem = process.resourceUsage().maxRSS / 1024
 console.log(
   JSON.stringify({

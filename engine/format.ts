@@ -27,11 +27,11 @@ export interface FormatParameters {
 export const GT1: FormatParameters = {
   checkpointModulus: 4,
   coarseLevel: 4,
-  depthMax: 60,
-  spineDepthMax: 40,
-  depthStep: 16,
-  depthPenalty: 1,
-  neighbourCountMax: 8,
+  depthMax: 56,
+  spineDepthMax: 28,
+  depthStep: 28,
+  depthPenalty: 8,
+  neighbourCountMax: 64,
   sameNameCount: 3,
   deltaObjectLengthMax: 64 * 1024 * 1024,
 }

@@ -19,7 +19,7 @@ import { withTemporaryDirectory } from '../support/temporary-directory.ts'
 import { readLink } from './format-reader.ts'
 
 const GOLDEN = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..', 'test', 'engine', 'golden.json')
-const DEPTH_MAX = 60
+const DEPTH_MAX = 56
 
 async function withGoldenChain(
   objectFormat: 'sha1' | 'sha256',
