@@ -1,7 +1,7 @@
 /**
  * Question: how many bytes, how deep, how long, if a constant of the format were another?
  * Builds all segments of HEAD's line at one cut level under given parameters and prints one line of JSON.
- *   node dist/bench/size.js <git directory> [threads] [parameters as JSON] [cut level]
+ *   npm run bench:size -- <git directory> [threads] [parameters as JSON] [cut level] [pack to write]
  */
 
 import { execFileSync } from 'node:child_process'
