@@ -7,6 +7,7 @@
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import {
   buildSegments,
   CommitGraph,
@@ -19,7 +20,7 @@ import {
   planChain,
   readLine,
 } from '../engine/index.ts'
-import { ThreadPool } from '../helper/build/pool.ts'
+import { Workshop } from '../helper/build/workshop.ts'
 import { readCommits } from '../helper/git/commits.ts'
 
 const [gitDir = '', threads = '4', json = '{}', cutLevel, packFile] = process.argv.slice(2)
@@ -38,7 +39,8 @@ const cuts = [...line.checkpoints]
   .map((c) => c.oid as string)
 if (cuts[cuts.length - 1] !== tip) cuts.push(tip)
 const t1 = performance.now()
-const pool = new ThreadPool(gitDir, Number(threads), 256e6)
+const workshop = await Workshop.open(gitDir, tmpdir(), Number(threads))
+const { pool, spills } = workshop
 const rows = new ObjectRows(20)
 const state = new LineState(rows)
 const bodies: Uint8Array[] = []
@@ -51,16 +53,18 @@ let depthMax = 0,
   depthSum = 0
 await buildSegments(
   cuts.map((oid, i) => ({ tip: oid, base: cuts[i - 1] ?? null })),
-  { graph, line: state, taken: new CommitMarks(graph), pool, parameters },
+  { graph, line: state, taken: new CommitMarks(graph), pool, spills, parameters },
   async (s) => {
-    bytes += s.bytes.length
-    if (packFile !== undefined) bodies.push(s.bytes)
+    bytes += s.length
+    for await (const part of s.parts()) {
+      hash.update(part)
+      if (packFile !== undefined) bodies.push(part)
+    }
     objects += s.objectCount
     segments++
-    hash.update(s.bytes)
     for (let i = 0; i < s.numbers.length; i++) {
       const n = s.numbers[i] ?? 0,
-        end = s.offsets[i + 1] ?? s.bytes.length,
+        end = s.offsets[i + 1] ?? s.length,
         z = end - (s.offsets[i] ?? 0)
       const k = (byKind[rows.views.types[n] ?? 0] ??= { n: 0, z: 0, whole: 0, wz: 0 })
       k.n++
@@ -75,7 +79,7 @@ await buildSegments(
     }
   },
 )
-await pool.close()
+await workshop.close()
 if (packFile !== undefined) {
   const head = Buffer.from('5041434b0000000200000000', 'hex')
   head.writeUInt32BE(objects, 8)

@@ -8,6 +8,7 @@ import { assembleBody, type SegmentBody } from './body.ts'
 import type { CommitGraph } from './commit-graph.ts'
 import { type CommitMarks, takeCommits } from './commit-order.ts'
 import type { FormatParameters } from './format.ts'
+import type { SpillStore } from './held-bytes.ts'
 import type { LineState } from './line-state.ts'
 import type { PlacedShard, ShardSegment } from './placement.ts'
 import { collectSegment, SHARD_COUNT } from './segment-objects.ts'
@@ -31,6 +32,8 @@ export interface BuildInputs {
   readonly line: LineState
   readonly taken: CommitMarks
   readonly pool: WorkPool
+  /** Where the pool puts compressed entries aside; null for a pool that holds everything in memory. */
+  readonly spills: SpillStore | null
   readonly parameters: FormatParameters
 }
 
@@ -161,14 +164,15 @@ async function finishBatch(
   batch: readonly SegmentWork[],
   placing: Promise<PlacedShard[][]>,
   before: Promise<void>,
-  { line }: BuildInputs,
+  { line, spills }: BuildInputs,
   onSegment: (segment: BuiltSegment) => Promise<void>,
 ): Promise<void> {
   const placed = await placing
   await before
   for (const [index, { range, commits }] of batch.entries()) {
     const shards = (placed[index] ?? []).filter((shard) => shard !== undefined)
-    const body = assembleBody(shards, line.rows.views)
+    const body = assembleBody(shards, line.rows.views, spills)
     await onSegment({ ...body, range, commitCount: commits.length })
+    for (const { data } of shards) if (!(data instanceof Uint8Array)) await spills?.release(data)
   }
 }

@@ -31,12 +31,16 @@ export function selectDeflate(native: Deflate | null): Deflate {
   return native !== null && selfTestDigestOf(native) === SELF_TEST_DIGEST ? native : deflateReference
 }
 
-/**
- * Digest of what a compressor makes of the self-test's inputs: FNV-1a over every output and its length, twice with
- * different seeds, as 16 hex digits.
- * @returns null when the compressor threw
- */
+/** Digest of what a compressor makes of the self-test's inputs, as `digestOf` says; null when it threw. */
 export function selfTestDigestOf(deflater: Deflate): string | null {
+  return digestOf(selfTestInputs().map((bytes) => () => deflater(bytes)))
+}
+
+/**
+ * Digest of some outputs: FNV-1a over every output and its length, twice with different seeds, as 16 hex digits.
+ * @returns null when one threw
+ */
+export function digestOf(outputs: readonly (() => Uint8Array)[]): string | null {
   let low = 0x811c9dc5
   let high = 0x9e3779b9
   const mix = (value: number): void => {
@@ -44,8 +48,8 @@ export function selfTestDigestOf(deflater: Deflate): string | null {
     high = Math.imul(high ^ value, 0x01000193) + low
   }
   try {
-    for (const bytes of selfTestInputs()) {
-      const stream = deflater(bytes)
+    for (const output of outputs) {
+      const stream = output()
       for (const byte of stream) mix(byte)
       mix(stream.length)
     }

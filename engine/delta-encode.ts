@@ -22,14 +22,18 @@ const K3 = 0x27d4eb2f
 
 /** A delta base: content and, from the first search on, the index of its blocks. */
 export class DeltaBase {
+  /** The content; nothing for a large object. */
   readonly bytes: Uint8Array
+  /** Length of the object. */
+  readonly length: number
   readonly view: DataView
   heads: Int32Array | null = null
   nexts: Int32Array = new Int32Array(0)
   shift = 0
 
-  constructor(bytes: Uint8Array) {
+  constructor(bytes: Uint8Array, length = bytes.length) {
     this.bytes = bytes
+    this.length = length
     this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   }
 }

@@ -20,8 +20,10 @@ export interface FormatParameters {
   readonly neighbourCountMax: number
   /** How many versions of the same name, on each side in order of discovery, an unreached object tries. */
   readonly sameNameCount: number
-  /** Objects longer than this are stored whole and are nobody's delta base. Bytes. */
-  readonly deltaObjectLengthMax: number
+  /** Objects longer than this are large: stored whole, nobody's delta base, compressed in parts. Bytes. */
+  readonly largeObjectLength: number
+  /** Large objects are compressed in parts of this length. Bytes. */
+  readonly largePartLength: number
 }
 
 export const GT1: FormatParameters = {
@@ -33,7 +35,8 @@ export const GT1: FormatParameters = {
   depthPenalty: 8,
   neighbourCountMax: 64,
   sameNameCount: 3,
-  deltaObjectLengthMax: 64 * 1024 * 1024,
+  largeObjectLength: 32 * 1024 * 1024,
+  largePartLength: 4 * 1024 * 1024,
 }
 
 /** Highest level that a checkpoint can have (FORMAT.md, "Checkpoints"). */

@@ -9,9 +9,13 @@
  * forget, never choose.
  */
 
+import type { Deflate } from './deflate.ts'
 import type { DeltaBase, DeltaEncoder } from './delta-encode.ts'
 import { DELTA_OBJECT_LENGTH_MIN, type FormatParameters } from './format.ts'
+import type { ByteSink, HeldBytes } from './held-bytes.ts'
+import { type DeflatePart, deflateLarge, type StreamObject } from './large-object.ts'
 import type { TableViews } from './object-table.ts'
+import { oidFromBytes } from './oid.ts'
 import { PlacementQueue } from './placement-queue.ts'
 
 /** One shard of one segment. Numbers are rows of the object table; "member" is an index into `members`. */
@@ -41,26 +45,34 @@ export interface PlacedShard {
   readonly bases: Int32Array
   readonly depths: Uint8Array
   /** Length before compression: of the delta, or of the whole object. */
-  readonly lengths: Uint32Array
+  readonly lengths: Float64Array
   /** Compressed data of entry i: data[dataEnds[i - 1] … dataEnds[i]). */
-  readonly dataEnds: Uint32Array
-  readonly data: Uint8Array
+  readonly dataEnds: Float64Array
+  readonly data: HeldBytes
 }
 
 interface Candidate {
   readonly order: number
   readonly base: number
-  readonly delta: Uint8Array
+  readonly length: number
+  /** Null when too many wait: it is encoded again when it is placed, to the same bytes. */
+  readonly delta: Uint8Array | null
 }
 
 const WEIGHT_UNIT = 64
 const NONE = -1
+const NO_BYTES = new Uint8Array(0)
 
 export interface PlacementTools {
   readonly table: TableViews
   readonly contents: Contents
   readonly encoder: DeltaEncoder
-  readonly deflate: (bytes: Uint8Array) => Uint8Array
+  readonly deflate: Deflate
+  readonly deflatePart: DeflatePart
+  readonly stream: StreamObject
+  readonly sink: ByteSink
+  /** Bytes of deltas that may wait for their turn. */
+  readonly pendingLengthMax: number
   readonly parameters: FormatParameters
 }
 
@@ -83,8 +95,10 @@ class Placement {
   readonly #best: (Candidate | null)[]
   readonly #queue = new PlacementQueue()
   readonly #order: number[] = []
-  readonly #pieces: Uint8Array[] = []
   readonly #lengths: number[] = []
+  readonly #dataEnds: number[] = []
+  #dataLength = 0
+  #pendingLength = 0
 
   constructor(shard: ShardSegment, tools: PlacementTools) {
     this.#shard = shard
@@ -134,7 +148,7 @@ class Placement {
     for (let pair = this.#queue.pop(); pair !== null; pair = this.#queue.pop()) {
       const best = this.#best[pair.member] ?? null
       if (this.#isPlaced[pair.member] === 1 || best === null || best.order !== pair.order) continue
-      await this.#place(pair.member, best.base, best.delta)
+      await this.#place(pair.member, best.base, best.delta ?? (await this.#encodeAgain(pair.member, best)))
     }
   }
 
@@ -167,23 +181,15 @@ class Placement {
     const numbers = new Int32Array(count)
     const bases = new Int32Array(count)
     const depths = new Uint8Array(count)
-    const dataEnds = new Uint32Array(count)
-    let length = 0
     for (let i = 0; i < count; i++) {
       const number = this.#shard.members[this.#order[i] ?? 0] ?? 0
       numbers[i] = number
       bases[i] = table.bases[number] ?? NONE
       depths[i] = table.depths[number] ?? 0
-      length += this.#pieces[i]?.length ?? 0
-      dataEnds[i] = length
     }
-    const data = new Uint8Array(length)
-    let at = 0
-    for (const piece of this.#pieces) {
-      data.set(piece, at)
-      at += piece.length
-    }
-    return { numbers, bases, depths, lengths: Uint32Array.from(this.#lengths), dataEnds, data }
+    const lengths = Float64Array.from(this.#lengths)
+    const dataEnds = Float64Array.from(this.#dataEnds)
+    return { numbers, bases, depths, lengths, dataEnds, data: this.#tools.sink.finish() }
   }
 
   get #depthLimit(): number {
@@ -252,10 +258,30 @@ class Placement {
   async #offer(base: number, member: number): Promise<void> {
     const best = this.#best[member] ?? null
     if (best !== null && best.base === base) return
-    const delta = await this.#tryDelta(base, member, best?.delta.length ?? null)
+    const delta = await this.#tryDelta(base, member, best?.length ?? null)
     if (delta === null) return
     const order = this.#queue.push(this.#weigh(delta.length, base), member)
-    this.#best[member] = { order, base, delta }
+    const { length } = delta
+    this.#setBest(member, {
+      order,
+      base,
+      length,
+      delta: this.#pendingLength < this.#tools.pendingLengthMax ? delta : null,
+    })
+  }
+
+  #setBest(member: number, best: Candidate | null): void {
+    this.#pendingLength += (best?.delta?.length ?? 0) - (this.#best[member]?.delta?.length ?? 0)
+    this.#best[member] = best
+  }
+
+  async #encodeAgain(member: number, { base }: Candidate): Promise<Uint8Array> {
+    const source = await this.#contentOf(base)
+    const target = await this.#contentOf(this.#shard.members[member] ?? 0)
+    // A looser bound than the first time: the bound can end the search, never change what it finds.
+    const delta = this.#tools.encoder.encode(source, target, target.length)
+    if (delta === null) throw new Error('a delta could not be encoded a second time')
+    return delta
   }
 
   /** The delta of a member against a base when it is shorter than half the object and than `lengthBest`. */
@@ -263,32 +289,49 @@ class Placement {
     const number = this.#shard.members[member] ?? 0
     const source = await this.#contentOf(base)
     const target = await this.#contentOf(number)
-    const most = this.#tools.parameters.deltaObjectLengthMax
-    const { length } = target.bytes
-    if (length < DELTA_OBJECT_LENGTH_MIN || source.bytes.length < DELTA_OBJECT_LENGTH_MIN) return null
-    if (length > most || source.bytes.length > most) return null
+    const most = this.#tools.parameters.largeObjectLength
+    const { length } = target
+    if (length < DELTA_OBJECT_LENGTH_MIN || source.length < DELTA_OBJECT_LENGTH_MIN) return null
+    if (length > most || source.length > most) return null
     const whole = (length >> 1) - this.#tools.table.hashLength
     const lengthMax = lengthBest === null ? whole : Math.min(whole, lengthBest - 1)
-    if (lengthMax < 8 || length - source.bytes.length > lengthMax) return null
+    if (lengthMax < 8 || length - source.length > lengthMax) return null
     return this.#tools.encoder.encode(source, target, lengthMax)
   }
 
   async #place(member: number, base: number, delta: Uint8Array | null): Promise<void> {
-    const { table, deflate } = this.#tools
+    const { table } = this.#tools
     const number = this.#shard.members[member] ?? 0
-    const inflated = delta ?? (await this.#contentOf(number)).bytes
     this.#isPlaced[member] = 1
-    this.#best[member] = null
+    this.#setBest(member, null)
     table.bases[number] = delta === null ? NONE : base
     table.depths[number] = delta === null ? 0 : (table.depths[base] ?? 0) + 1
     this.#order.push(member)
-    this.#lengths.push(inflated.length)
-    this.#pieces.push(deflate(inflated))
+    await this.#write(number, delta)
     const offering = this.#standIn(number, this.#depthLimit)
     for (const neighbour of this.#neighboursOf(member)) {
       const other = this.#memberOf.get(neighbour)
       if (other !== undefined && this.#isPlaced[other] !== 1) await this.#offer(offering, other)
     }
+  }
+
+  /** Compresses a delta, or the whole object where there is none, into the sink. */
+  async #write(number: number, delta: Uint8Array | null): Promise<void> {
+    const { table, parameters, deflate, deflatePart, stream } = this.#tools
+    const whole = delta === null ? await this.#contentOf(number) : null
+    if (whole !== null && whole.length > parameters.largeObjectLength) {
+      const oid = oidFromBytes(table.oids, number * table.hashLength, table.hashLength)
+      for await (const piece of deflateLarge(stream(oid), parameters.largePartLength, deflatePart)) this.#append(piece)
+    } else {
+      this.#append(deflate(delta ?? whole?.bytes ?? NO_BYTES))
+    }
+    this.#lengths.push(delta?.length ?? whole?.length ?? 0)
+    this.#dataEnds.push(this.#dataLength)
+  }
+
+  #append(bytes: Uint8Array): void {
+    this.#tools.sink.append(bytes)
+    this.#dataLength += bytes.length
   }
 
   async #contentOf(number: number): Promise<DeltaBase> {

@@ -3,9 +3,12 @@
  * shard of a run of segments. The outside decides where they run; results do not depend on it.
  */
 
-import { ContentCache } from './content-cache.ts'
+import { ContentCache, type ReadContents } from './content-cache.ts'
+import type { Deflate } from './deflate.ts'
 import { DeltaEncoder } from './delta-encode.ts'
 import type { FormatParameters } from './format.ts'
+import type { ByteSink } from './held-bytes.ts'
+import type { DeflatePart, StreamObject } from './large-object.ts'
 import { type TableBuffers, viewTable } from './object-table.ts'
 import { type PlacedShard, placeShard, type ShardSegment } from './placement.ts'
 import { type Change, diffTrees, type ReadObjects, type TreePair } from './tree-diff.ts'
@@ -33,10 +36,17 @@ export interface WorkPool {
 /** What a worker needs of its surroundings. */
 export interface WorkTools {
   readonly read: ReadObjects
-  /** The normative compressor (FORMAT.md, "Compression"). */
-  readonly deflate: (bytes: Uint8Array) => Uint8Array
+  readonly readContents: ReadContents
+  readonly stream: StreamObject
+  /** The normative compressors (FORMAT.md, "Compression"). */
+  readonly deflate: Deflate
+  readonly deflatePart: DeflatePart
+  /** Called once per task: a source of places for the compressed entries of its shards, one for each segment. */
+  readonly openSinks: () => () => ByteSink
   /** Bytes of object contents that may be kept at a time. */
   readonly cacheLengthMax: number
+  /** Bytes of deltas that may wait for their turn; what is more is encoded again, to the same bytes. */
+  readonly pendingLengthMax: number
 }
 
 export function runDiffTask(task: DiffTask, tools: WorkTools): Promise<Change[][]> {
@@ -45,13 +55,13 @@ export function runDiffTask(task: DiffTask, tools: WorkTools): Promise<Change[][
 
 export async function runPlaceTask(task: PlaceTask, tools: WorkTools): Promise<PlacedShard[]> {
   const table = viewTable(task.table)
-  const contents = new ContentCache(table, tools.read, tools.cacheLengthMax)
+  const { parameters } = task
+  const contents = new ContentCache(table, tools.readContents, parameters.largeObjectLength, tools.cacheLengthMax)
   const encoder = new DeltaEncoder()
+  const openSink = tools.openSinks()
   const placed: PlacedShard[] = []
   for (const shard of task.segments) {
-    placed.push(
-      await placeShard(shard, { table, contents, encoder, deflate: tools.deflate, parameters: task.parameters }),
-    )
+    placed.push(await placeShard(shard, { ...tools, table, contents, encoder, parameters, sink: openSink() }))
   }
   return placed
 }

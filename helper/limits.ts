@@ -63,6 +63,18 @@ export const BUILD_THREAD_COUNT_MAX = 16
 /** Bytes of object contents that all workers of a build keep together. */
 export const BUILD_CACHE_LENGTH = 256 * 1024 * 1024
 
+/** Bytes of deltas that wait to be chosen in one worker; past it they are encoded twice. */
+export const BUILD_PENDING_LENGTH_MAX = 16 * 1024 * 1024
+
+/** Longest object, in bytes, that `git cat-file` may hold as a whole when it need not: longer ones pass through it. */
+export const CAT_FILE_STREAM_LENGTH = 16 * 1024 * 1024
+
+/**
+ * Compressed bytes of one shard that a worker keeps in memory, and that one task keeps: what is more goes to a file. A
+ * build has up to 195 tasks under way, so they hold 200 MB at most.
+ */
+export const SHARD_MEMORY_LENGTH_MAX = 1024 * 1024
+
 /** Chains in one answer of a peer: as many as a repository offers. */
 export const CHAIN_COUNT_MAX = LINE_COUNT_MAX
 

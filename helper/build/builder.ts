@@ -17,6 +17,7 @@ import {
   loadSegmentRows,
   ObjectRows,
   type SegmentPlan,
+  type SpillStore,
   segmentNameOf,
   takeCommits,
   type WorkPool,
@@ -32,7 +33,7 @@ export interface BuildReport {
 export interface BuildPorts {
   readonly store: SegmentStore
   /** Called when the first segment has to be built, at most once. */
-  readonly openPool: () => WorkPool
+  readonly openWorkshop: () => Promise<{ readonly pool: WorkPool; readonly spills: SpillStore }>
   readonly onSegment: (segment: BuiltSegment, grain: Grain) => void
 }
 
@@ -65,7 +66,7 @@ class HistoryBuilder {
   readonly #ports: BuildPorts
   readonly #rows: ObjectRows
   readonly #progress: LineProgress[] = []
-  #pool: WorkPool | null = null
+  #workshop: { readonly pool: WorkPool; readonly spills: SpillStore } | null = null
   #built = 0
   #loaded = 0
 
@@ -162,13 +163,13 @@ class HistoryBuilder {
     }
     const missing = plans.slice(at)
     if (missing.length === 0) return
-    const pool = (this.#pool ??= this.#ports.openPool())
+    const { pool, spills } = (this.#workshop ??= await this.#ports.openWorkshop())
     let index = 0
-    await buildSegments(missing, { graph, line, taken, pool, parameters: GT1 }, async (segment) => {
+    await buildSegments(missing, { graph, line, taken, pool, spills, parameters: GT1 }, async (segment) => {
       const plan = missing[index++]
       if (plan === undefined) return
       await store.writeRows(plan, encodeSegmentRows(segment.numbers, this.#rows))
-      await store.writeBody(plan, segment.bytes, segment.objectCount, segment.commitCount)
+      await store.writeBody(plan, segment)
       this.#built++
       onSegment(segment, plan.grain)
     })

@@ -6,12 +6,12 @@
 import { availableParallelism } from 'node:os'
 import type { Oid } from '../../engine/index.ts'
 import { type Repository, requireWholeHistory } from '../git/repository.ts'
-import { BUILD_CACHE_LENGTH, BUILD_THREAD_COUNT_MAX } from '../limits.ts'
+import { BUILD_THREAD_COUNT_MAX } from '../limits.ts'
 import { SegmentStore } from '../store/segment-store.ts'
 import { type BuildReport, buildHistory } from './builder.ts'
 import { type History, type NamedTip, planHistory } from './history.ts'
 import { type LinkFile, openLinkFile } from './link-file.ts'
-import { ThreadPool } from './pool.ts'
+import { Workshop } from './workshop.ts'
 
 export interface Chain {
   readonly ref: string
@@ -71,22 +71,21 @@ async function buildOnce(
   store: SegmentStore,
   options: ChainOptions,
 ): Promise<BuildReport> {
-  const threads: ThreadPool[] = []
+  let workshop: Workshop | null = null
   let commits = 0
-  const openPool = (): ThreadPool => {
+  const openWorkshop = async (): Promise<Workshop> => {
     const threadCount = options.threadCount ?? Math.min(availableParallelism(), BUILD_THREAD_COUNT_MAX)
-    const pool = new ThreadPool(repository.gitDir, threadCount, BUILD_CACHE_LENGTH)
-    threads.push(pool)
-    return pool
+    workshop = await Workshop.open(repository.gitDir, store.folder, threadCount)
+    return workshop
   }
   const onSegment = ({ commitCount }: { commitCount: number }): void => {
     commits += commitCount
     options.onProgress?.(commits, history.graph.count)
   }
   try {
-    return await buildHistory(history, { store, openPool, onSegment })
+    return await buildHistory(history, { store, openWorkshop, onSegment })
   } finally {
-    await Promise.all(threads.map((pool) => pool.close()))
+    await (workshop as Workshop | null)?.close()
   }
 }
 

@@ -4,8 +4,14 @@
  * result from holding on to 16 KiB.
  */
 
-import { deflateSync } from 'node:zlib'
-import { type Deflate, selectDeflate } from '../../engine/index.ts'
+import { constants, deflateRawSync, deflateSync } from 'node:zlib'
+import {
+  type Deflate,
+  type DeflatePart,
+  partOutputLengthMax,
+  selectDeflate,
+  selectDeflatePart,
+} from '../../engine/index.ts'
 
 const CHUNK_LENGTH_MIN = 64
 const CHUNK_LENGTH_MAX = 65_536
@@ -14,5 +20,13 @@ export function pickDeflate(): Deflate {
   return selectDeflate((bytes) => {
     const bound = bytes.length + 64 + (bytes.length >> 8)
     return deflateSync(bytes, { level: 6, chunkSize: Math.max(CHUNK_LENGTH_MIN, Math.min(bound, CHUNK_LENGTH_MAX)) })
+  })
+}
+
+/** The same for a part of a large object. */
+export function pickDeflatePart(): DeflatePart {
+  return selectDeflatePart((bytes, isLast) => {
+    const finishFlush = isLast ? constants.Z_FINISH : constants.Z_SYNC_FLUSH
+    return deflateRawSync(bytes, { level: 6, finishFlush, chunkSize: partOutputLengthMax(bytes.length) })
   })
 }

@@ -12,6 +12,16 @@ interface Job {
   readonly reject: (error: unknown) => void
 }
 
+/** What a worker is started with. */
+export interface WorkerSettings {
+  /** Absolute path of the repository. */
+  readonly gitDir: string
+  /** Bytes of object contents that the worker may keep. */
+  readonly cacheLengthMax: number
+  /** Folder for what is too long for memory; exists. */
+  readonly spillFolder: string
+}
+
 export class ThreadPool implements WorkPool {
   readonly #workers: Worker[] = []
   readonly #idle: Worker[] = []
@@ -20,12 +30,10 @@ export class ThreadPool implements WorkPool {
   #nextId = 0
   #isClosed = false
 
-  /** Starts `threadCount` workers on the repository at `gitDir`, sharing `cacheLengthMax` bytes of contents. */
-  constructor(gitDir: string, threadCount: number, cacheLengthMax: number) {
+  /** Starts `threadCount` workers, each with these settings. */
+  constructor(threadCount: number, settings: WorkerSettings) {
     for (let i = 0; i < threadCount; i++) {
-      const worker = new Worker(new URL('./worker.js', import.meta.url), {
-        workerData: { gitDir, cacheLengthMax: Math.floor(cacheLengthMax / threadCount) },
-      })
+      const worker = new Worker(new URL('./worker.js', import.meta.url), { workerData: settings })
       worker.on('message', (message: { id: number; result?: unknown; error?: unknown }) => this.#settle(message))
       worker.on('error', (error) => this.#abort(error))
       this.#workers.push(worker)

@@ -3,7 +3,7 @@
  * Wiring only; what a task does is in engine/work.ts.
  */
 
-import { parentPort, workerData } from 'node:worker_threads'
+import { parentPort, threadId, workerData } from 'node:worker_threads'
 import {
   type DiffTask,
   type PlacedShard,
@@ -13,11 +13,23 @@ import {
   type WorkTools,
 } from '../../engine/index.ts'
 import { CatFile } from '../git/cat-file.ts'
-import { pickDeflate } from './deflate.ts'
+import { BUILD_PENDING_LENGTH_MAX } from '../limits.ts'
+import { pickDeflate, pickDeflatePart } from './deflate.ts'
+import type { WorkerSettings } from './pool.ts'
+import { sinkOpener } from './spill.ts'
 
-const { gitDir, cacheLengthMax } = workerData as { gitDir: string; cacheLengthMax: number }
+const { gitDir, cacheLengthMax, spillFolder } = workerData as WorkerSettings
 const catFile = new CatFile(gitDir)
-const tools: WorkTools = { read: (oids) => catFile.read(oids), deflate: pickDeflate(), cacheLengthMax }
+const tools: WorkTools = {
+  read: (oids) => catFile.read(oids),
+  readContents: (oids, lengthMax) => catFile.readUpTo(oids, lengthMax),
+  stream: (oid) => catFile.stream(oid),
+  deflate: pickDeflate(),
+  deflatePart: pickDeflatePart(),
+  openSinks: sinkOpener(spillFolder, String(threadId)),
+  cacheLengthMax,
+  pendingLengthMax: BUILD_PENDING_LENGTH_MAX,
+}
 
 parentPort?.on('message', async ({ id, task }: { id: number; task: DiffTask | PlaceTask }) => {
   try {
@@ -33,7 +45,8 @@ parentPort?.on('message', async ({ id, task }: { id: number; task: DiffTask | Pl
 })
 
 function transferablesOf(shards: readonly PlacedShard[]): ArrayBuffer[] {
-  return shards.flatMap(({ numbers, bases, depths, lengths, dataEnds, data }) =>
-    [numbers, bases, depths, lengths, dataEnds, data].map((array) => array.buffer as ArrayBuffer),
-  )
+  return shards.flatMap(({ numbers, bases, depths, lengths, dataEnds, data }) => {
+    const arrays = [numbers, bases, depths, lengths, dataEnds, ...(data instanceof Uint8Array ? [data] : [])]
+    return arrays.map((array) => array.buffer as ArrayBuffer)
+  })
 }

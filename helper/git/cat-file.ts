@@ -2,17 +2,23 @@
  * A long-lived `git cat-file --batch-command`: objects by name, in the order asked, many requests in flight.
  * Reads past replace refs and grafts, so that an object is always the bytes behind its name
  * (git-replace(1), GIT_NO_REPLACE_OBJECTS). One instance per worker: git inflates, we only split its output.
+ * Large objects are streamed or left out as the caller says; git does not hold them either (core.bigFileThreshold).
  */
 
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
 import { HelperError } from '../errors.ts'
+import { CAT_FILE_STREAM_LENGTH } from '../limits.ts'
 import { plumbingEnvironment } from './environment.ts'
 
+/** Takes what git answers to one request. */
 interface Request {
-  readonly oids: readonly string[]
-  readonly contents: Uint8Array[]
-  readonly resolve: (contents: Uint8Array[]) => void
-  readonly reject: (error: unknown) => void
+  /** Announces the next object of the request. */
+  open(length: number): void
+  /** The next bytes of the announced object. */
+  take(bytes: Uint8Array): void
+  /** The announced object is complete; true when the request has everything. */
+  close(): boolean
+  fail(error: HelperError): void
 }
 
 const NEWLINE = 0x0a
@@ -21,13 +27,14 @@ export class CatFile {
   readonly #child: ChildProcessWithoutNullStreams
   readonly #requests: Request[] = []
   #header = ''
-  #content: Uint8Array | null = null
-  #filled = 0
+  /** Bytes of the object at hand that are still to come, its newline included; 0 between objects. */
+  #left = 0
   #failure: HelperError | null = null
 
   /** Starts the process on a repository; `gitDir` is absolute. */
   constructor(gitDir: string) {
-    this.#child = spawn('git', ['--git-dir', gitDir, 'cat-file', '--batch-command', '--buffer'], {
+    const threshold = `core.bigFileThreshold=${CAT_FILE_STREAM_LENGTH}`
+    this.#child = spawn('git', ['--git-dir', gitDir, '-c', threshold, 'cat-file', '--batch-command', '--buffer'], {
       env: plumbingEnvironment(),
     })
     this.#child.stdout.on('data', (chunk: Uint8Array) => this.#take(chunk))
@@ -38,13 +45,24 @@ export class CatFile {
   }
 
   /** Contents of objects, in the order asked; each array is the caller's. @throws HelperError 'object-missing' */
-  read(oids: readonly string[]): Promise<Uint8Array[]> {
+  async read(oids: readonly string[]): Promise<Uint8Array[]> {
+    const contents = await this.readUpTo(oids, Number.POSITIVE_INFINITY)
+    return contents.filter((content) => typeof content !== 'number')
+  }
+
+  /** The same, but of an object longer than `lengthMax` bytes only its length. @throws HelperError 'object-missing' */
+  readUpTo(oids: readonly string[], lengthMax: number): Promise<(Uint8Array | number)[]> {
     if (oids.length === 0) return Promise.resolve([])
-    if (this.#failure !== null) return Promise.reject(this.#failure)
     return new Promise((resolve, reject) => {
-      this.#requests.push({ oids, contents: [], resolve, reject })
-      this.#child.stdin.write(`contents ${oids.join('\ncontents ')}\nflush\n`)
+      this.#ask(oids, new ContentsRequest(oids.length, lengthMax, resolve, reject))
     })
+  }
+
+  /** The content of an object in chunks, read no faster than they are taken. @throws HelperError 'object-missing' */
+  async *stream(oid: string): AsyncGenerator<Uint8Array> {
+    const request = new StreamRequest(this.#child.stdout)
+    this.#ask([oid], request)
+    yield* request.chunks()
   }
 
   close(): void {
@@ -52,21 +70,24 @@ export class CatFile {
     this.#child.kill()
   }
 
+  #ask(oids: readonly string[], request: Request): void {
+    if (this.#failure !== null) {
+      request.fail(this.#failure)
+      return
+    }
+    this.#requests.push(request)
+    this.#child.stdin.write(`contents ${oids.join('\ncontents ')}\nflush\n`)
+  }
+
   #take(chunk: Uint8Array): void {
     let at = 0
-    while (at < chunk.length) {
-      if (this.#content === null) at = this.#takeHeader(chunk, at)
-      else at = this.#takeContent(chunk, at, this.#content)
-    }
+    while (at < chunk.length) at = this.#left === 0 ? this.#takeHeader(chunk, at) : this.#takeContent(chunk, at)
   }
 
   #takeHeader(chunk: Uint8Array, start: number): number {
     const end = chunk.indexOf(NEWLINE, start)
-    this.#header += Buffer.from(
-      chunk.buffer,
-      chunk.byteOffset + start,
-      (end < 0 ? chunk.length : end) - start,
-    ).toString('latin1')
+    const stop = end < 0 ? chunk.length : end
+    this.#header += Buffer.from(chunk.buffer, chunk.byteOffset + start, stop - start).toString('latin1')
     if (end < 0) return chunk.length
     const [oid, type, length] = this.#header.split(' ')
     this.#header = ''
@@ -74,32 +95,121 @@ export class CatFile {
       this.#fail(`object ${oid}: expected it in the repository, got "${type}", try \`git fsck\``)
       return chunk.length
     }
+    this.#requests[0]?.open(Number(length))
     // One more byte: the newline after the content.
-    this.#content = new Uint8Array(Number(length) + 1)
-    this.#filled = 0
+    this.#left = Number(length) + 1
     return end + 1
   }
 
-  #takeContent(chunk: Uint8Array, start: number, content: Uint8Array): number {
-    const count = Math.min(chunk.length - start, content.length - this.#filled)
-    content.set(chunk.subarray(start, start + count), this.#filled)
-    this.#filled += count
-    if (this.#filled === content.length) {
-      this.#content = null
-      const request = this.#requests[0]
-      request?.contents.push(content.subarray(0, content.length - 1))
-      if (request !== undefined && request.contents.length === request.oids.length) {
-        this.#requests.shift()
-        request.resolve(request.contents)
-      }
-    }
+  #takeContent(chunk: Uint8Array, start: number): number {
+    const count = Math.min(chunk.length - start, this.#left)
+    this.#left -= count
+    const content = this.#left === 0 ? count - 1 : count
+    const request = this.#requests[0]
+    if (content > 0) request?.take(chunk.subarray(start, start + content))
+    if (this.#left === 0 && request?.close() === true) this.#requests.shift()
     return start + count
   }
 
   #fail(message: string): void {
     if (this.#failure !== null) return
     this.#failure = new HelperError('object-missing', message)
-    for (const request of this.#requests.splice(0)) request.reject(this.#failure)
+    for (const request of this.#requests.splice(0)) request.fail(this.#failure)
     this.#child.kill()
+  }
+}
+
+class ContentsRequest implements Request {
+  readonly #count: number
+  readonly #lengthMax: number
+  readonly #resolve: (contents: (Uint8Array | number)[]) => void
+  readonly fail: (error: HelperError) => void
+  readonly #contents: (Uint8Array | number)[] = []
+  #content = new Uint8Array(0)
+  #filled = 0
+
+  constructor(
+    count: number,
+    lengthMax: number,
+    resolve: (contents: (Uint8Array | number)[]) => void,
+    reject: (error: HelperError) => void,
+  ) {
+    this.#count = count
+    this.#lengthMax = lengthMax
+    this.#resolve = resolve
+    this.fail = reject
+  }
+
+  open(length: number): void {
+    this.#filled = 0
+    this.#content = new Uint8Array(length > this.#lengthMax ? 0 : length)
+    this.#contents.push(length > this.#lengthMax ? length : this.#content)
+  }
+
+  take(bytes: Uint8Array): void {
+    if (this.#content.length === 0) return
+    this.#content.set(bytes, this.#filled)
+    this.#filled += bytes.length
+  }
+
+  close(): boolean {
+    if (this.#contents.length < this.#count) return false
+    this.#resolve(this.#contents)
+    return true
+  }
+}
+
+class StreamRequest implements Request {
+  readonly #source: { pause(): unknown; resume(): unknown }
+  readonly #waiting: Uint8Array[] = []
+  #error: HelperError | null = null
+  #isClosed = false
+  #isAbandoned = false
+  #wake: () => void = () => {}
+
+  constructor(source: { pause(): unknown; resume(): unknown }) {
+    this.#source = source
+  }
+
+  open(): void {}
+
+  take(bytes: Uint8Array): void {
+    if (this.#isAbandoned) return
+    this.#waiting.push(bytes)
+    this.#source.pause()
+    this.#wake()
+  }
+
+  close(): boolean {
+    this.#isClosed = true
+    this.#wake()
+    return true
+  }
+
+  fail(error: HelperError): void {
+    this.#error = error
+    this.#wake()
+  }
+
+  async *chunks(): AsyncGenerator<Uint8Array> {
+    try {
+      for (;;) {
+        const chunk = this.#waiting.shift()
+        if (chunk !== undefined) yield chunk
+        else if (this.#error !== null) throw this.#error
+        else if (this.#isClosed) return
+        else await this.#more()
+      }
+    } finally {
+      this.#isAbandoned = true
+      this.#source.resume()
+    }
+  }
+
+  #more(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wake = resolve
+      this.#source.resume()
+    })
   }
 }

@@ -4,29 +4,66 @@
  */
 
 import { randomBytes } from 'node:crypto'
-import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
+import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { TEMPORARY_FILE_AGE_MS_MAX } from '../limits.ts'
 
 const TEMPORARY_PREFIX = '.tmp-'
 
+/** A file being written: there under its name after `commit`, gone after `discard`. */
+export class AtomicFile {
+  readonly #path: string
+  readonly #temporary: string
+  #file: FileHandle | null
+  #isCommitted = false
+
+  private constructor(path: string, temporary: string, file: FileHandle) {
+    this.#path = path
+    this.#temporary = temporary
+    this.#file = file
+  }
+
+  /** Creates the folder of `path` too. */
+  static async create(path: string): Promise<AtomicFile> {
+    const folder = dirname(path)
+    await mkdir(folder, { recursive: true })
+    const temporary = temporaryPath(folder)
+    return new AtomicFile(path, temporary, await open(temporary, 'wx'))
+  }
+
+  async write(part: Uint8Array): Promise<void> {
+    await this.#file?.writeFile(part)
+  }
+
+  /** Flushes the bytes to the disk and gives the file its name, replacing what was there. */
+  async commit(): Promise<void> {
+    await this.#file?.sync()
+    await this.#close()
+    await rename(this.#temporary, this.#path)
+    this.#isCommitted = true
+  }
+
+  /** Removes what was written unless it was committed; always to be called in the end. */
+  async discard(): Promise<void> {
+    await this.#close()
+    if (!this.#isCommitted) await rm(this.#temporary, { force: true })
+  }
+
+  async #close(): Promise<void> {
+    const file = this.#file
+    this.#file = null
+    await file?.close()
+  }
+}
+
 /** Writes `parts` as the file `path`, replacing what was there; creates the folder. */
 export async function writeFileAtomically(path: string, parts: readonly Uint8Array[]): Promise<void> {
-  const folder = dirname(path)
-  await mkdir(folder, { recursive: true })
-  const temporary = temporaryPath(folder)
+  const file = await AtomicFile.create(path)
   try {
-    const file = await open(temporary, 'wx')
-    try {
-      for (const part of parts) await file.writeFile(part)
-      await file.sync()
-    } finally {
-      await file.close()
-    }
-    await rename(temporary, path)
-  } catch (error) {
-    await rm(temporary, { force: true })
-    throw error
+    for (const part of parts) await file.write(part)
+    await file.commit()
+  } finally {
+    await file.discard()
   }
 }
 

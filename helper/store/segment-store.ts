@@ -14,10 +14,10 @@ import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type SegmentPlan, segmentNameOf } from '../../engine/index.ts'
+import { type BuiltSegment, type SegmentPlan, segmentNameOf } from '../../engine/index.ts'
 import { HelperError } from '../errors.ts'
 import { OPEN_BODY_COUNT_MAX, READ_CHUNK_LENGTH } from '../limits.ts'
-import { removeLeftovers, writeFileAtomically } from './atomic-file.ts'
+import { AtomicFile, removeLeftovers, writeFileAtomically } from './atomic-file.ts'
 import { OpenFiles } from './open-files.ts'
 
 export interface StoredSegment {
@@ -75,24 +75,33 @@ export class SegmentStore {
     return segment !== null && (await this.#bodyIsIntact(segment)) ? segment : null
   }
 
+  /** Stores a body, unless the same bytes are stored already. */
   async writeBody(
     plan: SegmentPlan,
-    body: Uint8Array,
-    objectCount: number,
-    commitCount: number,
+    { parts, length, objectCount, commitCount }: Pick<BuiltSegment, 'parts' | 'length' | 'objectCount' | 'commitCount'>,
   ): Promise<StoredSegment> {
     const name = segmentNameOf(plan)
-    const sha256 = createHash('sha256').update(body).digest('hex')
-    const known = await this.find(plan)
-    if (known !== null && known.sha256 === sha256 && (await this.#bodyIsIntact(known))) {
+    const hash = createHash('sha256')
+    const file = await AtomicFile.create(this.#bodyPath(name))
+    try {
+      for await (const part of parts()) {
+        hash.update(part)
+        await file.write(part)
+      }
+      const sha256 = hash.digest('hex')
+      const known = await this.find(plan)
+      if (known !== null && known.sha256 === sha256 && (await this.#bodyIsIntact(known))) {
+        this.#checked.add(name)
+        return known
+      }
+      await file.commit()
+      const segment = { name, objectCount, commitCount, length, sha256, pack: null, offset: 0 }
+      await this.#record(segment)
       this.#checked.add(name)
-      return known
+      return segment
+    } finally {
+      await file.discard()
     }
-    await writeFileAtomically(this.#bodyPath(name), [body])
-    const segment = { name, objectCount, commitCount, length: body.length, sha256, pack: null, offset: 0 }
-    await this.#record(segment)
-    this.#checked.add(name)
-    return segment
   }
 
   /** Notes that the body lies in a kept pack. */
@@ -139,7 +148,7 @@ export class SegmentStore {
 
   /** Removes what interrupted runs left half-written, once it is old enough to belong to nobody. */
   async collect(): Promise<void> {
-    for (const name of ['segments', 'rows', 'links']) await removeLeftovers(join(this.folder, name))
+    for (const name of ['.', 'segments', 'rows', 'links']) await removeLeftovers(join(this.folder, name))
   }
 
   close(): Promise<void> {

@@ -14,15 +14,17 @@ import {
   hashLengthOf,
   LineState,
   layOutLink,
+  MemorySink,
   ObjectRows,
   type Oid,
   readLine,
   runDiffTask,
   runPlaceTask,
+  type SpillStore,
   type WorkPool,
   type WorkTools,
 } from '../../engine/index.ts'
-import { pickDeflate } from '../../helper/build/deflate.ts'
+import { pickDeflate, pickDeflatePart } from '../../helper/build/deflate.ts'
 import { CatFile } from '../../helper/git/cat-file.ts'
 import { readCommits } from '../../helper/git/commits.ts'
 import type { ObjectFormat } from '../support/object-writer.ts'
@@ -42,6 +44,10 @@ export interface BuiltForTest {
 export interface HarnessOptions {
   readonly parameters?: FormatParameters
   readonly cacheLengthMax?: number
+  readonly pendingLengthMax?: number
+  /** Where compressed entries go, and how to read them back; memory unless given. */
+  readonly openSinks?: WorkTools['openSinks']
+  readonly spills?: SpillStore
   /** Awaited before each task: decides in which order tasks run. */
   readonly delay?: () => Promise<void>
   /** Checkpoints of at least this level cut the line; every one unless given. */
@@ -66,8 +72,13 @@ export async function buildLine(
   const catFile = new CatFile(gitDir)
   const tools = {
     read: (oids: readonly string[]) => catFile.read(oids),
+    readContents: (oids: readonly string[], lengthMax: number) => catFile.readUpTo(oids, lengthMax),
+    stream: (oid: string) => catFile.stream(oid),
     deflate: pickDeflate(),
+    deflatePart: pickDeflatePart(),
+    openSinks: options.openSinks ?? (() => () => new MemorySink()),
     cacheLengthMax: options.cacheLengthMax ?? 1 << 24,
+    pendingLengthMax: options.pendingLengthMax ?? 1 << 24,
   }
   const rows = new ObjectRows(hashLengthOf(objectFormat))
   const inputs = {
@@ -75,11 +86,15 @@ export async function buildLine(
     line: new LineState(rows),
     taken: new CommitMarks(graph),
     pool: poolOf(tools, options.delay),
+    spills: options.spills ?? null,
     parameters,
   }
   const built: BuiltForTest[] = []
   try {
-    await buildSegments(ranges, inputs, async ({ range, bytes, objectCount, numbers }) => {
+    await buildSegments(ranges, inputs, async ({ range, parts, objectCount, numbers }) => {
+      const pieces: Uint8Array[] = []
+      for await (const piece of parts()) pieces.push(piece)
+      const bytes = Buffer.concat(pieces)
       built.push({ ...range, bytes, objectCount, oids: Array.from(numbers, (number) => rows.oidOf(number)) })
     })
   } finally {

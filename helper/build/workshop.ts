@@ -1,0 +1,30 @@
+/**
+ * Where a build works: its worker threads and the folder for what is too long for memory. Opened when the first segment
+ * has to be built, closed with the build.
+ */
+
+import { BUILD_CACHE_LENGTH } from '../limits.ts'
+import { ThreadPool } from './pool.ts'
+import { SpillFolder } from './spill.ts'
+
+export class Workshop {
+  readonly pool: ThreadPool
+  readonly spills: SpillFolder
+
+  private constructor(pool: ThreadPool, spills: SpillFolder) {
+    this.pool = pool
+    this.spills = spills
+  }
+
+  /** `gitDir` is absolute; `folder` is where temporary files may be. */
+  static async open(gitDir: string, folder: string, threadCount: number): Promise<Workshop> {
+    const spills = await SpillFolder.create(folder)
+    const cacheLengthMax = Math.floor(BUILD_CACHE_LENGTH / threadCount)
+    return new Workshop(new ThreadPool(threadCount, { gitDir, cacheLengthMax, spillFolder: spills.folder }), spills)
+  }
+
+  async close(): Promise<void> {
+    await this.pool.close()
+    await this.spills.close()
+  }
+}
