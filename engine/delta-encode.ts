@@ -22,7 +22,7 @@ const K3 = 0x27d4eb2f
 
 /** A delta base: content and, from the first search on, the index of its blocks. */
 export class DeltaBase {
-  /** The content; nothing for a large object. */
+  /** The content; nothing when only the length is known. */
   readonly bytes: Uint8Array
   /** Length of the object. */
   readonly length: number

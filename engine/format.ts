@@ -20,10 +20,12 @@ export interface FormatParameters {
   readonly neighbourCountMax: number
   /** How many versions of the same name, on each side in order of discovery, an unreached object tries. */
   readonly sameNameCount: number
-  /** Objects longer than this are large: stored whole, nobody's delta base, compressed in parts. Bytes. */
-  readonly largeObjectLength: number
-  /** Large objects are compressed in parts of this length. Bytes. */
-  readonly largePartLength: number
+  /** Objects longer than this are stored whole and are nobody's delta base. Bytes. */
+  readonly deltaObjectLengthMax: number
+  /** An entry that inflates to more than this is long: it is compressed in parts. Bytes. */
+  readonly longEntryLength: number
+  /** Long entries are compressed in parts of this length. Bytes. */
+  readonly entryPartLength: number
 }
 
 export const GT1: FormatParameters = {
@@ -35,8 +37,9 @@ export const GT1: FormatParameters = {
   depthPenalty: 8,
   neighbourCountMax: 64,
   sameNameCount: 3,
-  largeObjectLength: 32 * 1024 * 1024,
-  largePartLength: 4 * 1024 * 1024,
+  deltaObjectLengthMax: 128 * 1024 * 1024,
+  longEntryLength: 8 * 1024 * 1024,
+  entryPartLength: 4 * 1024 * 1024,
 }
 
 /** Highest level that a checkpoint can have (FORMAT.md, "Checkpoints"). */

@@ -13,7 +13,7 @@ import type { Deflate } from './deflate.ts'
 import type { DeltaBase, DeltaEncoder } from './delta-encode.ts'
 import { DELTA_OBJECT_LENGTH_MIN, type FormatParameters } from './format.ts'
 import type { ByteSink, HeldBytes } from './held-bytes.ts'
-import { type DeflatePart, deflateLarge, type StreamObject } from './large-object.ts'
+import { type DeflatePart, deflateLong, type StreamObject } from './long-entry.ts'
 import type { TableViews } from './object-table.ts'
 import { oidFromBytes } from './oid.ts'
 import { PlacementQueue } from './placement-queue.ts'
@@ -32,10 +32,14 @@ export interface ShardSegment {
   readonly sameName: Int32Array
 }
 
-/** Contents by number; `get` answers from memory, `load` brings what is absent. */
+/**
+ * Contents by number: `get` answers from memory, `load` brings what is absent, `open` brings the bytes of something of
+ * which only the length was kept.
+ */
 export interface Contents {
   get(number: number): DeltaBase | null
   load(numbers: readonly number[]): Promise<void>
+  open(number: number, known: DeltaBase): Promise<DeltaBase>
 }
 
 /** The placed objects of a shard in placement order; parallel arrays. */
@@ -276,10 +280,11 @@ class Placement {
   }
 
   async #encodeAgain(member: number, { base }: Candidate): Promise<Uint8Array> {
+    const number = this.#shard.members[member] ?? 0
     const source = await this.#contentOf(base)
-    const target = await this.#contentOf(this.#shard.members[member] ?? 0)
+    const target = await this.#contentOf(number)
     // A looser bound than the first time: the bound can end the search, never change what it finds.
-    const delta = this.#tools.encoder.encode(source, target, target.length)
+    const delta = await this.#encode(base, source, number, target, target.length)
     if (delta === null) throw new Error('a delta could not be encoded a second time')
     return delta
   }
@@ -289,14 +294,28 @@ class Placement {
     const number = this.#shard.members[member] ?? 0
     const source = await this.#contentOf(base)
     const target = await this.#contentOf(number)
-    const most = this.#tools.parameters.largeObjectLength
+    const most = this.#tools.parameters.deltaObjectLengthMax
     const { length } = target
     if (length < DELTA_OBJECT_LENGTH_MIN || source.length < DELTA_OBJECT_LENGTH_MIN) return null
     if (length > most || source.length > most) return null
     const whole = (length >> 1) - this.#tools.table.hashLength
     const lengthMax = lengthBest === null ? whole : Math.min(whole, lengthBest - 1)
     if (lengthMax < 8 || length - source.length > lengthMax) return null
-    return this.#tools.encoder.encode(source, target, lengthMax)
+    return this.#encode(base, source, number, target, lengthMax)
+  }
+
+  async #encode(
+    base: number,
+    source: DeltaBase,
+    number: number,
+    target: DeltaBase,
+    lengthMax: number,
+  ): Promise<Uint8Array | null> {
+    const { contents, encoder } = this.#tools
+    if (source.length === source.bytes.length && target.length === target.bytes.length) {
+      return encoder.encode(source, target, lengthMax)
+    }
+    return encoder.encode(await contents.open(base, source), await contents.open(number, target), lengthMax)
   }
 
   async #place(member: number, base: number, delta: Uint8Array | null): Promise<void> {
@@ -319,13 +338,16 @@ class Placement {
   async #write(number: number, delta: Uint8Array | null): Promise<void> {
     const { table, parameters, deflate, deflatePart, stream } = this.#tools
     const whole = delta === null ? await this.#contentOf(number) : null
-    if (whole !== null && whole.length > parameters.largeObjectLength) {
+    const length = delta?.length ?? whole?.length ?? 0
+    if (length > parameters.longEntryLength) {
       const oid = oidFromBytes(table.oids, number * table.hashLength, table.hashLength)
-      for await (const piece of deflateLarge(stream(oid), parameters.largePartLength, deflatePart)) this.#append(piece)
+      const content = delta === null ? stream(oid) : [delta]
+      for await (const piece of deflateLong(content, parameters.entryPartLength, deflatePart)) this.#append(piece)
     } else {
-      this.#append(deflate(delta ?? whole?.bytes ?? NO_BYTES))
+      const bytes = delta ?? (whole === null ? NO_BYTES : (await this.#tools.contents.open(number, whole)).bytes)
+      this.#append(deflate(bytes))
     }
-    this.#lengths.push(delta?.length ?? whole?.length ?? 0)
+    this.#lengths.push(length)
     this.#dataEnds.push(this.#dataLength)
   }
 

@@ -3,12 +3,12 @@
  * shard of a run of segments. The outside decides where they run; results do not depend on it.
  */
 
-import { ContentCache, type ReadContents } from './content-cache.ts'
+import { ContentCache, type ContentSource } from './content-cache.ts'
 import type { Deflate } from './deflate.ts'
 import { DeltaEncoder } from './delta-encode.ts'
 import type { FormatParameters } from './format.ts'
 import type { ByteSink } from './held-bytes.ts'
-import type { DeflatePart, StreamObject } from './large-object.ts'
+import type { DeflatePart, StreamObject } from './long-entry.ts'
 import { type TableBuffers, viewTable } from './object-table.ts'
 import { type PlacedShard, placeShard, type ShardSegment } from './placement.ts'
 import { type Change, diffTrees, type ReadObjects, type TreePair } from './tree-diff.ts'
@@ -34,17 +34,14 @@ export interface WorkPool {
 }
 
 /** What a worker needs of its surroundings. */
-export interface WorkTools {
+export interface WorkTools extends ContentSource {
   readonly read: ReadObjects
-  readonly readContents: ReadContents
   readonly stream: StreamObject
   /** The normative compressors (FORMAT.md, "Compression"). */
   readonly deflate: Deflate
   readonly deflatePart: DeflatePart
   /** Called once per task: a source of places for the compressed entries of its shards, one for each segment. */
   readonly openSinks: () => () => ByteSink
-  /** Bytes of object contents that may be kept at a time. */
-  readonly cacheLengthMax: number
   /** Bytes of deltas that may wait for their turn; what is more is encoded again, to the same bytes. */
   readonly pendingLengthMax: number
 }
@@ -56,12 +53,16 @@ export function runDiffTask(task: DiffTask, tools: WorkTools): Promise<Change[][
 export async function runPlaceTask(task: PlaceTask, tools: WorkTools): Promise<PlacedShard[]> {
   const table = viewTable(task.table)
   const { parameters } = task
-  const contents = new ContentCache(table, tools.readContents, parameters.largeObjectLength, tools.cacheLengthMax)
+  const contents = new ContentCache(table, tools)
   const encoder = new DeltaEncoder()
   const openSink = tools.openSinks()
   const placed: PlacedShard[] = []
   for (const shard of task.segments) {
-    placed.push(await placeShard(shard, { ...tools, table, contents, encoder, parameters, sink: openSink() }))
+    try {
+      placed.push(await placeShard(shard, { ...tools, table, contents, encoder, parameters, sink: openSink() }))
+    } finally {
+      contents.endShard()
+    }
   }
   return placed
 }

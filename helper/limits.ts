@@ -63,6 +63,9 @@ export const BUILD_THREAD_COUNT_MAX = 16
 /** Bytes of object contents that all workers of a build keep together. */
 export const BUILD_CACHE_LENGTH = 256 * 1024 * 1024
 
+/** Objects longer than this, in bytes, are held by one worker of a build at a time. */
+export const BUILD_HEAVY_LENGTH = 8 * 1024 * 1024
+
 /** Bytes of deltas that wait to be chosen in one worker; past it they are encoded twice. */
 export const BUILD_PENDING_LENGTH_MAX = 16 * 1024 * 1024
 

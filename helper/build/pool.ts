@@ -20,6 +20,8 @@ export interface WorkerSettings {
   readonly cacheLengthMax: number
   /** Folder for what is too long for memory; exists. */
   readonly spillFolder: string
+  /** The lock that all workers of a build share. */
+  readonly heavyLock: SharedArrayBuffer
 }
 
 export class ThreadPool implements WorkPool {

@@ -13,12 +13,13 @@ import {
   type WorkTools,
 } from '../../engine/index.ts'
 import { CatFile } from '../git/cat-file.ts'
-import { BUILD_PENDING_LENGTH_MAX } from '../limits.ts'
+import { BUILD_HEAVY_LENGTH, BUILD_PENDING_LENGTH_MAX } from '../limits.ts'
 import { pickDeflate, pickDeflatePart } from './deflate.ts'
+import { heavyGateOf } from './heavy-gate.ts'
 import type { WorkerSettings } from './pool.ts'
 import { sinkOpener } from './spill.ts'
 
-const { gitDir, cacheLengthMax, spillFolder } = workerData as WorkerSettings
+const { gitDir, cacheLengthMax, spillFolder, heavyLock } = workerData as WorkerSettings
 const catFile = new CatFile(gitDir)
 const tools: WorkTools = {
   read: (oids) => catFile.read(oids),
@@ -28,6 +29,8 @@ const tools: WorkTools = {
   deflatePart: pickDeflatePart(),
   openSinks: sinkOpener(spillFolder, String(threadId)),
   cacheLengthMax,
+  heavyLength: BUILD_HEAVY_LENGTH,
+  heavyGate: heavyGateOf(heavyLock),
   pendingLengthMax: BUILD_PENDING_LENGTH_MAX,
 }
 

@@ -4,6 +4,7 @@
  */
 
 import { BUILD_CACHE_LENGTH } from '../limits.ts'
+import { newHeavyLock } from './heavy-gate.ts'
 import { ThreadPool } from './pool.ts'
 import { SpillFolder } from './spill.ts'
 
@@ -20,7 +21,8 @@ export class Workshop {
   static async open(gitDir: string, folder: string, threadCount: number): Promise<Workshop> {
     const spills = await SpillFolder.create(folder)
     const cacheLengthMax = Math.floor(BUILD_CACHE_LENGTH / threadCount)
-    return new Workshop(new ThreadPool(threadCount, { gitDir, cacheLengthMax, spillFolder: spills.folder }), spills)
+    const settings = { gitDir, cacheLengthMax, spillFolder: spills.folder, heavyLock: newHeavyLock() }
+    return new Workshop(new ThreadPool(threadCount, settings), spills)
   }
 
   async close(): Promise<void> {

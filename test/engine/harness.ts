@@ -45,6 +45,7 @@ export interface HarnessOptions {
   readonly parameters?: FormatParameters
   readonly cacheLengthMax?: number
   readonly pendingLengthMax?: number
+  readonly heavyLength?: number
   /** Where compressed entries go, and how to read them back; memory unless given. */
   readonly openSinks?: WorkTools['openSinks']
   readonly spills?: SpillStore
@@ -78,6 +79,8 @@ export async function buildLine(
     deflatePart: pickDeflatePart(),
     openSinks: options.openSinks ?? (() => () => new MemorySink()),
     cacheLengthMax: options.cacheLengthMax ?? 1 << 24,
+    heavyGate: { enter() {}, leave() {} },
+    heavyLength: options.heavyLength ?? 1 << 23,
     pendingLengthMax: options.pendingLengthMax ?? 1 << 24,
   }
   const rows = new ObjectRows(hashLengthOf(objectFormat))

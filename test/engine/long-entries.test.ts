@@ -1,6 +1,6 @@
 /**
- * Goal: objects longer than the format's limit are stored whole, in parts, as git and any inflater read them, and neither
- * the bounds on memory nor the place where entries wait change a byte.
+ * Goal: objects longer than the format's limit are stored whole, long entries in parts, as git and any inflater read them;
+ * neither the bounds on memory nor the place where entries wait change a byte.
  * Method: small limits, so that a few kilobytes are large; zlib's raw inflater and git index-pack as judges; the norm
  * (pako) against the native compressor.
  */
@@ -12,7 +12,7 @@ import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { inflateSync } from 'node:zlib'
 import fc from 'fast-check'
-import { deflateLarge, deflatePartReference, partDigestOf, selectDeflatePart } from '../../engine/large-object.ts'
+import { deflateLong, deflatePartReference, partDigestOf, selectDeflatePart } from '../../engine/long-entry.ts'
 import { pickDeflatePart } from '../../helper/build/deflate.ts'
 import { SpillFolder, sinkOpener } from '../../helper/build/spill.ts'
 import { SHARD_MEMORY_LENGTH_MAX } from '../../helper/limits.ts'
@@ -23,7 +23,7 @@ import { withTemporaryDirectory } from '../support/temporary-directory.ts'
 import { buildLine, digestsOf, packOf, TIGHT } from './harness.ts'
 import { historyArbitrary, writeHistory } from './histories.ts'
 
-const LARGE = { ...TIGHT, largeObjectLength: 300, largePartLength: 100 }
+const LARGE = { ...TIGHT, deltaObjectLengthMax: 300, longEntryLength: 50, entryPartLength: 40 }
 
 async function* inChunks(bytes: Uint8Array, length: number): AsyncGenerator<Uint8Array> {
   for (let at = 0; at < bytes.length; at += length) yield bytes.subarray(at, at + length)
@@ -31,13 +31,13 @@ async function* inChunks(bytes: Uint8Array, length: number): AsyncGenerator<Uint
 
 async function streamOf(bytes: Uint8Array, chunkLength: number, partLength: number): Promise<Buffer> {
   const pieces: Uint8Array[] = []
-  for await (const piece of deflateLarge(inChunks(bytes, chunkLength), partLength, pickDeflatePart())) {
+  for await (const piece of deflateLong(inChunks(bytes, chunkLength), partLength, pickDeflatePart())) {
     pieces.push(Buffer.from(piece))
   }
   return Buffer.concat(pieces)
 }
 
-describe('the stream of a large object', () => {
+describe('the stream of a long entry', () => {
   it('inflates to the object, whatever the chunks it came in', () =>
     fc.assert(
       fc.asyncProperty(
@@ -132,7 +132,7 @@ describe('a history with large objects', () => {
             const name = `r${number++}`
             const { directory, objectFormat, tip } = await writeHistory(join(scratch, name), description)
             const expected = digestsOf(await buildLine(directory, objectFormat, tip, { parameters: LARGE }))
-            const options = { parameters: LARGE, pendingLengthMax, cacheLengthMax: 1000 }
+            const options = { parameters: LARGE, pendingLengthMax, cacheLengthMax: 1000, heavyLength: 60 }
             assert.deepEqual(digestsOf(await buildLine(directory, objectFormat, tip, options)), expected)
           },
         ),
@@ -150,7 +150,9 @@ describe('a history with large objects', () => {
       }
       const commits = Array.from({ length: 3 }, (_, index) => ({ files: { noise: noise(index), text: `${index}` } }))
       const tip = (await importCommits(directory, commits)).at(-1) ?? ''
-      const options = { parameters: { ...LARGE, largeObjectLength: 1_000_000, largePartLength: 100_000 } }
+      const options = {
+        parameters: { ...LARGE, deltaObjectLengthMax: 1_000_000, longEntryLength: 500_000, entryPartLength: 100_000 },
+      }
       const expected = digestsOf(await buildLine(directory, 'sha1', tip, options))
       const spills = await SpillFolder.create(scratch)
       let spilledLength = 0

@@ -1,8 +1,8 @@
 /**
- * The stream of a large object (FORMAT.md, "Compression"): a zlib stream made of parts that are compressed by
+ * The stream of a long entry (FORMAT.md, "Compression"): a zlib stream made of parts that are compressed by
  * themselves, so that an object of any length goes through with one part in memory. Every part but the last ends with
  * a sync flush (RFC 1951, 3.2.4: an empty stored block), the last one with the final block; RFC 1950 around it.
- * Surprise: as with whole objects, the norm is the output of `pako` 3.0.3 with fresh state and room for all output.
+ * Surprise: as with short entries, the norm is the output of `pako` 3.0.3 with fresh state and room for all output.
  */
 
 import { Deflate as PakoDeflate, Z_FINISH, Z_SYNC_FLUSH } from 'pako'
@@ -50,9 +50,9 @@ export function partDigestOf(deflatePart: DeflatePart): string | null {
   return digestOf([...inputs, ...inputs].map((bytes, index) => () => deflatePart(bytes, index >= inputs.length)))
 }
 
-/** The stream of an object, in pieces, from its content in chunks; parts have `partLength` bytes. */
-export async function* deflateLarge(
-  content: AsyncIterable<Uint8Array>,
+/** The stream of an entry, in pieces, from what it inflates to, in chunks; parts have `partLength` bytes. */
+export async function* deflateLong(
+  content: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
   partLength: number,
   deflatePart: DeflatePart,
 ): AsyncGenerator<Uint8Array> {
