@@ -5,9 +5,9 @@
  */
 
 import { DeltaBase } from './delta-encode.ts'
+import type { Contents } from './entry-writer.ts'
 import type { TableViews } from './object-table.ts'
 import { oidFromBytes } from './oid.ts'
-import type { Contents } from './placement.ts'
 
 /** Objects asked for in one request: enough to hide the reader's latency, few enough to stop in time. */
 const REQUEST_COUNT = 256
@@ -76,7 +76,7 @@ export class ContentCache implements Contents {
   }
 
   async open(number: number, known: DeltaBase): Promise<DeltaBase> {
-    if (known.bytes.length === known.length) return known
+    if (known.isWhole) return known
     if (!this.#isInside) this.#source.heavyGate.enter()
     this.#isInside = true
     let opened = this.#heavy.get(number)

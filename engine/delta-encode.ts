@@ -36,6 +36,11 @@ export class DeltaBase {
     this.length = length
     this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   }
+
+  /** True when the content is here, not only its length. */
+  get isWhole(): boolean {
+    return this.bytes.length === this.length
+  }
 }
 
 function hashAt(view: DataView, at: number): number {

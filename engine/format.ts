@@ -26,6 +26,14 @@ export interface FormatParameters {
   readonly longEntryLength: number
   /** Long entries are compressed in parts of this length. Bytes. */
   readonly entryPartLength: number
+  /** A checkpoint of this level or more has a snapshot. */
+  readonly snapshotLevel: number
+  /** Objects of a snapshot are encoded in runs of so many; no delta leaves its run. */
+  readonly snapshotRunLength: number
+  /** Preceding objects of the run that an object of a snapshot tries. */
+  readonly snapshotWindow: number
+  /** No object of a snapshot is deeper than this. */
+  readonly snapshotDepthMax: number
 }
 
 export const GT1: FormatParameters = {
@@ -40,6 +48,10 @@ export const GT1: FormatParameters = {
   deltaObjectLengthMax: 128 * 1024 * 1024,
   longEntryLength: 8 * 1024 * 1024,
   entryPartLength: 4 * 1024 * 1024,
+  snapshotLevel: 4,
+  snapshotRunLength: 1024,
+  snapshotWindow: 10,
+  snapshotDepthMax: 8,
 }
 
 /** Highest level that a checkpoint can have (FORMAT.md, "Checkpoints"). */

@@ -32,6 +32,16 @@ export { PACK_HEADER_LENGTH, readPackHeader, writePackHeader } from './pack-entr
 export type { PlacedShard } from './placement.ts'
 export { parseSegmentName, segmentNameOf } from './segment-name.ts'
 export { encodeSegmentRows, loadSegmentRows } from './segment-rows.ts'
+export { buildSnapshot, type SnapshotInputs } from './snapshot.ts'
 export { encodeInfo, infohashOf, type LinkInfo, linkName, pieceCountOf, pieceLengthOf } from './torrent.ts'
 export type { Change, ReadObjects } from './tree-diff.ts'
-export { type DiffTask, type PlaceTask, runDiffTask, runPlaceTask, type WorkPool, type WorkTools } from './work.ts'
+export {
+  type DiffTask,
+  type PlaceTask,
+  runDiffTask,
+  runPlaceTask,
+  runSnapshotTask,
+  type SnapshotTask,
+  type WorkPool,
+  type WorkTools,
+} from './work.ts'

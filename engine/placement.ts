@@ -9,13 +9,9 @@
  * forget, never choose.
  */
 
-import type { Deflate } from './deflate.ts'
 import type { DeltaBase, DeltaEncoder } from './delta-encode.ts'
-import { DELTA_OBJECT_LENGTH_MIN, type FormatParameters } from './format.ts'
-import type { ByteSink, HeldBytes } from './held-bytes.ts'
-import { type DeflatePart, deflateLong, type StreamObject } from './long-entry.ts'
-import type { TableViews } from './object-table.ts'
-import { oidFromBytes } from './oid.ts'
+import { deltaLengthMax, weightOf } from './delta-rules.ts'
+import { contentOf, type EntryTools, EntryWriter, type PlacedEntries } from './entry-writer.ts'
 import { PlacementQueue } from './placement-queue.ts'
 
 /** One shard of one segment. Numbers are rows of the object table; "member" is an index into `members`. */
@@ -32,28 +28,8 @@ export interface ShardSegment {
   readonly sameName: Int32Array
 }
 
-/**
- * Contents by number: `get` answers from memory, `load` brings what is absent, `open` brings the bytes of something of
- * which only the length was kept.
- */
-export interface Contents {
-  get(number: number): DeltaBase | null
-  load(numbers: readonly number[]): Promise<void>
-  open(number: number, known: DeltaBase): Promise<DeltaBase>
-}
-
-/** The placed objects of a shard in placement order; parallel arrays. */
-export interface PlacedShard {
-  readonly numbers: Int32Array
-  /** Number of the delta base, -1 for an object stored whole. */
-  readonly bases: Int32Array
-  readonly depths: Uint8Array
-  /** Length before compression: of the delta, or of the whole object. */
-  readonly lengths: Float64Array
-  /** Compressed data of entry i: data[dataEnds[i - 1] … dataEnds[i]). */
-  readonly dataEnds: Float64Array
-  readonly data: HeldBytes
-}
+/** The placed objects of a shard, in placement order. */
+export type PlacedShard = PlacedEntries
 
 interface Candidate {
   readonly order: number
@@ -63,21 +39,12 @@ interface Candidate {
   readonly delta: Uint8Array | null
 }
 
-const WEIGHT_UNIT = 64
 const NONE = -1
-const NO_BYTES = new Uint8Array(0)
 
-export interface PlacementTools {
-  readonly table: TableViews
-  readonly contents: Contents
+export interface PlacementTools extends EntryTools {
   readonly encoder: DeltaEncoder
-  readonly deflate: Deflate
-  readonly deflatePart: DeflatePart
-  readonly stream: StreamObject
-  readonly sink: ByteSink
   /** Bytes of deltas that may wait for their turn. */
   readonly pendingLengthMax: number
-  readonly parameters: FormatParameters
 }
 
 /** Places every member of the shard. @throws object-missing */
@@ -98,15 +65,13 @@ class Placement {
   readonly #isPlaced: Uint8Array
   readonly #best: (Candidate | null)[]
   readonly #queue = new PlacementQueue()
-  readonly #order: number[] = []
-  readonly #lengths: number[] = []
-  readonly #dataEnds: number[] = []
-  #dataLength = 0
+  readonly #writer: EntryWriter
   #pendingLength = 0
 
   constructor(shard: ShardSegment, tools: PlacementTools) {
     this.#shard = shard
     this.#tools = tools
+    this.#writer = new EntryWriter(tools)
     this.#isPlaced = new Uint8Array(shard.members.length)
     this.#best = new Array<Candidate | null>(shard.members.length).fill(null)
     shard.members.forEach((number, member) => {
@@ -180,20 +145,7 @@ class Placement {
   }
 
   result(): PlacedShard {
-    const count = this.#order.length
-    const { table } = this.#tools
-    const numbers = new Int32Array(count)
-    const bases = new Int32Array(count)
-    const depths = new Uint8Array(count)
-    for (let i = 0; i < count; i++) {
-      const number = this.#shard.members[this.#order[i] ?? 0] ?? 0
-      numbers[i] = number
-      bases[i] = table.bases[number] ?? NONE
-      depths[i] = table.depths[number] ?? 0
-    }
-    const lengths = Float64Array.from(this.#lengths)
-    const dataEnds = Float64Array.from(this.#dataEnds)
-    return { numbers, bases, depths, lengths, dataEnds, data: this.#tools.sink.finish() }
+    return this.#writer.finish()
   }
 
   get #depthLimit(): number {
@@ -255,7 +207,7 @@ class Placement {
   }
 
   #weigh(length: number, base: number): number {
-    return length * (WEIGHT_UNIT + this.#tools.parameters.depthPenalty * (this.#tools.table.depths[base] ?? 0))
+    return weightOf(length, this.#tools.table.depths[base] ?? 0, this.#tools.parameters)
   }
 
   /** Queues the pair (base, member) if its delta is shorter than the best one known. */
@@ -281,10 +233,11 @@ class Placement {
 
   async #encodeAgain(member: number, { base }: Candidate): Promise<Uint8Array> {
     const number = this.#shard.members[member] ?? 0
-    const source = await this.#contentOf(base)
-    const target = await this.#contentOf(number)
+    const { contents, encoder } = this.#tools
+    const source = await contents.open(base, await this.#contentOf(base))
+    const target = await contents.open(number, await this.#contentOf(number))
     // A looser bound than the first time: the bound can end the search, never change what it finds.
-    const delta = await this.#encode(base, source, number, target, target.length)
+    const delta = encoder.encode(source, target, target.length)
     if (delta === null) throw new Error('a delta could not be encoded a second time')
     return delta
   }
@@ -294,27 +247,11 @@ class Placement {
     const number = this.#shard.members[member] ?? 0
     const source = await this.#contentOf(base)
     const target = await this.#contentOf(number)
-    const most = this.#tools.parameters.deltaObjectLengthMax
-    const { length } = target
-    if (length < DELTA_OBJECT_LENGTH_MIN || source.length < DELTA_OBJECT_LENGTH_MIN) return null
-    if (length > most || source.length > most) return null
-    const whole = (length >> 1) - this.#tools.table.hashLength
-    const lengthMax = lengthBest === null ? whole : Math.min(whole, lengthBest - 1)
-    if (lengthMax < 8 || length - source.length > lengthMax) return null
-    return this.#encode(base, source, number, target, lengthMax)
-  }
-
-  async #encode(
-    base: number,
-    source: DeltaBase,
-    number: number,
-    target: DeltaBase,
-    lengthMax: number,
-  ): Promise<Uint8Array | null> {
-    const { contents, encoder } = this.#tools
-    if (source.length === source.bytes.length && target.length === target.bytes.length) {
-      return encoder.encode(source, target, lengthMax)
-    }
+    const { parameters, table, contents, encoder } = this.#tools
+    const lengthMax = deltaLengthMax(source.length, target.length, lengthBest, table.hashLength, parameters)
+    if (lengthMax === null) return null
+    // Nearly always both are here, and nothing has to be waited for.
+    if (source.isWhole && target.isWhole) return encoder.encode(source, target, lengthMax)
     return encoder.encode(await contents.open(base, source), await contents.open(number, target), lengthMax)
   }
 
@@ -325,8 +262,7 @@ class Placement {
     this.#setBest(member, null)
     table.bases[number] = delta === null ? NONE : base
     table.depths[number] = delta === null ? 0 : (table.depths[base] ?? 0) + 1
-    this.#order.push(member)
-    await this.#write(number, delta)
+    await this.#writer.write(number, delta)
     const offering = this.#standIn(number, this.#depthLimit)
     for (const neighbour of this.#neighboursOf(member)) {
       const other = this.#memberOf.get(neighbour)
@@ -334,34 +270,7 @@ class Placement {
     }
   }
 
-  /** Compresses a delta, or the whole object where there is none, into the sink. */
-  async #write(number: number, delta: Uint8Array | null): Promise<void> {
-    const { table, parameters, deflate, deflatePart, stream } = this.#tools
-    const whole = delta === null ? await this.#contentOf(number) : null
-    const length = delta?.length ?? whole?.length ?? 0
-    if (length > parameters.longEntryLength) {
-      const oid = oidFromBytes(table.oids, number * table.hashLength, table.hashLength)
-      const content = delta === null ? stream(oid) : [delta]
-      for await (const piece of deflateLong(content, parameters.entryPartLength, deflatePart)) this.#append(piece)
-    } else {
-      const bytes = delta ?? (whole === null ? NO_BYTES : (await this.#tools.contents.open(number, whole)).bytes)
-      this.#append(deflate(bytes))
-    }
-    this.#lengths.push(length)
-    this.#dataEnds.push(this.#dataLength)
-  }
-
-  #append(bytes: Uint8Array): void {
-    this.#tools.sink.append(bytes)
-    this.#dataLength += bytes.length
-  }
-
-  async #contentOf(number: number): Promise<DeltaBase> {
-    const known = this.#tools.contents.get(number)
-    if (known !== null) return known
-    await this.#tools.contents.load([number])
-    const loaded = this.#tools.contents.get(number)
-    if (loaded === null) throw new Error('a content cache forgot what it had just loaded')
-    return loaded
+  #contentOf(number: number): Promise<DeltaBase> {
+    return contentOf(number, this.#tools.contents)
   }
 }

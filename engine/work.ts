@@ -1,16 +1,18 @@
 /**
- * The two kinds of work that run in parallel, as plain messages: comparing trees of a run of commits, and placing one
- * shard of a run of segments. The outside decides where they run; results do not depend on it.
+ * The kinds of work that run in parallel, as plain messages: comparing trees of a run of commits, placing one shard of a
+ * run of segments, encoding a run of a snapshot's objects. The outside decides where they run; results do not depend on it.
  */
 
 import { ContentCache, type ContentSource } from './content-cache.ts'
 import type { Deflate } from './deflate.ts'
 import { DeltaEncoder } from './delta-encode.ts'
+import type { PlacedEntries } from './entry-writer.ts'
 import type { FormatParameters } from './format.ts'
 import type { ByteSink } from './held-bytes.ts'
 import type { DeflatePart, StreamObject } from './long-entry.ts'
 import { type TableBuffers, viewTable } from './object-table.ts'
 import { type PlacedShard, placeShard, type ShardSegment } from './placement.ts'
+import { encodeRun } from './snapshot-run.ts'
 import { type Change, diffTrees, type ReadObjects, type TreePair } from './tree-diff.ts'
 
 export interface DiffTask {
@@ -27,10 +29,20 @@ export interface PlaceTask {
   readonly segments: readonly ShardSegment[]
 }
 
+export interface SnapshotTask {
+  readonly kind: 'snapshot'
+  readonly table: TableBuffers
+  readonly parameters: FormatParameters
+  /** The objects of the run: rows `first` up to `end`. */
+  readonly first: number
+  readonly end: number
+}
+
 /** Runs tasks, in parallel if it can. Tasks that are given first start first. */
 export interface WorkPool {
   diff(task: DiffTask): Promise<Change[][]>
   place(task: PlaceTask): Promise<PlacedShard[]>
+  snapshot(task: SnapshotTask): Promise<PlacedEntries>
 }
 
 /** What a worker needs of its surroundings. */
@@ -65,4 +77,17 @@ export async function runPlaceTask(task: PlaceTask, tools: WorkTools): Promise<P
     }
   }
   return placed
+}
+
+export async function runSnapshotTask(task: SnapshotTask, tools: WorkTools): Promise<PlacedEntries> {
+  const table = viewTable(task.table)
+  const { parameters } = task
+  const contents = new ContentCache(table, tools)
+  const sink = tools.openSinks()()
+  try {
+    const encoder = new DeltaEncoder()
+    return await encodeRun(task.first, task.end, { ...tools, table, contents, encoder, parameters, sink })
+  } finally {
+    contents.endShard()
+  }
 }

@@ -4,10 +4,12 @@
  */
 
 import { Worker } from 'node:worker_threads'
-import type { Change, DiffTask, PlacedShard, PlaceTask, WorkPool } from '../../engine/index.ts'
+import type { Change, DiffTask, PlacedShard, PlaceTask, SnapshotTask, WorkPool } from '../../engine/index.ts'
+
+export type WorkTask = DiffTask | PlaceTask | SnapshotTask
 
 interface Job {
-  readonly task: DiffTask | PlaceTask
+  readonly task: WorkTask
   readonly resolve: (result: never) => void
   readonly reject: (error: unknown) => void
 }
@@ -51,12 +53,16 @@ export class ThreadPool implements WorkPool {
     return this.#submit(task)
   }
 
+  snapshot(task: SnapshotTask): Promise<PlacedShard> {
+    return this.#submit(task)
+  }
+
   async close(): Promise<void> {
     this.#isClosed = true
     await Promise.all(this.#workers.map((worker) => worker.terminate()))
   }
 
-  #submit<Result>(task: DiffTask | PlaceTask): Promise<Result> {
+  #submit<Result>(task: WorkTask): Promise<Result> {
     return new Promise<Result>((resolve, reject) => {
       this.#queue.push({ task, resolve, reject })
       this.#dispatch()

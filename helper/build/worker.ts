@@ -4,19 +4,12 @@
  */
 
 import { parentPort, threadId, workerData } from 'node:worker_threads'
-import {
-  type DiffTask,
-  type PlacedShard,
-  type PlaceTask,
-  runDiffTask,
-  runPlaceTask,
-  type WorkTools,
-} from '../../engine/index.ts'
+import { type PlacedShard, runDiffTask, runPlaceTask, runSnapshotTask, type WorkTools } from '../../engine/index.ts'
 import { CatFile } from '../git/cat-file.ts'
 import { BUILD_HEAVY_LENGTH, BUILD_PENDING_LENGTH_MAX } from '../limits.ts'
 import { pickDeflate, pickDeflatePart } from './deflate.ts'
 import { heavyGateOf } from './heavy-gate.ts'
-import type { WorkerSettings } from './pool.ts'
+import type { WorkerSettings, WorkTask } from './pool.ts'
 import { sinkOpener } from './spill.ts'
 
 const { gitDir, cacheLengthMax, spillFolder, heavyLock } = workerData as WorkerSettings
@@ -34,13 +27,16 @@ const tools: WorkTools = {
   pendingLengthMax: BUILD_PENDING_LENGTH_MAX,
 }
 
-parentPort?.on('message', async ({ id, task }: { id: number; task: DiffTask | PlaceTask }) => {
+parentPort?.on('message', async ({ id, task }: { id: number; task: WorkTask }) => {
   try {
     if (task.kind === 'diff') {
       parentPort?.postMessage({ id, result: await runDiffTask(task, tools) })
-    } else {
+    } else if (task.kind === 'place') {
       const result = await runPlaceTask(task, tools)
       parentPort?.postMessage({ id, result }, transferablesOf(result))
+    } else {
+      const result = await runSnapshotTask(task, tools)
+      parentPort?.postMessage({ id, result }, transferablesOf([result]))
     }
   } catch (error) {
     parentPort?.postMessage({ id, error })

@@ -20,6 +20,7 @@ import {
   readLine,
   runDiffTask,
   runPlaceTask,
+  runSnapshotTask,
   type SpillStore,
   type WorkPool,
   type WorkTools,
@@ -115,6 +116,10 @@ function poolOf(tools: WorkTools, delay: () => Promise<void> = async () => {}): 
     place: async (task) => {
       await delay()
       return runPlaceTask(task, tools)
+    },
+    snapshot: async (task) => {
+      await delay()
+      return runSnapshotTask(task, tools)
     },
   }
 }
