@@ -37,8 +37,8 @@ export interface FormatParameters {
 }
 
 export const GT1: FormatParameters = {
-  checkpointModulus: 4,
-  coarseLevel: 4,
+  checkpointModulus: 2,
+  coarseLevel: 5,
   depthMax: 56,
   spineDepthMax: 28,
   depthStep: 28,
@@ -48,7 +48,7 @@ export const GT1: FormatParameters = {
   deltaObjectLengthMax: 128 * 1024 * 1024,
   longEntryLength: 8 * 1024 * 1024,
   entryPartLength: 4 * 1024 * 1024,
-  snapshotLevel: 4,
+  snapshotLevel: 5,
   snapshotRunLength: 1024,
   snapshotWindow: 10,
   snapshotDepthMax: 8,
