@@ -33,7 +33,15 @@ export type { PlacedShard } from './placement.ts'
 export { parseSegmentName, segmentNameOf } from './segment-name.ts'
 export { encodeSegmentRows, loadSegmentRows } from './segment-rows.ts'
 export { buildSnapshot, type SnapshotInputs } from './snapshot.ts'
-export { encodeInfo, infohashOf, type LinkInfo, linkName, pieceCountOf, pieceLengthOf } from './torrent.ts'
+export {
+  encodeInfo,
+  infohashOf,
+  type LinkInfo,
+  linkName,
+  pieceCountOf,
+  pieceLengthOf,
+  snapshotName,
+} from './torrent.ts'
 export type { Change, ReadObjects } from './tree-diff.ts'
 export {
   type DiffTask,

@@ -37,6 +37,11 @@ export function linkName(tip: Oid, base: Oid | null): string {
   return `gt1-${tip}-${base ?? 'root'}.bundle`
 }
 
+/** File name of the payload of a checkpoint's snapshot. */
+export function snapshotName(commit: Oid): string {
+  return `gt1-${commit}-snapshot.pack`
+}
+
 /**
  * Piece length of a payload: the smallest power of two from 16 KiB to 4 MiB that needs at most 2,048 pieces; 4 MiB for
  * whatever is longer.

@@ -4,7 +4,7 @@
  */
 
 import { availableParallelism } from 'node:os'
-import type { Oid } from '../../engine/index.ts'
+import type { Checkpoint, Oid } from '../../engine/index.ts'
 import { type Repository, requireWholeHistory } from '../git/repository.ts'
 import { BUILD_THREAD_COUNT_MAX } from '../limits.ts'
 import { SegmentStore } from '../store/segment-store.ts'
@@ -18,6 +18,8 @@ export interface Chain {
   readonly tip: Oid
   /** Newest first. */
   readonly links: readonly LinkFile[]
+  /** Newest first. */
+  readonly checkpoints: readonly Checkpoint[]
 }
 
 export interface Chains {
@@ -105,7 +107,7 @@ async function openChains(history: History, repository: Repository, store: Segme
   for (const { ref, line, links: plans } of history.lines) {
     const links: LinkFile[] = []
     for (const plan of plans) links.push(await openLinkFile(plan, repository.objectFormat, store))
-    if (links.length > 0) chains.push({ ref, tip: line.tip, links })
+    if (links.length > 0) chains.push({ ref, tip: line.tip, links, checkpoints: line.checkpoints })
   }
   return chains
 }

@@ -4,7 +4,7 @@
  * second start reads nothing. Here an oid and an infohash meet.
  */
 
-import { createHash, type Hash } from 'node:crypto'
+import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import {
@@ -23,6 +23,7 @@ import { HelperError } from '../errors.ts'
 import { READ_CHUNK_LENGTH } from '../limits.ts'
 import { writeFileAtomically } from '../store/atomic-file.ts'
 import type { SegmentStore, StoredSegment } from '../store/segment-store.ts'
+import { PieceHasher } from './piece-hasher.ts'
 
 /** What hashing a link's payload gives. */
 interface LinkHashes {
@@ -132,39 +133,6 @@ async function computeHashes(
   take(trailer)
   if (plan.segments.length !== segments.length) throw missing(linkName(plan.tip, plan.base))
   return { trailer, sha256: payload.digest('hex'), pieces: pieces.finish() }
-}
-
-/** SHA-1 of consecutive pieces of a stream. */
-class PieceHasher {
-  readonly #pieceLength: number
-  readonly #digests: Uint8Array[] = []
-  #hash: Hash = createHash('sha1')
-  #filled = 0
-
-  constructor(pieceLength: number) {
-    this.#pieceLength = pieceLength
-  }
-
-  update(bytes: Uint8Array): void {
-    for (let at = 0; at < bytes.length; ) {
-      const count = Math.min(bytes.length - at, this.#pieceLength - this.#filled)
-      this.#hash.update(bytes.subarray(at, at + count))
-      this.#filled += count
-      at += count
-      if (this.#filled === this.#pieceLength) this.#close()
-    }
-  }
-
-  finish(): Uint8Array {
-    if (this.#filled > 0) this.#close()
-    return Buffer.concat(this.#digests)
-  }
-
-  #close(): void {
-    this.#digests.push(this.#hash.digest())
-    this.#hash = createHash('sha1')
-    this.#filled = 0
-  }
 }
 
 async function readPayload(

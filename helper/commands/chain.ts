@@ -4,16 +4,19 @@
 
 import { buildChains, type Chain } from '../build/chains.ts'
 import { resolveTip } from '../build/history.ts'
+import { type SnapshotFile, SnapshotStore, snapshotCheckpoint } from '../build/snapshots.ts'
 import { openRepository } from '../git/repository.ts'
 import { humanBytes } from '../progress.ts'
 import { type Command, onlyPositional, parseCommand, progressOf, textOption } from './command-line.ts'
 
-const USAGE = 'chain <repository> [--ref <ref>] [--json]'
+const USAGE = 'chain <repository> [--ref <ref>] [--snapshot] [--json]'
+
+const OPTIONS = { ref: { type: 'string' }, snapshot: { type: 'boolean' }, json: { type: 'boolean' } } as const
 
 export const chainCommand: Command = {
   usage: USAGE,
   async run(args, context) {
-    const parsed = parseCommand(args, USAGE, { ref: { type: 'string' }, json: { type: 'boolean' } })
+    const parsed = parseCommand(args, USAGE, OPTIONS)
     const repository = await openRepository(onlyPositional(parsed.positionals, USAGE))
     const tip = await resolveTip(repository, textOption(parsed, 'ref') ?? 'HEAD')
     const progress = progressOf(context)
@@ -23,10 +26,16 @@ export const chainCommand: Command = {
     })
     try {
       const [chain] = chains.chains
+      const store = new SnapshotStore(repository, chains.store.folder)
+      const checkpoints = chain?.checkpoints ?? []
+      const newest = parsed.values.snapshot === true ? snapshotCheckpoint(checkpoints) : null
+      if (newest !== null) await store.ensure(newest.oid)
+      const snapshots = (await store.list(checkpoints)).map(describeSnapshot)
       const links = chain === undefined ? [] : describeLinks(chain)
       const bytes = links.reduce((sum, link) => sum + link.bytes, 0)
       if (parsed.values.json === true) {
-        const result = { format: 'gt1', objectFormat: repository.objectFormat, tip: tip.oid, links, bytes }
+        const { objectFormat } = repository
+        const result = { format: 'gt1', objectFormat, tip: tip.oid, links, bytes, snapshots }
         context.printResult(`${JSON.stringify(result, null, 2)}\n`)
         return 0
       }
@@ -34,6 +43,9 @@ export const chainCommand: Command = {
         context.printResult(
           `${link.infohash} ${link.tip} ${link.base ?? 'root'} ${link.commits} commits ${humanBytes(link.bytes)}\n`,
         )
+      }
+      for (const { infohash, commit, bytes: length } of snapshots) {
+        context.printResult(`${infohash} ${commit} snapshot ${humanBytes(length)}\n`)
       }
       context.printText(
         links.length === 0
@@ -45,6 +57,11 @@ export const chainCommand: Command = {
       await chains.close()
     }
   },
+}
+
+function describeSnapshot({ commit, objectCount, lengthBytes, infohash, sha256 }: SnapshotFile) {
+  const name = Buffer.from(infohash).toString('hex')
+  return { commit, objects: objectCount, bytes: lengthBytes, infohash: name, sha256 }
 }
 
 /** The links as `--json` shows them, newest first; bytes are those of the payloads. */

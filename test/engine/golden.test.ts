@@ -13,6 +13,7 @@ import { fileURLToPath } from 'node:url'
 import { generateRepository } from '../../bench/generate-repository.ts'
 import { buildChains, type Chains } from '../../helper/build/chains.ts'
 import { resolveTip } from '../../helper/build/history.ts'
+import { SnapshotStore, snapshotCheckpoint } from '../../helper/build/snapshots.ts'
 import { openRepository } from '../../helper/git/repository.ts'
 import { reachableObjects } from '../support/oracles.ts'
 import { withTemporaryDirectory } from '../support/temporary-directory.ts'
@@ -40,7 +41,7 @@ async function withGoldenChain(
 
 for (const objectFormat of ['sha1', 'sha256'] as const) {
   it(`the ${objectFormat} chain of the golden history is the recorded one`, () =>
-    withGoldenChain(objectFormat, async ({ chains }, tip) => {
+    withGoldenChain(objectFormat, async ({ chains, repository, store }, tip) => {
       const links = (chains[0]?.links ?? []).map(({ plan, segments, infohash, sha256, lengthBytes }) => ({
         tip: plan.tip,
         base: plan.base,
@@ -49,11 +50,17 @@ for (const objectFormat of ['sha1', 'sha256'] as const) {
         sha256,
         infohash: Buffer.from(infohash).toString('hex'),
       }))
+      const newest = snapshotCheckpoint(chains[0]?.checkpoints ?? [])
+      assert.ok(newest !== null)
+      const { commit, infohash, sha256, lengthBytes } = await new SnapshotStore(repository, store.folder).ensure(
+        newest.oid,
+      )
+      const snapshot = { commit, bytes: lengthBytes, sha256, infohash: Buffer.from(infohash).toString('hex') }
       const golden = JSON.parse(await readFile(GOLDEN, 'utf8').catch(() => '{}'))
       if (process.env.GOLDEN === 'write') {
-        await writeFile(GOLDEN, `${JSON.stringify({ ...golden, [objectFormat]: { tip, links } }, null, 2)}\n`)
+        await writeFile(GOLDEN, `${JSON.stringify({ ...golden, [objectFormat]: { tip, links, snapshot } }, null, 2)}\n`)
       } else {
-        assert.deepEqual({ tip, links }, golden[objectFormat])
+        assert.deepEqual({ tip, links, snapshot }, golden[objectFormat])
       }
     }))
 

@@ -6,6 +6,7 @@
 import { createHash } from 'node:crypto'
 import {
   buildSegments,
+  buildSnapshot,
   CommitGraph,
   CommitMarks,
   createCheckpointRule,
@@ -17,6 +18,7 @@ import {
   MemorySink,
   ObjectRows,
   type Oid,
+  PACK_HEADER_LENGTH,
   readLine,
   runDiffTask,
   runPlaceTask,
@@ -24,6 +26,7 @@ import {
   type SpillStore,
   type WorkPool,
   type WorkTools,
+  writePackHeader,
 } from '../../engine/index.ts'
 import { pickDeflate, pickDeflatePart } from '../../helper/build/deflate.ts'
 import { CatFile } from '../../helper/git/cat-file.ts'
@@ -71,25 +74,13 @@ export async function buildLine(
   cuts.reverse()
   if (cuts.at(-1) !== tip) cuts.push(tip)
   const ranges = cuts.map((cut, index) => ({ tip: cut, base: cuts[index - 1] ?? null }))
-  const catFile = new CatFile(gitDir)
-  const tools = {
-    read: (oids: readonly string[]) => catFile.read(oids),
-    readContents: (oids: readonly string[], lengthMax: number) => catFile.readUpTo(oids, lengthMax),
-    stream: (oid: string) => catFile.stream(oid),
-    deflate: pickDeflate(),
-    deflatePart: pickDeflatePart(),
-    openSinks: options.openSinks ?? (() => () => new MemorySink()),
-    cacheLengthMax: options.cacheLengthMax ?? 1 << 24,
-    heavyGate: { enter() {}, leave() {} },
-    heavyLength: options.heavyLength ?? 1 << 23,
-    pendingLengthMax: options.pendingLengthMax ?? 1 << 24,
-  }
+  const { catFile, pool } = openWork(gitDir, options)
   const rows = new ObjectRows(hashLengthOf(objectFormat))
   const inputs = {
     graph,
     line: new LineState(rows),
     taken: new CommitMarks(graph),
-    pool: poolOf(tools, options.delay),
+    pool,
     spills: options.spills ?? null,
     parameters,
   }
@@ -105,6 +96,58 @@ export async function buildLine(
     catFile.close()
   }
   return built
+}
+
+/** The snapshot of a commit: a whole pack. */
+export async function snapshotOf(
+  gitDir: string,
+  objectFormat: ObjectFormat,
+  commit: string,
+  options: HarnessOptions = {},
+): Promise<Uint8Array> {
+  const { catFile, pool } = openWork(gitDir, options)
+  const [content] = await catFile.read([commit])
+  const tree =
+    Buffer.from(content ?? [])
+      .toString('latin1')
+      .slice('tree '.length)
+      .split('\n')[0] ?? ''
+  const parts: Uint8Array[] = [new Uint8Array(PACK_HEADER_LENGTH)]
+  const inputs = {
+    hashLength: hashLengthOf(objectFormat),
+    read: (oids: readonly string[]) => catFile.read(oids),
+    pool,
+    spills: options.spills ?? null,
+    parameters: options.parameters ?? GT1,
+  }
+  try {
+    await buildSnapshot(commit, tree, inputs, async (body) => {
+      writePackHeader(parts[0] ?? new Uint8Array(0), 0, body.objectCount)
+      for await (const part of body.parts()) parts.push(part)
+    })
+  } finally {
+    catFile.close()
+  }
+  const hash = createHash(objectFormat)
+  for (const part of parts) hash.update(part)
+  return Buffer.concat([...parts, hash.digest()])
+}
+
+function openWork(gitDir: string, options: HarnessOptions): { catFile: CatFile; pool: WorkPool } {
+  const catFile = new CatFile(gitDir)
+  const tools = {
+    read: (oids: readonly string[]) => catFile.read(oids),
+    readContents: (oids: readonly string[], lengthMax: number) => catFile.readUpTo(oids, lengthMax),
+    stream: (oid: string) => catFile.stream(oid),
+    deflate: pickDeflate(),
+    deflatePart: pickDeflatePart(),
+    openSinks: options.openSinks ?? (() => () => new MemorySink()),
+    cacheLengthMax: options.cacheLengthMax ?? 1 << 24,
+    heavyGate: { enter() {}, leave() {} },
+    heavyLength: options.heavyLength ?? 1 << 23,
+    pendingLengthMax: options.pendingLengthMax ?? 1 << 24,
+  }
+  return { catFile, pool: poolOf(tools, options.delay) }
 }
 
 function poolOf(tools: WorkTools, delay: () => Promise<void> = async () => {}): WorkPool {
