@@ -1,0 +1,68 @@
+/**
+ * What a client that fetches at a fixed interval would take from segments, replayed on real commit times. Pure
+ * arithmetic on heights: before a fetch the client has everything up to its old tip, afterwards everything up to the
+ * new one; what lies above the newest checkpoint, or is not above its old tip, is negotiated live.
+ */
+
+import { heightAt } from './main-line.ts'
+
+export interface FetchTotals {
+  /** Fetches that found something new. */
+  fetches: number
+  /** First-parent commits that were needed, and those of them that came in segments. */
+  commits: number
+  commitsShared: number
+  /** The same in bytes, by stored sizes of objects. */
+  bytes: number
+  bytesShared: number
+  /** Bytes of taken segments that the client had already, because its old tip lies inside a segment. */
+  bytesAgain: number
+}
+
+/** A line to replay: when each height was public, and the bytes of everything up to it that is counted. */
+export interface ReplayedLine {
+  readonly times: Float64Array
+  readonly bytesUpTo: Float64Array
+}
+
+/** Fetches at `start` + k · `period` up to `end`; `checkpoint` gives the newest checkpoint at or below each height. */
+export function replayPeriodic(
+  line: ReplayedLine,
+  checkpoint: Int32Array,
+  when: { readonly start: number; readonly end: number; readonly period: number },
+): FetchTotals {
+  const totals = { fetches: 0, commits: 0, commitsShared: 0, bytes: 0, bytesShared: 0, bytesAgain: 0 }
+  let have = heightAt(line.times, when.start)
+  for (let time = when.start + when.period; time <= when.end; time += when.period) {
+    const want = heightAt(line.times, time)
+    if (want === have) continue
+    addFetch(totals, line.bytesUpTo, checkpoint, have, want)
+    have = want
+  }
+  return totals
+}
+
+function addFetch(totals: FetchTotals, bytesUpTo: Float64Array, checkpoint: Int32Array, have: number, want: number) {
+  const between = (low: number, high: number): number => (bytesUpTo[high] ?? 0) - (bytesUpTo[low] ?? 0)
+  const reached = Math.max(have, checkpoint[want] ?? 0)
+  totals.fetches++
+  totals.commits += want - have
+  totals.commitsShared += reached - have
+  totals.bytes += between(have, want)
+  totals.bytesShared += between(have, reached)
+  if (reached > have) totals.bytesAgain += between(checkpoint[have] ?? 0, have)
+}
+
+/** Sums of replays. */
+export function addTotals(parts: readonly FetchTotals[]): FetchTotals {
+  const sum = { fetches: 0, commits: 0, commitsShared: 0, bytes: 0, bytesShared: 0, bytesAgain: 0 }
+  for (const part of parts) {
+    sum.fetches += part.fetches
+    sum.commits += part.commits
+    sum.commitsShared += part.commitsShared
+    sum.bytes += part.bytes
+    sum.bytesShared += part.bytesShared
+    sum.bytesAgain += part.bytesAgain
+  }
+  return sum
+}
