@@ -8,6 +8,7 @@ import { writeFileSync } from 'node:fs'
 import { basename, resolve } from 'node:path'
 import { GT1, type Line, type Oid, planChain } from '../engine/index.ts'
 import { ThreadPool } from '../helper/build/pool.ts'
+import { cutTable, fineBaseOf } from './sharing/chain-heights.ts'
 import { type CutSegment, LineBuild } from './sharing/line-builds.ts'
 import { heightAt, newestCut, readMainLine } from './sharing/main-line.ts'
 import { addTotals, replayPeriodic } from './sharing/replay.ts'
@@ -27,6 +28,7 @@ const name = basename(resolve(gitDir)).replace(/\.git$/, '')
 const line = await readMainLine(gitDir)
 const { times, zeros, oids } = line
 const top = oids.length - 1
+const table = cutTable(zeros)
 const end = times[top] ?? 0
 const start = end - options.years * YEAR_SECONDS
 const pool = new ThreadPool(gitDir, options.threads, 256e6)
@@ -35,7 +37,6 @@ const moments = Array.from({ length: MOMENT_COUNT }, (_, i) =>
 ).filter((height) => height > 0)
 const bytesUpTo = new Float64Array(oids.length)
 const rows: Row[] = []
-const chains = new Map<string, ChainShape[]>()
 
 interface ChainShape {
   readonly top: number
@@ -121,7 +122,6 @@ async function measureCoarse(coarseLog: number): Promise<void> {
     if (n0Log > coarseLog) continue
     const shapes = moments.map((tip) => chainShape(tip, n0Log, coarseLog))
     shapes.push(chainShape(top, n0Log, coarseLog))
-    chains.set(`${n0Log} ${coarseLog}`, shapes)
     const below = newestCut(zeros, coarseLog)
     const lowest = below[shapes.reduce((low, { fineBase }) => Math.min(low, fineBase), top)] ?? 0
     cpu = process.cpuUsage()
@@ -154,17 +154,22 @@ function rowOf(n0Log: number, coarseLog: number, measured: Measured): Row {
     const base = below[shape.top] ?? 0
     return (coarseUpTo[base] ?? 0) + span(fineUpTo, base, shape.top)
   }
-  const coarseAlone = coarse.filter(({ tip }) => tip !== top || (zeros[top] ?? 0) >= coarseLog)
-  const overlap = { low: below[heightAt(times, start)] ?? 0, high: coarseAlone[coarseAlone.length - 1]?.tip ?? 0 }
+  const settled = below[top] ?? 0
+  const heldCut = (have: number, want: number): number =>
+    (have >= fineBaseOf(table, want, n0Log, coarseLog - n0Log) ? checkpoint : below)[have] ?? 0
   const shares: Record<string, number> = {}
   for (const [period, seconds] of Object.entries(PERIODS)) {
     const totals = addTotals(
       Array.from({ length: PHASE_COUNT }, (_, phase) =>
-        replayPeriodic({ times, bytesUpTo }, checkpoint, {
-          start: start + (seconds * phase) / PHASE_COUNT,
-          end,
-          period: seconds,
-        }),
+        replayPeriodic(
+          { times, bytesUpTo },
+          { checkpoint, heldCut },
+          {
+            start: start + (seconds * phase) / PHASE_COUNT,
+            end,
+            period: seconds,
+          },
+        ),
       ),
     )
     shares[`${period}Commits`] = totals.commitsShared / totals.commits
@@ -183,9 +188,7 @@ function rowOf(n0Log: number, coarseLog: number, measured: Measured): Row {
     averageChainBytes: average(past.map(chainBytes)),
     averageNearBytes: average(past.map(nearBytes)),
     averageFineNearBytes: average(past.map((shape) => span(fineUpTo, below[shape.top] ?? 0, shape.top))),
-    fineOverCoarse:
-      span(fineUpTo, Math.max(overlap.low, lowest), overlap.high) /
-      span(coarseUpTo, Math.max(overlap.low, lowest), overlap.high),
+    fineOverCoarse: span(fineUpTo, lowest, settled) / span(coarseUpTo, lowest, settled),
     depthMax: Math.max(...[...coarse, ...fine].map((segment) => segment.depthMax)),
     liveCommits: average(moments.map((tip) => tip - (checkpoint[tip] ?? 0))),
     liveBytes: average(moments.map((tip) => span(bytesUpTo, checkpoint[tip] ?? 0, tip))),

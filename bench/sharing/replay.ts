@@ -25,10 +25,18 @@ export interface ReplayedLine {
   readonly bytesUpTo: Float64Array
 }
 
-/** Fetches at `start` + k · `period` up to `end`; `checkpoint` gives the newest checkpoint at or below each height. */
+/** Which segments there are. */
+export interface ReplayedCuts {
+  /** The newest checkpoint at or below each height. */
+  readonly checkpoint: Int32Array
+  /** The end at or below `have` of the segment in the chain of `want` that `have` lies in. */
+  heldCut(have: number, want: number): number
+}
+
+/** Fetches at `start` + k · `period` up to `end`, by a client that had everything at `start`. */
 export function replayPeriodic(
   line: ReplayedLine,
-  checkpoint: Int32Array,
+  cuts: ReplayedCuts,
   when: { readonly start: number; readonly end: number; readonly period: number },
 ): FetchTotals {
   const totals = { fetches: 0, commits: 0, commitsShared: 0, bytes: 0, bytesShared: 0, bytesAgain: 0 }
@@ -36,21 +44,21 @@ export function replayPeriodic(
   for (let time = when.start + when.period; time <= when.end; time += when.period) {
     const want = heightAt(line.times, time)
     if (want === have) continue
-    addFetch(totals, line.bytesUpTo, checkpoint, have, want)
+    addFetch(totals, line.bytesUpTo, cuts, have, want)
     have = want
   }
   return totals
 }
 
-function addFetch(totals: FetchTotals, bytesUpTo: Float64Array, checkpoint: Int32Array, have: number, want: number) {
+function addFetch(totals: FetchTotals, bytesUpTo: Float64Array, cuts: ReplayedCuts, have: number, want: number) {
   const between = (low: number, high: number): number => (bytesUpTo[high] ?? 0) - (bytesUpTo[low] ?? 0)
-  const reached = Math.max(have, checkpoint[want] ?? 0)
+  const reached = Math.max(have, cuts.checkpoint[want] ?? 0)
   totals.fetches++
   totals.commits += want - have
   totals.commitsShared += reached - have
   totals.bytes += between(have, want)
   totals.bytesShared += between(have, reached)
-  if (reached > have) totals.bytesAgain += between(checkpoint[have] ?? 0, have)
+  if (reached > have) totals.bytesAgain += between(cuts.heldCut(have, want), have)
 }
 
 /** Sums of replays. */

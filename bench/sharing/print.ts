@@ -1,0 +1,114 @@
+/**
+ * The result of a sharing simulation: its JSON shape, and as Markdown.
+ */
+
+import type { Population } from './demand.ts'
+import type { RatioBin } from './git-packs.ts'
+import type { Books, Outcome } from './simulate.ts'
+
+export interface Report {
+  readonly repository: string
+  readonly tip: string
+  /** Commits on the main line, and those of the replayed time. */
+  readonly heights: number
+  readonly commitsInWindow: number
+  readonly command: string
+  readonly machine: string
+  readonly seed: number
+  readonly days: number
+  readonly population: Population
+  readonly fetches: number
+  /** What was measured, and the factors for what was estimated. */
+  readonly calibration: {
+    readonly gitOverStored: readonly RatioBin[]
+    readonly gitCloneOverStored: number
+    readonly shallowPoints: readonly { readonly at: number; readonly value: number }[]
+    readonly shallowStepOverStored: number
+    readonly fineOverStored: Readonly<Record<number, number>>
+    readonly dailyOverStored: number
+  }
+  readonly seconds: { readonly build: number; readonly sample: number; readonly simulate: number }
+  readonly outcomes: readonly Outcome[]
+}
+
+export function printReport(report: Report): string {
+  const { calibration } = report
+  const bins = calibration.gitOverStored.map(
+    ({ storedMax, sampleCount, ratio }) =>
+      `${Number.isFinite(storedMax) ? `≤ ${storedMax / 1e3} kB` : 'more'}: ${ratio.toFixed(2)} (${sampleCount})`,
+  )
+  return [
+    `## ${report.repository}: ${report.commitsInWindow} main-line commits in ${report.days} days, ${report.fetches} fetches, seed ${report.seed}`,
+    '',
+    `\`${report.command}\`; ${report.machine}; tip ${report.tip.slice(0, 12)}.`,
+    '',
+    '"Live" is negotiated with the origin; the rest comes in packs that others can use. "Shared" is the share of all bytes that another client fetched too, within the window before or after; "kept" that somebody fetched at any time before. "Origin" is what the origin sends when whoever fetched within the window before passes it on; "seeded" when one seeder has built every pack.',
+    '',
+    table(report.outcomes),
+    '',
+    'Share within a day, by kind of client, and bytes per fetch over the least:',
+    '',
+    kindTable(report.outcomes),
+    '',
+    `Sizes. Built: coarse and fine segments, flat chains, packs per day. Measured with \`git pack-objects\` on a sample, then stored object sizes times the ratio of their size class: git's packs per (have, want) [${bins.join('; ')}], clones [${calibration.gitCloneOverStored.toFixed(2)}], depth 1 [${calibration.shallowPoints.length} points, linear between], depth 1 from a snapshot [${calibration.shallowStepOverStored.toFixed(2)}]. Estimated: links of other chains with 64 commits or more are the stored sizes of their objects. Fine segments over stored sizes: ${Object.entries(
+      calibration.fineOverStored,
+    )
+      .map(([n0, ratio]) => `N0 ${n0}: ${ratio.toFixed(2)}`)
+      .join(', ')}; packs per day: ${calibration.dailyOverStored.toFixed(2)}.`,
+    '',
+    `Took ${report.seconds.build.toFixed(0)} s to build, ${report.seconds.sample.toFixed(0)} s to sample, ${report.seconds.simulate.toFixed(0)} s to simulate.`,
+  ].join('\n')
+}
+
+/** Bytes of all kinds, packed and live. */
+function totalOf({ packed, live }: Books): number {
+  return packed + live
+}
+
+function table(outcomes: readonly Outcome[]): string {
+  const head = ['strategy', 'shared 30 min', 'day', 'week', 'kept', 'origin GB: no peers', '30 min', 'day', 'week']
+  head.push('seeded', 'bytes ÷ least', 'packs', 'per day', 'swarms', 'per day', 'peers per byte')
+  const rows = outcomes.map((outcome) => {
+    const { all } = outcome
+    const total = totalOf(all)
+    const gb = (bytes: number): string => (bytes / 1e9).toFixed(2)
+    return [
+      outcome.name,
+      ...all.within.map((bytes) => percent(bytes / total)),
+      percent(all.everBefore / total),
+      gb(total),
+      ...all.before.map((bytes) => gb(total - bytes)),
+      gb(all.live),
+      (total / all.least).toFixed(2),
+      String(outcome.packs),
+      outcome.packsPerDay.toFixed(1),
+      String(outcome.swarms),
+      outcome.swarmsPerDay.toFixed(1),
+      outcome.peersPerByte.toFixed(1),
+    ]
+  })
+  return markdown(head, rows)
+}
+
+function kindTable(outcomes: readonly Outcome[]): string {
+  const kinds = Object.keys(outcomes[0]?.kinds ?? {}) as (keyof Outcome['kinds'])[]
+  const rows = outcomes.map(({ name, kinds: books }) => [
+    name,
+    ...kinds.map((kind) => {
+      const mine = books[kind]
+      if (mine === undefined) return ''
+      const total = totalOf(mine)
+      return `${percent((mine.within[1] ?? 0) / total)}, ${(total / mine.least).toFixed(2)}`
+    }),
+  ])
+  return markdown(['strategy', ...kinds], rows)
+}
+
+function percent(share: number): string {
+  return `${(share * 100).toFixed(1)} %`
+}
+
+function markdown(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`
+  return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n')
+}
