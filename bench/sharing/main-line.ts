@@ -24,7 +24,8 @@ export interface MainLine {
 /** Reads HEAD's first-parent line and the graph below it. */
 export async function readMainLine(gitDir: string): Promise<MainLine> {
   const graph = new CommitGraph('sha1')
-  const args = ['--git-dir', gitDir, 'log', '--first-parent', '--reverse', '--no-show-signature', '--format=%H %ct']
+  const git = ['--git-dir', gitDir, '-c', 'advice.graftFileDeprecated=false']
+  const args = [...git, 'log', '--first-parent', '--reverse', '--no-show-signature', '--format=%H %ct']
   const listed = execFileSync('git', [...args, 'HEAD'], { env: plumbingEnvironment(), maxBuffer: OUTPUT_LENGTH_MAX })
   const rows = listed.toString('latin1').trimEnd().split('\n')
   const oids = ['', ...rows.map((row) => row.slice(0, 40))]
