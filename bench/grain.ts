@@ -5,10 +5,12 @@
  */
 
 import { writeFileSync } from 'node:fs'
+import { cpus } from 'node:os'
 import { basename, resolve } from 'node:path'
 import { GT1, type Line, type Oid, planChain } from '../engine/index.ts'
 import { ThreadPool } from '../helper/build/pool.ts'
 import { cutTable, fineBaseOf } from './sharing/chain-heights.ts'
+import type { GrainReport, GrainRow } from './sharing/grain-report.ts'
 import { type CutSegment, LineBuild } from './sharing/line-builds.ts'
 import { heightAt, newestCut, readMainLine } from './sharing/main-line.ts'
 import { addTotals, replayPeriodic } from './sharing/replay.ts'
@@ -36,7 +38,7 @@ const moments = Array.from({ length: MOMENT_COUNT }, (_, i) =>
   heightAt(times, start + ((i + 0.5) / MOMENT_COUNT) * (end - start)),
 ).filter((height) => height > 0)
 const bytesUpTo = new Float64Array(oids.length)
-const rows: Row[] = []
+const rows: GrainRow[] = []
 
 interface ChainShape {
   readonly top: number
@@ -47,19 +49,24 @@ interface ChainShape {
   readonly linkCount: number
 }
 
-interface Row {
-  readonly repository: string
-  readonly N0: number
-  readonly G: number
-  readonly [figure: string]: number | string
-}
-
 await measureYardstick()
 for (const coarseLog of COARSE_LOGS) await measureCoarse(coarseLog)
 await pool.close()
 rows.sort((a, b) => a.N0 - b.N0 || a.G - b.G)
 printTable()
-if (options.json !== '') writeFileSync(options.json, `${JSON.stringify(rows, null, 1)}\n`)
+const report: GrainReport = {
+  bench: 'grain',
+  repository: name,
+  command: `npm run bench:grain -- ${basename(resolve(gitDir))} '${json}'`,
+  machine: `${cpus()[0]?.model ?? '?'}, ${cpus().length} cores, Node ${process.version}`,
+  rows,
+}
+if (options.json !== '')
+  writeFileSync(
+    options.json,
+    `${JSON.stringify(report, null, 1)}
+`,
+  )
 
 /** Cuts for `log`, ascending, ending at the top whether or not it is a checkpoint. */
 function cutsOf(log: number): number[] {
@@ -140,7 +147,7 @@ interface Measured {
   readonly fineCpuMs: number
 }
 
-function rowOf(n0Log: number, coarseLog: number, measured: Measured): Row {
+function rowOf(n0Log: number, coarseLog: number, measured: Measured): GrainRow {
   const { coarse, fine, shapes, lowest } = measured
   const coarseUpTo = sumsByHeight(coarse)
   const fineUpTo = sumsByHeight(fine)
@@ -230,7 +237,14 @@ function printTable(): void {
   console.log(`| ${columns.join(' | ')} |\n|${columns.map(() => '---|').join('')}`)
   for (const row of rows) {
     const of = (kind: string): string => periods.map((period) => percent(row[period + kind])).join(' / ')
-    const cells = [row.repository, row.N0, row.G, row.cut, mb(row.averageChainBytes), mb(row.averageNearBytes)]
+    const cells: (string | number | undefined)[] = [
+      row.repository,
+      row.N0,
+      row.G,
+      row.cut,
+      mb(row.averageChainBytes),
+      mb(row.averageNearBytes),
+    ]
     cells.push(kb(row.averageFineBytes), Number(row.fineOverCoarse).toFixed(2), row.depthMax)
     cells.push(Number(row.liveCommits).toFixed(1), kb(row.liveBytes), of('Commits'), of('Bytes'), of('Again'))
     cells.push(Number(row.tableSegments).toFixed(0), Number(row.tableFine).toFixed(0))

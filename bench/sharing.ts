@@ -77,6 +77,7 @@ const compared = [
 const simulating = performance.now()
 const outcomes = compared.map((strategy) => simulate(strategy, demand, sizes))
 const report: Report = {
+  bench: 'sharing',
   repository: basename(resolve(gitDir)).replace(/\.git$/, ''),
   tip,
   heights: top,

@@ -7,6 +7,7 @@ import type { RatioBin } from './git-packs.ts'
 import type { Books, Outcome } from './simulate.ts'
 
 export interface Report {
+  readonly bench: 'sharing'
   readonly repository: string
   readonly tip: string
   /** Commits on the main line, and those of the replayed time. */

@@ -1,0 +1,112 @@
+/**
+ * Charts of one sharing simulation: who can share what, what the origin still sends, what a fetch costs over the least.
+ */
+
+import type { Report } from '../sharing/print.ts'
+import type { Books, Outcome } from '../sharing/simulate.ts'
+import type { Chart, Section } from './page.ts'
+import { type Bar, barChart, percent, shareGrid } from './svg.ts'
+
+const KIND_NAMES: Readonly<Record<string, string>> = {
+  clone: 'clones',
+  shallow: 'depth 1',
+  ci: 'CI, full',
+  'ci-shallow': 'CI, depth 1',
+  hourly: 'hourly',
+  daily: 'daily',
+  weekly: 'weekly',
+  poisson: 'at random',
+}
+
+interface Shown {
+  readonly label: string
+  readonly role: Bar['role']
+  readonly outcome: Outcome
+}
+
+export function sharingSection(report: Report): Section {
+  const shown = chosen(report)
+  const charts = [kindsChart(report, shown), originChart(shown), overheadChart(shown)]
+  const { commitsInWindow, days, fetches, command, machine, tip, seed } = report
+  return {
+    title: `${report.repository}: who could share with whom`,
+    lead: `${commitsInWindow} commits reached the main line in ${days} days; ${fetches} fetches were replayed on their real times (seed ${seed}).`,
+    charts,
+    source: { command, machine, details: `tip ${tip.slice(0, 12)}` },
+  }
+}
+
+/** The strategies that the charts compare; the JSON and the Markdown have all. */
+function chosen({ outcomes }: Report): Shown[] {
+  const wanted: readonly (readonly [RegExp, string, Bar['role']])[] = [
+    [/^pack per pair$/, 'pack per (have, want)', 'other'],
+    [/^daily bundle$/, 'bundle of the day', 'other'],
+    [/^pack per day$/, 'a pack for each day', 'other'],
+    [/^chain N0=64 growth 2$/, 'chain, N0 = 64', 'other'],
+    [/^chain N0=4 growth 2$/, 'chain, N0 = 4', 'other'],
+    [/^segments N0=4 G=4$/, 'GitTorrent', 'ours'],
+    [/snapshots$/, 'GitTorrent + snapshots', 'ours'],
+    [/^ideal$/, 'nobody can do better', 'bound'],
+  ]
+  return wanted.flatMap(([name, label, role]) => {
+    const outcome = outcomes.find((candidate) => name.test(candidate.name))
+    return outcome === undefined ? [] : [{ label, role, outcome }]
+  })
+}
+
+function kindsChart({ outcomes }: Report, shown: readonly Shown[]): Chart {
+  const kinds = Object.keys(outcomes[0]?.kinds ?? {}) as (keyof Outcome['kinds'])[]
+  const rows = shown.map(({ label, role, outcome }) => {
+    const cells = kinds.map((kind) => {
+      const books = outcome.kinds[kind]
+      return books === undefined ? null : (books.within[1] ?? 0) / totalOf(books)
+    })
+    return { label, role, cells }
+  })
+  const title = 'Bytes that somebody else fetched too within a day, by who fetches'
+  const columns = kinds.map((kind) => KIND_NAMES[kind] ?? kind)
+  return {
+    title,
+    svg: shareGrid(title, columns, rows),
+    note: 'What a swarm could carry. The first row is granted packs that are the same bytes everywhere, which the 2015 design did not have. Snapshots are planned, not built.',
+  }
+}
+
+function originChart(shown: readonly Shown[]): Chart {
+  const bars = shown.map(({ label, role, outcome: { all } }) => {
+    const value = totalOf(all) - (all.before[1] ?? 0)
+    return { label, role, value, text: `${gigabytes(value)} GB` }
+  })
+  const alone = shown.find(({ outcome }) => outcome.name === 'pack per pair')
+  const title = 'What the origin still sends if everybody passes on, for a day, what they fetched'
+  return {
+    title,
+    svg: barChart(title, bars, Math.max(...bars.map(({ value }) => value))),
+    note: `Plain git sends ${alone === undefined ? '?' : gigabytes(totalOf(alone.outcome.all))} GB. A pack or segment that nobody else fetched during the last day comes from the origin, and so does all that is negotiated live.`,
+  }
+}
+
+function overheadChart(shown: readonly Shown[]): Chart {
+  const bars = shown.flatMap(({ label, role, outcome }) => {
+    const books = outcome.kinds.daily
+    if (books === undefined) return []
+    const value = totalOf(books) / books.least
+    return [{ label, role, value, text: `× ${value.toFixed(2)}` }]
+  })
+  const shares = shown.map(({ label, outcome: { all } }) => `${label} ${percent((all.within[1] ?? 0) / totalOf(all))}`)
+  const title = 'What a daily fetch brings, over the least that it needs'
+  return {
+    title,
+    svg: barChart(title, bars, Math.max(...bars.map(({ value }) => value))),
+    note: `1.00 is every new object once, as small as our encoder makes it. What is above comes from segments that the client held in part, and from git's own packs. Shared within a day, of all bytes of all clients: ${shares.join('; ')}.`,
+  }
+}
+
+function totalOf({ packed, live }: Books): number {
+  return packed + live
+}
+
+function gigabytes(bytes: number): string {
+  const value = bytes / 1e9
+  return value >= 100 ? value.toFixed(0) : value.toFixed(value < 1 ? 2 : 1)
+}
