@@ -1,7 +1,7 @@
 /**
  * Question: of the bytes that the users of a repository fetch, how many could come from each other, with which scheme?
  * Replays the main line's real commit times; every strategy meets the same seeded demand; sizes are measured.
- *   npm run bench:sharing -- <git directory> [{"seed":1,"days":365,"threads":4,"json":"file","population":{…}}]
+ *   npm run bench:sharing -- <git directory> [{"seed":1,"days":365,"threads":4,"json":"file","scales":[1],"population":{…}}]
  */
 
 import { mkdirSync, writeFileSync } from 'node:fs'
@@ -11,11 +11,11 @@ import { GT1 } from '../engine/index.ts'
 import { ThreadPool } from '../helper/build/pool.ts'
 import { randomNumbers } from './random-numbers.ts'
 import { cutTable, fineBaseOf } from './sharing/chain-heights.ts'
-import { drawDemand, POPULATION } from './sharing/demand.ts'
+import { drawDemand, POPULATION, scaled } from './sharing/demand.ts'
 import { interpolate, packLength, ratioBins, type Sample, SizeCache, scaleByBin } from './sharing/git-packs.ts'
 import { measureLine } from './sharing/line-sizes.ts'
 import { heightAt, readMainLine } from './sharing/main-line.ts'
-import { printReport, type Report } from './sharing/print.ts'
+import { printReport, type Report, type Run } from './sharing/print.ts'
 import { simulate } from './sharing/simulate.ts'
 import * as strategies from './sharing/strategies.ts'
 
@@ -28,7 +28,7 @@ const SAMPLES_PER_BIN = 8
 const SHALLOW_POINT_COUNT = 9
 
 const [gitDir = '', json = '{}'] = process.argv.slice(2)
-const options = { seed: 1, days: 365, threads: 4, json: '', ...JSON.parse(json) }
+const options = { seed: 1, days: 365, scales: [1, 0.1], threads: 4, json: '', ...JSON.parse(json) }
 const population = { ...POPULATION, ...options.population }
 const started = performance.now()
 const line = await readMainLine(gitDir)
@@ -75,7 +75,7 @@ const compared = [
   strategies.ideal(sizes),
 ]
 const simulating = performance.now()
-const outcomes = compared.map((strategy) => simulate(strategy, demand, sizes))
+const runs = options.scales.map(runOf)
 const report: Report = {
   bench: 'sharing',
   repository: basename(resolve(gitDir)).replace(/\.git$/, ''),
@@ -86,8 +86,6 @@ const report: Report = {
   machine: `${cpus()[0]?.model ?? '?'}, ${cpus().length} cores, Node ${process.version}`,
   seed: options.seed,
   days: options.days,
-  population,
-  fetches: demand.length,
   calibration: {
     gitOverStored: bins,
     gitCloneOverStored: cloneRatio,
@@ -101,12 +99,19 @@ const report: Report = {
     sample: (simulating - started - builtMs) / 1e3,
     simulate: (performance.now() - simulating) / 1e3,
   },
-  outcomes,
+  runs,
 }
 console.log(printReport(report))
 if (options.json !== '') {
   mkdirSync(dirname(resolve(options.json)), { recursive: true })
   writeFileSync(options.json, `${JSON.stringify(report, null, 1)}\n`)
+}
+
+function runOf(scale: number): Run {
+  const mine = scaled(population, scale)
+  const fetches = scale === 1 ? demand : drawDemand(times, mine, { start, end }, options.seed)
+  const outcomes = compared.map((strategy) => simulate(strategy, fetches, sizes))
+  return { scale, population: mine, fetches: fetches.length, outcomes }
 }
 
 function measurePack(have: number, want: number, isShallow: boolean): Promise<number> {

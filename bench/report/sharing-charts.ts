@@ -2,7 +2,7 @@
  * Charts of one sharing simulation: who can share what, what the origin still sends, what a fetch costs over the least.
  */
 
-import type { Report } from '../sharing/print.ts'
+import type { Report, Run } from '../sharing/print.ts'
 import type { Books, Outcome } from '../sharing/simulate.ts'
 import type { Chart, Section } from './page.ts'
 import { type Bar, barChart, percent, shareGrid } from './svg.ts'
@@ -25,19 +25,22 @@ interface Shown {
 }
 
 export function sharingSection(report: Report): Section {
-  const shown = chosen(report)
-  const charts = [kindsChart(report, shown), originChart(shown), overheadChart(shown)]
-  const { commitsInWindow, days, fetches, command, machine, tip, seed } = report
+  const { commitsInWindow, days, runs, command, machine, tip, seed } = report
+  const charts = runs.flatMap((run, index) => {
+    const shown = chosen(run)
+    const grid = kindsChart(run, shown)
+    return index === 0 ? [grid, originChart(shown), overheadChart(shown)] : [grid, originChart(shown)]
+  })
   return {
     title: `${report.repository}: who could share with whom`,
-    lead: `${commitsInWindow} commits reached the main line in ${days} days; ${fetches} fetches were replayed on their real times (seed ${seed}).`,
+    lead: `${commitsInWindow} commits reached the main line in ${days} days; ${runs[0]?.fetches ?? 0} fetches were replayed on their real times (seed ${seed}).`,
     charts,
     source: { command, machine, details: `tip ${tip.slice(0, 12)}` },
   }
 }
 
 /** The strategies that the charts compare; the JSON and the Markdown have all. */
-function chosen({ outcomes }: Report): Shown[] {
+function chosen({ outcomes }: Run): Shown[] {
   const wanted: readonly (readonly [RegExp, string, Bar['role']])[] = [
     [/^pack per pair$/, 'pack per (have, want)', 'other'],
     [/^daily bundle$/, 'bundle of the day', 'other'],
@@ -54,7 +57,7 @@ function chosen({ outcomes }: Report): Shown[] {
   })
 }
 
-function kindsChart({ outcomes }: Report, shown: readonly Shown[]): Chart {
+function kindsChart({ scale, outcomes }: Run, shown: readonly Shown[]): Chart {
   const kinds = Object.keys(outcomes[0]?.kinds ?? {}) as (keyof Outcome['kinds'])[]
   const rows = shown.map(({ label, role, outcome }) => {
     const cells = kinds.map((kind) => {
@@ -63,7 +66,8 @@ function kindsChart({ outcomes }: Report, shown: readonly Shown[]): Chart {
     })
     return { label, role, cells }
   })
-  const title = 'Bytes that somebody else fetched too within a day, by who fetches'
+  const clients = scale === 1 ? '' : `, with ${scale} of the clients`
+  const title = `Bytes that somebody else fetched too within a day, by who fetches${clients}`
   const columns = kinds.map((kind) => KIND_NAMES[kind] ?? kind)
   return {
     title,

@@ -49,6 +49,22 @@ export const POPULATION: Population = {
   poissonDays: 3,
 }
 
+/** The same mix with other numbers; whole clients, at least one where there was one. */
+export function scaled(population: Population, scale: number): Population {
+  const whole = (count: number): number => (count === 0 ? 0 : Math.max(1, Math.round(count * scale)))
+  return {
+    ...population,
+    clonesPerDay: population.clonesPerDay * scale,
+    shallowClonesPerDay: population.shallowClonesPerDay * scale,
+    jobsPerPush: whole(population.jobsPerPush),
+    shallowJobsPerPush: whole(population.shallowJobsPerPush),
+    hourly: whole(population.hourly),
+    daily: whole(population.daily),
+    weekly: whole(population.weekly),
+    poisson: whole(population.poisson),
+  }
+}
+
 const DAY_SECONDS = 86400
 /** Jobs start within this time of the push. */
 const JOB_DELAY_SECONDS_MAX = 600
@@ -129,7 +145,7 @@ function poissonTimes(
   fraction: () => number,
 ): number[] {
   const moments: number[] = []
-  if (!Number.isFinite(meanSeconds)) return moments
+  if (!Number.isFinite(meanSeconds)) return moments // nobody
   let time = when.start
   for (;;) {
     time -= Math.log(1 - fraction()) * meanSeconds

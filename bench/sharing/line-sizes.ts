@@ -36,15 +36,18 @@ export async function measureLine(
   const base = newestCut(line.zeros, coarseLog)[lowest] ?? 0
   const single = await measureSingles(build, base, top, sizes)
   const coarse = sumsByHeight(coarseSegments, top)
-  const stored = storedByHeight(coarse, coarseSegments, single, base)
+  const stored = storedByHeight(coarse, coarseSegments, single.storedUpTo, base)
   const fine = new Map<number, Float64Array>()
   const fineRatios: Record<number, number> = {}
   for (const log of cuts.n0Logs) {
     const heights = cutHeights(line.zeros, log).filter((height) => height > base)
     let bytes: Float64Array
-    if (log < coarseLog) bytes = sumsByHeight(await build.buildFine(base, heights), top)
+    if (log === 0) bytes = sumsByHeight(single.segments, top)
+    else if (log < coarseLog) bytes = sumsByHeight(await build.buildFine(base, heights), top)
+    else if (log === coarseLog) bytes = coarse
     else bytes = sumsByHeight(await new LineBuild(line, pool).buildCoarse(cutHeights(line.zeros, log)), top)
-    const ratio = between(bytes, base, top) / between(stored, base, top)
+    const from = log < coarseLog ? base : 0
+    const ratio = between(bytes, from, top) / between(stored, from, top)
     fineRatios[2 ** log] = ratio
     fine.set(log, log < coarseLog ? continueBelow(bytes, stored, base, ratio) : bytes)
   }
@@ -74,7 +77,7 @@ function cutHeights(zeros: Int8Array, log: number): number[] {
   return heights
 }
 
-/** Stored bytes that each height above `base` brings first. */
+/** Every height above `base` as a segment of its own; and the stored bytes, as coarse, of everything from there up to it. */
 async function measureSingles(build: LineBuild, base: number, top: number, sizes: readonly number[]) {
   const ends: number[] = []
   let sum = 0
@@ -83,13 +86,13 @@ async function measureSingles(build: LineBuild, base: number, top: number, sizes
     sum += sizes[build.state.find(build.rows.oidOf(row))] ?? 0
     ends.push(sum)
   })
-  const upTo = new Map<number, number>()
+  const storedUpTo = new Map<number, number>()
   let at = 0
   for (const { tip, objectCount } of segments) {
     at += objectCount
-    upTo.set(tip, ends[at - 1] ?? 0)
+    storedUpTo.set(tip, ends[at - 1] ?? 0)
   }
-  return upTo
+  return { segments, storedUpTo }
 }
 
 /** Coarse segments below `base` are spread evenly over their heights; above, the singles are exact. */

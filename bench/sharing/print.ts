@@ -17,8 +17,6 @@ export interface Report {
   readonly machine: string
   readonly seed: number
   readonly days: number
-  readonly population: Population
-  readonly fetches: number
   /** What was measured, and the factors for what was estimated. */
   readonly calibration: {
     readonly gitOverStored: readonly RatioBin[]
@@ -29,6 +27,15 @@ export interface Report {
     readonly dailyOverStored: number
   }
   readonly seconds: { readonly build: number; readonly sample: number; readonly simulate: number }
+  /** The same line under several demands; the first is the one that charts show first. */
+  readonly runs: readonly Run[]
+}
+
+export interface Run {
+  /** Clients over those of the full population. */
+  readonly scale: number
+  readonly population: Population
+  readonly fetches: number
   readonly outcomes: readonly Outcome[]
 }
 
@@ -39,18 +46,13 @@ export function printReport(report: Report): string {
       `${Number.isFinite(storedMax) ? `≤ ${storedMax / 1e3} kB` : 'more'}: ${ratio.toFixed(2)} (${sampleCount})`,
   )
   return [
-    `## ${report.repository}: ${report.commitsInWindow} main-line commits in ${report.days} days, ${report.fetches} fetches, seed ${report.seed}`,
+    `## ${report.repository}: ${report.commitsInWindow} main-line commits in ${report.days} days, seed ${report.seed}`,
     '',
     `\`${report.command}\`; ${report.machine}; tip ${report.tip.slice(0, 12)}.`,
     '',
     '"Live" is negotiated with the origin; the rest comes in packs that others can use. "Shared" is the share of all bytes that another client fetched too, within the window before or after; "kept" that somebody fetched at any time before. "Origin" is what the origin sends when whoever fetched within the window before passes it on; "seeded" when one seeder has built every pack.',
     '',
-    table(report.outcomes),
-    '',
-    'Share within a day, by kind of client, and bytes per fetch over the least:',
-    '',
-    kindTable(report.outcomes),
-    '',
+    ...report.runs.flatMap(runLines),
     `Sizes. Built: coarse and fine segments, flat chains, packs per day. Measured with \`git pack-objects\` on a sample, then stored object sizes times the ratio of their size class: git's packs per (have, want) [${bins.join('; ')}], clones [${calibration.gitCloneOverStored.toFixed(2)}], depth 1 [${calibration.shallowPoints.length} points, linear between], depth 1 from a snapshot [${calibration.shallowStepOverStored.toFixed(2)}]. Estimated: links of other chains with 64 commits or more are the stored sizes of their objects. Fine segments over stored sizes: ${Object.entries(
       calibration.fineOverStored,
     )
@@ -59,6 +61,19 @@ export function printReport(report: Report): string {
     '',
     `Took ${report.seconds.build.toFixed(0)} s to build, ${report.seconds.sample.toFixed(0)} s to sample, ${report.seconds.simulate.toFixed(0)} s to simulate.`,
   ].join('\n')
+}
+
+function runLines({ scale, fetches, population, outcomes }: Run): string[] {
+  return [
+    `### ${fetches} fetches${scale === 1 ? '' : ` (clients × ${scale})`}: ${JSON.stringify(population)}`,
+    '',
+    table(outcomes),
+    '',
+    'Share within a day, by kind of client, and bytes per fetch over the least:',
+    '',
+    kindTable(outcomes),
+    '',
+  ]
 }
 
 /** Bytes of all kinds, packed and live. */

@@ -46,8 +46,6 @@ const REPORT: Report = {
   machine: 'machine 7',
   seed: 1,
   days: 365,
-  population: POPULATION,
-  fetches: 2,
   calibration: {
     gitOverStored: [],
     gitCloneOverStored: 1,
@@ -57,7 +55,14 @@ const REPORT: Report = {
     dailyOverStored: 1,
   },
   seconds: { build: 0, sample: 0, simulate: 0 },
-  outcomes: [outcomeOf('pack per pair', 0), outcomeOf('segments N0=4 G=4', 63), outcomeOf('ideal', 80)],
+  runs: [
+    {
+      scale: 1,
+      population: POPULATION,
+      fetches: 2,
+      outcomes: [outcomeOf('pack per pair', 0), outcomeOf('segments N0=4 G=4', 63), outcomeOf('ideal', 80)],
+    },
+  ],
 }
 
 const grainReport = (repository: string) => ({

@@ -6,7 +6,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { cutTable } from '../../bench/sharing/chain-heights.ts'
-import { drawDemand, type Fetch, POPULATION } from '../../bench/sharing/demand.ts'
+import { drawDemand, type Fetch, POPULATION, scaled } from '../../bench/sharing/demand.ts'
 import { interpolate, ratioBins, scaleByBin } from '../../bench/sharing/git-packs.ts'
 import { simulate } from '../../bench/sharing/simulate.ts'
 import * as strategies from '../../bench/sharing/strategies.ts'
@@ -134,6 +134,11 @@ test('demand is repeatable, ordered, and hands each client on from where it was'
   // pushes: 1, 2, 3, 4, 5, DAY, 2 · DAY
   assert.equal(demand.filter(({ kind }) => kind === 'ci').length, 7)
   assert.equal(demand.filter(({ kind }) => kind === 'ci-shallow').length, 14)
+})
+
+test('a scaled population keeps at least one of every client that there was', () => {
+  const small = scaled({ ...POPULATION, hourly: 0 }, 0.01)
+  assert.deepEqual([small.clonesPerDay, small.hourly, small.daily, small.jobsPerPush], [0.4, 0, 1, 1])
 })
 
 test('ratios are of sums, by size class, and a class without samples takes that of all', () => {
