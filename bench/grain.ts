@@ -25,6 +25,10 @@ const PHASE_COUNT = 12
 const MOMENT_COUNT = 400
 
 const [gitDir = '', json = '{}'] = process.argv.slice(2)
+if (gitDir === '') {
+  console.error('usage: npm run bench:grain -- <git directory> [options as JSON]')
+  process.exit(129)
+}
 const options = { threads: 4, years: 2, json: '', ...JSON.parse(json) }
 const name = basename(resolve(gitDir)).replace(/\.git$/, '')
 const line = await readMainLine(gitDir)

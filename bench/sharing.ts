@@ -28,6 +28,10 @@ const SAMPLES_PER_BIN = 8
 const SHALLOW_POINT_COUNT = 9
 
 const [gitDir = '', json = '{}'] = process.argv.slice(2)
+if (gitDir === '') {
+  console.error('usage: npm run bench:sharing -- <git directory> [options as JSON]')
+  process.exit(129)
+}
 const options = { seed: 1, days: 365, scales: [1, 0.1], threads: 4, json: '', ...JSON.parse(json) }
 const population = { ...POPULATION, ...options.population }
 const started = performance.now()

@@ -82,19 +82,19 @@ function totalOf({ packed, live }: Books): number {
 }
 
 function table(outcomes: readonly Outcome[]): string {
-  const head = ['strategy', 'shared 30 min', 'day', 'week', 'kept', 'origin GB: no peers', '30 min', 'day', 'week']
+  const head = ['strategy', 'shared 30 min', 'day', 'week', 'kept', 'origin MB: no peers', '30 min', 'day', 'week']
   head.push('seeded', 'bytes ÷ least', 'packs', 'per day', 'swarms', 'per day', 'peers per byte')
   const rows = outcomes.map((outcome) => {
     const { all } = outcome
     const total = totalOf(all)
-    const gb = (bytes: number): string => (bytes / 1e9).toFixed(2)
+    const mb = (bytes: number): string => (bytes / 1e6).toFixed(bytes < 1e8 ? 1 : 0)
     return [
       outcome.name,
       ...all.within.map((bytes) => percent(bytes / total)),
       percent(all.everBefore / total),
-      gb(total),
-      ...all.before.map((bytes) => gb(total - bytes)),
-      gb(all.live),
+      mb(total),
+      ...all.before.map((bytes) => mb(total - bytes)),
+      mb(all.live),
       (total / all.least).toFixed(2),
       String(outcome.packs),
       outcome.packsPerDay.toFixed(1),

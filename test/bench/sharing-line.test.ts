@@ -10,7 +10,7 @@ import fc from 'fast-check'
 import { generateRepository } from '../../bench/generate-repository.ts'
 import { chainHeights, cutTable, fineBaseOf } from '../../bench/sharing/chain-heights.ts'
 import { LineBuild } from '../../bench/sharing/line-builds.ts'
-import { dayEnds, sumsByHeight } from '../../bench/sharing/line-sizes.ts'
+import { dayEnds, measureLine, sumsByHeight } from '../../bench/sharing/line-sizes.ts'
 import { arrivalTimes, heightAt, newestCut, readMainLine } from '../../bench/sharing/main-line.ts'
 import { GT1, type Oid, planChain } from '../../engine/index.ts'
 import { ThreadPool } from '../../helper/build/pool.ts'
@@ -97,6 +97,32 @@ test('segments built over any cuts hold each object once', async () => {
         ],
       )
       assert.equal(countOf(fine), countOf(coarse.slice(1)))
+    } finally {
+      await pool.close()
+    }
+  })
+})
+
+test('sizes by height add up to the bytes of all coarse segments, whatever the cut', async () => {
+  await withTemporaryDirectory(async (scratch) => {
+    const directory = join(scratch, 'project.git')
+    await generateRepository(directory, { commitCount: 150, seed: 2 })
+    const line = await readMainLine(directory)
+    const top = line.oids.length - 1
+    const pool = new ThreadPool(directory, 1, 1e7)
+    try {
+      const sizes = await measureLine(line, pool, { coarseLog: 3, n0Logs: [0, 1, 3, 4], lowest: top - 20 })
+      assert.ok((sizes.coarse[top] ?? 0) > 10_000)
+      assert.equal(sizes.stored[top], sizes.coarse[top])
+      const lowestCut = newestCut(line.zeros, 3)[top - 20] ?? 0
+      assert.ok(lowestCut > 0 && Math.abs((sizes.stored[lowestCut] ?? 0) - (sizes.coarse[lowestCut] ?? 0)) < 1)
+      for (let height = 1; height <= top; height++) {
+        assert.ok((sizes.stored[height] ?? 0) > (sizes.stored[height - 1] ?? 0), `height ${height}`)
+      }
+      for (const [log, bytes] of sizes.fine) {
+        const ratio = (bytes[top] ?? 0) / (sizes.stored[top] ?? 1)
+        assert.ok(ratio > 0.8 && ratio < 1.5, `N0 = ${2 ** log}: ${ratio}`)
+      }
     } finally {
       await pool.close()
     }
