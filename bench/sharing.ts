@@ -75,7 +75,7 @@ const compared = [
   ...[1, 2].flatMap((growth) => CHAIN_N0_LOGS.map((log) => strategies.chainOfPacks(sizes, table, log, growth))),
   ...SEGMENT_N0_LOGS.map((n0Log) => strategies.segments(sizes, table, { ...grain, n0Log }, false, false)),
   strategies.segments(sizes, table, grain, true, false),
-  strategies.segments(sizes, table, grain, true, true),
+  strategies.segments(sizes, table, grain, false, true),
   strategies.ideal(sizes),
 ]
 const simulating = performance.now()
