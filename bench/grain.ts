@@ -1,18 +1,18 @@
 /**
  * Question: which N0 and G? For each pair one row: bytes and depth of a full clone, what must travel live, what periodic
  * fetchers share, how long the segment table is, what a new commit costs. Real builds; replays of the last two years.
- *   npm run bench:grain -- <git directory> [{"threads":4,"years":2,"json":"file"}]
+ *   npm run bench:grain -- <repository> [{"threads":4,"years":2,"json":"file"}]
  */
 
 import { writeFileSync } from 'node:fs'
-import { cpus } from 'node:os'
+import { cpus, tmpdir } from 'node:os'
 import { basename, resolve } from 'node:path'
 import { GT1, type Line, type Oid, planChain } from '../engine/index.ts'
-import { ThreadPool } from '../helper/build/pool.ts'
+import { Workshop } from '../helper/build/workshop.ts'
 import { cutTable, fineBaseOf } from './sharing/chain-heights.ts'
 import type { GrainReport, GrainRow } from './sharing/grain-report.ts'
 import { type CutSegment, LineBuild } from './sharing/line-builds.ts'
-import { heightAt, newestCut, readMainLine } from './sharing/main-line.ts'
+import { findGitDir, heightAt, newestCut, readMainLine } from './sharing/main-line.ts'
 import { addTotals, replayPeriodic } from './sharing/replay.ts'
 
 const N0_LOGS = [0, 1, 2, 3, 4]
@@ -24,20 +24,21 @@ const PERIODS = { hourly: 3600, daily: 86400, weekly: 604800, monthly: YEAR_SECO
 const PHASE_COUNT = 12
 const MOMENT_COUNT = 400
 
-const [gitDir = '', json = '{}'] = process.argv.slice(2)
-if (gitDir === '') {
-  console.error('usage: npm run bench:grain -- <git directory> [options as JSON]')
+const [path = '', json = '{}'] = process.argv.slice(2)
+if (path === '') {
+  console.error('usage: npm run bench:grain -- <repository> [options as JSON]')
   process.exit(129)
 }
+const gitDir = findGitDir(path)
 const options = { threads: 4, years: 2, json: '', ...JSON.parse(json) }
-const name = basename(resolve(gitDir)).replace(/\.git$/, '')
+const name = basename(resolve(path)).replace(/\.git$/, '')
 const line = await readMainLine(gitDir)
 const { times, zeros, oids } = line
 const top = oids.length - 1
 const table = cutTable(zeros)
 const end = times[top] ?? 0
 const start = end - options.years * YEAR_SECONDS
-const pool = new ThreadPool(gitDir, options.threads, 256e6)
+const workshop = await Workshop.open(gitDir, tmpdir(), options.threads)
 const moments = Array.from({ length: MOMENT_COUNT }, (_, i) =>
   heightAt(times, start + ((i + 0.5) / MOMENT_COUNT) * (end - start)),
 ).filter((height) => height > 0)
@@ -55,13 +56,13 @@ interface ChainShape {
 
 await measureYardstick()
 for (const coarseLog of COARSE_LOGS) await measureCoarse(coarseLog)
-await pool.close()
+await workshop.close()
 rows.sort((a, b) => a.N0 - b.N0 || a.G - b.G)
 printTable()
 const report: GrainReport = {
   bench: 'grain',
   repository: name,
-  command: `npm run bench:grain -- ${basename(resolve(gitDir))} '${json}'`,
+  command: `npm run bench:grain -- ${basename(resolve(path))} '${json}'`,
   machine: `${cpus()[0]?.model ?? '?'}, ${cpus().length} cores, Node ${process.version}`,
   rows,
 }
@@ -81,7 +82,7 @@ function cutsOf(log: number): number[] {
 
 /** Fills `bytesUpTo` above the lowest height that a replay or a chain looks at: real sizes, real membership. */
 async function measureYardstick(): Promise<void> {
-  const build = new LineBuild(line, pool)
+  const build = new LineBuild(line, workshop)
   const sizes: number[] = []
   await build.buildCoarse(cutsOf(YARDSTICK_LOG), (row, byteCount) => {
     sizes[row] = byteCount
@@ -125,7 +126,7 @@ function chainShape(tip: number, n0Log: number, coarseLog: number): ChainShape {
 }
 
 async function measureCoarse(coarseLog: number): Promise<void> {
-  const build = new LineBuild(line, pool)
+  const build = new LineBuild(line, workshop)
   let cpu = process.cpuUsage()
   const coarse = await build.buildCoarse(cutsOf(coarseLog))
   const coarseCpuMs = process.cpuUsage(cpu).user / 1e3 / top

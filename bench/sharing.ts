@@ -1,20 +1,20 @@
 /**
  * Question: of the bytes that the users of a repository fetch, how many could come from each other, with which scheme?
  * Replays the main line's real commit times; every strategy meets the same seeded demand; sizes are measured.
- *   npm run bench:sharing -- <git directory> [{"seed":1,"days":365,"threads":4,"json":"file","scales":[1],"population":{…}}]
+ *   npm run bench:sharing -- <repository> [{"seed":1,"days":365,"threads":4,"json":"file","scales":[1],"population":{…}}]
  */
 
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { cpus, tmpdir } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
 import { GT1 } from '../engine/index.ts'
-import { ThreadPool } from '../helper/build/pool.ts'
+import { Workshop } from '../helper/build/workshop.ts'
 import { randomNumbers } from './random-numbers.ts'
 import { cutTable, fineBaseOf } from './sharing/chain-heights.ts'
 import { drawDemand, POPULATION, scaled } from './sharing/demand.ts'
 import { interpolate, packLength, ratioBins, type Sample, SizeCache, scaleByBin } from './sharing/git-packs.ts'
 import { measureLine } from './sharing/line-sizes.ts'
-import { heightAt, readMainLine } from './sharing/main-line.ts'
+import { findGitDir, heightAt, readMainLine } from './sharing/main-line.ts'
 import { printReport, type Report, type Run } from './sharing/print.ts'
 import { simulate } from './sharing/simulate.ts'
 import * as strategies from './sharing/strategies.ts'
@@ -27,11 +27,12 @@ const BIN_LIMITS = [1e4, 1e5, 1e6, 1e7]
 const SAMPLES_PER_BIN = 8
 const SHALLOW_POINT_COUNT = 9
 
-const [gitDir = '', json = '{}'] = process.argv.slice(2)
-if (gitDir === '') {
-  console.error('usage: npm run bench:sharing -- <git directory> [options as JSON]')
+const [path = '', json = '{}'] = process.argv.slice(2)
+if (path === '') {
+  console.error('usage: npm run bench:sharing -- <repository> [options as JSON]')
   process.exit(129)
 }
+const gitDir = findGitDir(path)
 const options = { seed: 1, days: 365, scales: [1, 0.1], threads: 4, json: '', ...JSON.parse(json) }
 const population = { ...POPULATION, ...options.population }
 const started = performance.now()
@@ -46,13 +47,13 @@ const end = times[top] ?? 0
 const start = end - options.days * DAY_SECONDS
 const first = heightAt(times, start)
 const demand = drawDemand(times, population, { start, end }, options.seed)
-const pool = new ThreadPool(gitDir, options.threads, 256e6)
+const workshop = await Workshop.open(gitDir, tmpdir(), options.threads)
 const lowest = Math.min(
   ...SEGMENT_N0_LOGS.map((log) => fineBaseOf(table, Math.max(1, first), log, grain.coarseLog - log)),
 )
 const n0Logs = [...new Set([...CHAIN_N0_LOGS, ...SEGMENT_N0_LOGS])]
-const measured = await measureLine(line, pool, { coarseLog: grain.coarseLog, n0Logs, lowest })
-await pool.close()
+const measured = await measureLine(line, workshop, { coarseLog: grain.coarseLog, n0Logs, lowest })
+await workshop.close()
 const builtMs = performance.now() - started
 const bins = ratioBins(await sampleFetches(), BIN_LIMITS)
 const cloneRatio = ratioBins(await sampleClones(), [])[0]?.ratio ?? 1
@@ -82,11 +83,11 @@ const simulating = performance.now()
 const runs = options.scales.map(runOf)
 const report: Report = {
   bench: 'sharing',
-  repository: basename(resolve(gitDir)).replace(/\.git$/, ''),
+  repository: basename(resolve(path)).replace(/\.git$/, ''),
   tip,
   heights: top,
   commitsInWindow: top - first,
-  command: `npm run bench:sharing -- ${basename(resolve(gitDir))} '${json}'`,
+  command: `npm run bench:sharing -- ${basename(resolve(path))} '${json}'`,
   machine: `${cpus()[0]?.model ?? '?'}, ${cpus().length} cores, Node ${process.version}`,
   seed: options.seed,
   days: options.days,
@@ -119,7 +120,7 @@ function runOf(scale: number): Run {
 }
 
 function measurePack(have: number, want: number, isShallow: boolean): Promise<number> {
-  const key = `${resolve(gitDir)} ${have} ${want} ${isShallow}`
+  const key = `${gitDir} ${have} ${want} ${isShallow}`
   return cache.get(key, () => packLength(gitDir, have === 0 ? null : (oids[have] ?? ''), oids[want] ?? '', isShallow))
 }
 

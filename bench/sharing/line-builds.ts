@@ -5,7 +5,7 @@
  */
 
 import { buildSegments, CommitMarks, GT1, LineState, ObjectRows, takeCommits } from '../../engine/index.ts'
-import type { ThreadPool } from '../../helper/build/pool.ts'
+import type { Workshop } from '../../helper/build/workshop.ts'
 import type { MainLine } from './main-line.ts'
 
 export interface CutSegment {
@@ -25,12 +25,12 @@ export class LineBuild {
   readonly rows = new ObjectRows(20)
   readonly state = new LineState(this.rows)
   readonly #line: MainLine
-  readonly #pool: ThreadPool
+  readonly #workshop: Workshop
   #coarse: readonly CutSegment[] = []
 
-  constructor(line: MainLine, pool: ThreadPool) {
+  constructor(line: MainLine, workshop: Workshop) {
     this.#line = line
-    this.#pool = pool
+    this.#workshop = workshop
   }
 
   /** Builds the segments between consecutive `heights`, ascending, which end at the tip of the line. */
@@ -70,15 +70,16 @@ export class LineBuild {
       const base = cuts[index] ?? 0
       return { tip: oids[tip] ?? '', base: base === 0 ? null : (oids[base] ?? '') }
     })
-    await buildSegments(ranges, { graph, line, taken, pool: this.#pool, parameters: GT1 }, async (built) => {
+    const { pool, spills } = this.#workshop
+    await buildSegments(ranges, { graph, line, taken, pool, spills, parameters: GT1 }, async (built) => {
       const at = segments.length
       let depthMax = 0
       built.numbers.forEach((row, index) => {
-        onObject(row, (built.offsets[index + 1] ?? built.bytes.length) - (built.offsets[index] ?? 0))
+        onObject(row, (built.offsets[index + 1] ?? built.length) - (built.offsets[index] ?? 0))
         depthMax = Math.max(depthMax, this.rows.views.depths[row] ?? 0)
       })
       const { objectCount, commitCount } = built
-      const byteCount = built.bytes.length
+      const byteCount = built.length
       segments.push({ base: cuts[at] ?? 0, tip: cuts[at + 1] ?? 0, byteCount, objectCount, commitCount, depthMax })
     })
     return segments

@@ -3,7 +3,7 @@
  * segments and single commits are built where the demand can reach them; further down they follow the stored sizes.
  */
 
-import type { ThreadPool } from '../../helper/build/pool.ts'
+import type { Workshop } from '../../helper/build/workshop.ts'
 import { type CutSegment, LineBuild } from './line-builds.ts'
 import { type MainLine, newestCut } from './main-line.ts'
 
@@ -23,12 +23,12 @@ export interface LineSizes {
 /** Builds everything; `lowest` is the height below which no fine segment is needed. */
 export async function measureLine(
   line: MainLine,
-  pool: ThreadPool,
+  workshop: Workshop,
   cuts: { readonly coarseLog: number; readonly n0Logs: readonly number[]; readonly lowest: number },
 ): Promise<LineSizes> {
   const { coarseLog, lowest } = cuts
   const top = line.oids.length - 1
-  const build = new LineBuild(line, pool)
+  const build = new LineBuild(line, workshop)
   const sizes: number[] = []
   const coarseSegments = await build.buildCoarse(cutHeights(line.zeros, coarseLog), (row, byteCount) => {
     sizes[row] = byteCount
@@ -45,7 +45,7 @@ export async function measureLine(
     if (log === 0) bytes = sumsByHeight(single.segments, top)
     else if (log < coarseLog) bytes = sumsByHeight(await build.buildFine(base, heights), top)
     else if (log === coarseLog) bytes = coarse
-    else bytes = sumsByHeight(await new LineBuild(line, pool).buildCoarse(cutHeights(line.zeros, log)), top)
+    else bytes = sumsByHeight(await new LineBuild(line, workshop).buildCoarse(cutHeights(line.zeros, log)), top)
     const from = log < coarseLog ? base : 0
     const ratio = between(bytes, from, top) / between(stored, from, top)
     fineRatios[2 ** log] = ratio
@@ -53,7 +53,7 @@ export async function measureLine(
   }
   const dayEnd = dayEnds(line.times)
   const days = [...new Set([...dayEnd, top])].filter((height) => height > 0).sort((a, b) => a - b)
-  const daily = sumsByHeight(await new LineBuild(line, pool).buildCoarse(days), top)
+  const daily = sumsByHeight(await new LineBuild(line, workshop).buildCoarse(days), top)
   return { stored, fine, coarse, daily, dayEnd, fineRatios, dailyRatio: (daily[top] ?? 0) / (stored[top] ?? 1) }
 }
 

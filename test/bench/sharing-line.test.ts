@@ -13,7 +13,7 @@ import { LineBuild } from '../../bench/sharing/line-builds.ts'
 import { dayEnds, measureLine, sumsByHeight } from '../../bench/sharing/line-sizes.ts'
 import { arrivalTimes, heightAt, newestCut, readMainLine } from '../../bench/sharing/main-line.ts'
 import { GT1, type Oid, planChain } from '../../engine/index.ts'
-import { ThreadPool } from '../../helper/build/pool.ts'
+import { Workshop } from '../../helper/build/workshop.ts'
 import { git, gitLines } from '../support/git.ts'
 import { withTemporaryDirectory } from '../support/temporary-directory.ts'
 
@@ -79,9 +79,9 @@ test('segments built over any cuts hold each object once', async () => {
     const top = line.oids.length - 1
     assert.equal(top, Number(await git(['rev-list', '--count', '--first-parent', 'HEAD'], { directory })))
     const objectCount = (await gitLines(['rev-list', '--objects', 'HEAD'], { directory })).length
-    const pool = new ThreadPool(directory, 1, 1e7)
+    const workshop = await Workshop.open(directory, scratch, 1)
     try {
-      const build = new LineBuild(line, pool)
+      const build = new LineBuild(line, workshop)
       const coarse = await build.buildCoarse([20, 30, top])
       const fine = await build.buildFine(20, [25, 30, 31, top])
       const countOf = (segments: readonly { objectCount: number }[]): number =>
@@ -98,7 +98,7 @@ test('segments built over any cuts hold each object once', async () => {
       )
       assert.equal(countOf(fine), countOf(coarse.slice(1)))
     } finally {
-      await pool.close()
+      await workshop.close()
     }
   })
 })
@@ -109,9 +109,9 @@ test('sizes by height add up to the bytes of all coarse segments, whatever the c
     await generateRepository(directory, { commitCount: 150, seed: 2 })
     const line = await readMainLine(directory)
     const top = line.oids.length - 1
-    const pool = new ThreadPool(directory, 1, 1e7)
+    const workshop = await Workshop.open(directory, scratch, 1)
     try {
-      const sizes = await measureLine(line, pool, { coarseLog: 3, n0Logs: [0, 1, 3, 4], lowest: top - 20 })
+      const sizes = await measureLine(line, workshop, { coarseLog: 3, n0Logs: [0, 1, 3, 4], lowest: top - 20 })
       assert.ok((sizes.coarse[top] ?? 0) > 10_000)
       assert.equal(sizes.stored[top], sizes.coarse[top])
       const lowestCut = newestCut(line.zeros, 3)[top - 20] ?? 0
@@ -124,7 +124,7 @@ test('sizes by height add up to the bytes of all coarse segments, whatever the c
         assert.ok(ratio > 0.8 && ratio < 1.5, `N0 = ${2 ** log}: ${ratio}`)
       }
     } finally {
-      await pool.close()
+      await workshop.close()
     }
   })
 })
