@@ -82,19 +82,31 @@ function totalOf({ packed, live }: Books): number {
 }
 
 function table(outcomes: readonly Outcome[]): string {
-  const head = ['strategy', 'shared 30 min', 'day', 'week', 'kept', 'origin MB: no peers', '30 min', 'day', 'week']
+  const most = Math.max(...outcomes.map(({ all }) => totalOf(all)))
+  const unit = most >= 1e10 ? { name: 'GB', bytes: 1e9 } : { name: 'MB', bytes: 1e6 }
+  const head = [
+    'strategy',
+    'shared 30 min',
+    'day',
+    'week',
+    'kept',
+    `origin ${unit.name}: no peers`,
+    '30 min',
+    'day',
+    'week',
+  ]
   head.push('seeded', 'bytes ÷ least', 'packs', 'per day', 'swarms', 'per day', 'peers per byte')
   const rows = outcomes.map((outcome) => {
     const { all } = outcome
     const total = totalOf(all)
-    const mb = (bytes: number): string => (bytes / 1e6).toFixed(bytes < 1e8 ? 1 : 0)
+    const sent = (bytes: number): string => (bytes / unit.bytes).toFixed(bytes < unit.bytes * 100 ? 1 : 0)
     return [
       outcome.name,
       ...all.within.map((bytes) => percent(bytes / total)),
       percent(all.everBefore / total),
-      mb(total),
-      ...all.before.map((bytes) => mb(total - bytes)),
-      mb(all.live),
+      sent(total),
+      ...all.before.map((bytes) => sent(total - bytes)),
+      sent(all.live),
       (total / all.least).toFixed(2),
       String(outcome.packs),
       outcome.packsPerDay.toFixed(1),
