@@ -42,7 +42,8 @@ const top = oids.length - 1
 const tip = oids[top] ?? ''
 const cache = new SizeCache(join(tmpdir(), 'gittorrent-bench', `sharing-${tip}.json`))
 const table = cutTable(zeros)
-const grain = { n0Log: Math.log2(GT1.checkpointModulus), coarseLog: Math.log2(GT1.checkpointModulus) + GT1.coarseLevel }
+const n0Log = Math.log2(GT1.checkpointModulus)
+const grain = { n0Log, coarseLog: n0Log + GT1.coarseLevel, snapshotLog: n0Log + GT1.snapshotLevel }
 const end = times[top] ?? 0
 const start = end - options.days * DAY_SECONDS
 const first = heightAt(times, start)
@@ -74,7 +75,7 @@ const compared = [
   strategies.packPerDay(sizes),
   ...CHAIN_N0_LOGS.map((log) => strategies.flatChain(sizes, table, log)),
   ...[1, 2].flatMap((growth) => CHAIN_N0_LOGS.map((log) => strategies.chainOfPacks(sizes, table, log, growth))),
-  ...SEGMENT_N0_LOGS.map((n0Log) => strategies.segments(sizes, table, { ...grain, n0Log }, false, false)),
+  ...SEGMENT_N0_LOGS.map((log) => strategies.segments(sizes, table, { ...grain, n0Log: log }, false, false)),
   strategies.segments(sizes, table, grain, true, false),
   strategies.segments(sizes, table, grain, false, true),
   strategies.ideal(sizes),
@@ -162,12 +163,12 @@ async function sampleShallow(): Promise<{ at: number; value: number }[]> {
   return points
 }
 
-/** From coarse checkpoints to tips half-way to the next ones. */
+/** From the nearest snapshots to evenly spaced tips. */
 async function sampleShallowSteps(): Promise<Sample[]> {
   const samples: Sample[] = []
   for (let i = 1; i <= SHALLOW_POINT_COUNT; i++) {
     const want = Math.round(first + ((top - first) * i) / SHALLOW_POINT_COUNT)
-    const have = table[grain.coarseLog]?.[want] ?? 0
+    const have = table[grain.snapshotLog]?.[want] ?? 0
     if (have === 0 || have === want) continue
     const stored = (measured.stored[want] ?? 0) - (measured.stored[have] ?? 0)
     samples.push({ stored, measured: await measurePack(have, want, true) })

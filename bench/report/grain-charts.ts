@@ -2,13 +2,14 @@
  * Charts of the choice of N0 and G: what periodic fetchers take from segments, and what small segments cost.
  */
 
+import { GT1 } from '../../engine/index.ts'
 import type { GrainReport, GrainRow } from '../sharing/grain-report.ts'
 import type { Chart, Section } from './page.ts'
 import { type Axes, lineChart, percent, type Series } from './svg.ts'
 
 /** The cut N0 · 2^G along which N0 is varied, and the N0 that was chosen. */
-const CUT = 64
-const N0 = 4
+const N0 = GT1.checkpointModulus
+const CUT = N0 * 2 ** GT1.coarseLevel
 
 export function grainSection(reports: readonly GrainReport[]): Section {
   const charts = [shareChart(reports, 'daily', 0.65), shareChart(reports, 'monthly', 0.95), costChart(reports)]
@@ -29,7 +30,7 @@ function shareChart(reports: readonly GrainReport[], period: 'daily' | 'monthly'
     yMax: 1,
     yText: percent,
     xText: String,
-    mark: { x: N0, text: 'N0 = 4, chosen' },
+    mark: { x: N0, text: `N0 = ${N0}, chosen` },
     target: { y: target, text: `target on git/git: ${percent(target)}` },
   }
   return { title, svg: lineChart(title, series, axes), note: 'The rest is negotiated live with the origin.' }
@@ -47,11 +48,10 @@ function costChart(reports: readonly GrainReport[]): Chart {
     yMax: Math.max(1.02, Math.ceil(Math.max(...values) * 100) / 100),
     yText: (y) => `${((y - 1) * 100).toFixed(1)} %`,
     xText: String,
-    mark: { x: N0, text: 'N0 = 4, chosen' },
+    mark: { x: N0, text: `N0 = ${N0}, chosen` },
     target: null,
   }
-  const note =
-    'Only the newest part of the history is cut finely; the rest is in coarse segments of 64 commits whatever N0 is.'
+  const note = `Only the newest part of the history is cut finely; the rest is in coarse segments of ${CUT} commits whatever N0 is.`
   return { title, svg: lineChart(title, series, axes), note }
 }
 

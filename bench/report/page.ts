@@ -29,7 +29,7 @@ const STYLE = `
 body { margin: 0 auto; max-width: 800px; padding: 24px 20px 64px; background: var(--paper); color: var(--ink); font: 16px/1.5 system-ui, sans-serif; }
 h1 { font-size: 26px; margin: 8px 0 4px; } h2 { font-size: 21px; margin: 48px 0 2px; border-top: 1px solid var(--rule); padding-top: 24px; }
 h3 { font-size: 16px; margin: 26px 0 6px; } p { margin: 4px 0; color: var(--soft); } p.note, p.source { font-size: 13px; } code { font-size: 12px; overflow-wrap: anywhere; }
-svg { width: 100%; height: auto; display: block; } svg text { font: 13px system-ui, sans-serif; dominant-baseline: central; fill: var(--ink); }
+div.chart { overflow-x: auto; } svg { width: 100%; min-width: 620px; height: auto; display: block; } svg text { font: 13px system-ui, sans-serif; dominant-baseline: central; fill: var(--ink); }
 svg .label.other { fill: var(--soft); } svg .label.ours { font-weight: 600; } svg .label.bound { fill: var(--bound); } svg .tick { fill: var(--soft); font-size: 12px; }
 svg .bar.ours, svg .cell.ours { fill: var(--ours); } svg .bar.other, svg .cell.other { fill: var(--other); } svg .bar.bound, svg .cell.bound { fill: var(--bound); }
 svg .cell-text { font-size: 12px; } svg .cell-text.strong.ours { fill: var(--on-ours); } svg .cell-text.strong.other { fill: var(--on-other); } svg .cell-text.strong.bound { fill: var(--on-bound); }
@@ -61,7 +61,7 @@ function sectionHtml({ title, lead, charts, source }: Section): string {
   return `<section>
 <h2>${escapeText(title)}</h2>
 <p>${escapeText(lead)}</p>
-${charts.map((chart) => `<h3>${escapeText(chart.title)}</h3>\n${chart.svg}\n<p class="note">${escapeText(chart.note)}</p>`).join('\n')}
+${charts.map((chart) => `<h3>${escapeText(chart.title)}</h3>\n<div class="chart">${chart.svg}</div>\n<p class="note">${escapeText(chart.note)}</p>`).join('\n')}
 <p class="source"><code>${escapeText(command)}</code><br>${escapeText(machine)}; ${escapeText(details)}</p>
 </section>`
 }

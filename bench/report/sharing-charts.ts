@@ -29,7 +29,8 @@ export function sharingSection(report: Report): Section {
   const charts = runs.flatMap((run, index) => {
     const shown = chosen(run)
     const grid = kindsChart(run, shown)
-    return index === 0 ? [grid, originChart(shown), overheadChart(shown)] : [grid, originChart(shown)]
+    const origin = originChart(run, shown)
+    return index === 0 ? [grid, origin, overheadChart(shown)] : [grid, origin]
   })
   return {
     title: `${report.repository}: who could share with whom`,
@@ -41,18 +42,19 @@ export function sharingSection(report: Report): Section {
 
 /** The strategies that the charts compare; the JSON and the Markdown have all. */
 function chosen({ outcomes }: Run): Shown[] {
-  const wanted: readonly (readonly [RegExp, string, Bar['role']])[] = [
-    [/^pack per pair$/, 'pack per (have, want)', 'other'],
-    [/^daily bundle$/, 'bundle of the day', 'other'],
-    [/^pack per day$/, 'a pack for each day', 'other'],
-    [/^chain N0=64 growth 2$/, 'chain, N0 = 64', 'other'],
-    [/^chain N0=4 growth 2$/, 'chain, N0 = 4', 'other'],
-    [/^segments N0=4 G=4$/, 'GitTorrent', 'ours'],
-    [/snapshots$/, 'GitTorrent + snapshots', 'ours'],
-    [/^ideal$/, 'nobody can do better', 'bound'],
+  const withSnapshots = outcomes.find(({ name }) => name.endsWith(' + snapshots'))?.name ?? ''
+  const wanted: readonly (readonly [string, string, Bar['role']])[] = [
+    ['pack per pair', 'pack per (have, want)', 'other'],
+    ['daily bundle', 'bundle of the day', 'other'],
+    ['pack per day', 'a pack for each day', 'other'],
+    ['chain N0=64 growth 2', 'chain, N0 = 64', 'other'],
+    ['chain N0=4 growth 2', 'chain, N0 = 4', 'other'],
+    [withSnapshots.replace(' + snapshots', ''), 'GitTorrent', 'ours'],
+    [withSnapshots, 'GitTorrent + snapshots', 'ours'],
+    ['ideal', 'nobody can do better', 'bound'],
   ]
   return wanted.flatMap(([name, label, role]) => {
-    const outcome = outcomes.find((candidate) => name.test(candidate.name))
+    const outcome = outcomes.find((candidate) => candidate.name === name)
     return outcome === undefined ? [] : [{ label, role, outcome }]
   })
 }
@@ -66,23 +68,22 @@ function kindsChart({ scale, outcomes }: Run, shown: readonly Shown[]): Chart {
     })
     return { label, role, cells }
   })
-  const clients = scale === 1 ? '' : `, with ${scale} of the clients`
-  const title = `Bytes that somebody else fetched too within a day, by who fetches${clients}`
+  const title = `Bytes that somebody else fetched too within a day, by who fetches${clientsText(scale)}`
   const columns = kinds.map((kind) => KIND_NAMES[kind] ?? kind)
   return {
     title,
     svg: shareGrid(title, columns, rows),
-    note: 'What a swarm could carry. The first row is granted packs that are the same bytes everywhere, which the 2015 design did not have. Snapshots are planned, not built.',
+    note: 'What a swarm could carry. The first row is granted packs that are the same bytes everywhere, which the 2015 design did not have. Snapshots are taken to be as long as packs of depth 1 that git makes.',
   }
 }
 
-function originChart(shown: readonly Shown[]): Chart {
+function originChart({ scale }: Run, shown: readonly Shown[]): Chart {
   const bars = shown.map(({ label, role, outcome: { all } }) => {
     const value = totalOf(all) - (all.before[1] ?? 0)
     return { label, role, value, text: `${gigabytes(value)} GB` }
   })
   const alone = shown.find(({ outcome }) => outcome.name === 'pack per pair')
-  const title = 'What the origin still sends if everybody passes on, for a day, what they fetched'
+  const title = `What the origin still sends if everybody passes on, for a day, what they fetched${clientsText(scale)}`
   return {
     title,
     svg: barChart(title, bars, Math.max(...bars.map(({ value }) => value))),
@@ -104,6 +105,10 @@ function overheadChart(shown: readonly Shown[]): Chart {
     svg: barChart(title, bars, Math.max(...bars.map(({ value }) => value))),
     note: `1.00 is every new object once, as small as our encoder makes it. What is above comes from segments that the client held in part, and from git's own packs. Shared within a day, of all bytes of all clients: ${shares.join('; ')}.`,
   }
+}
+
+function clientsText(scale: number): string {
+  return scale === 1 ? '' : `; ${scale} × the clients`
 }
 
 function totalOf({ packed, live }: Books): number {

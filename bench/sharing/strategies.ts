@@ -51,10 +51,11 @@ export interface Strategy {
   plan(fetch: Fetch): Plan
 }
 
-/** Constants of gt1 as logarithms: N0 and N0 · 2^G. */
+/** Constants of gt1 as logarithms: N0, N0 · 2^G, and N0 · 2^level for the checkpoints that have snapshots. */
 export interface Grain {
   readonly n0Log: number
   readonly coarseLog: number
+  readonly snapshotLog: number
 }
 
 /** The original: one pack per (have, want). */
@@ -155,7 +156,7 @@ export function segments(
   isFrugal: boolean,
   hasSnapshots: boolean,
 ): Strategy {
-  const { n0Log, coarseLog } = grain
+  const { n0Log, coarseLog, snapshotLog } = grain
   const fine = sizes.fine.get(n0Log) ?? sizes.stored
   const lineOf = (log: number, bytesUpTo: Float64Array): RangeLine => ({
     bytesUpTo,
@@ -163,13 +164,13 @@ export function segments(
   })
   const variants = [isFrugal ? 'frugal' : '', hasSnapshots ? 'snapshots' : ''].filter((word) => word !== '')
   const partly = isFrugal ? 'comes live where that is cheaper' : 'is taken whole'
-  const snapshots = hasSnapshots ? '; depth 1 starts from the snapshot of the nearest coarse checkpoint (planned)' : ''
+  const snapshots = hasSnapshots ? '; depth 1 starts from the nearest snapshot' : ''
   return {
     name: [`segments N0=${2 ** n0Log} G=${coarseLog - n0Log}`, ...variants].join(' + '),
     note: `links tiled by fine and coarse segments, only what is lacking is taken; a segment held in part ${partly}${snapshots}`,
     lines: [lineOf(n0Log, fine), lineOf(coarseLog, sizes.coarse)],
     plan: ({ have, want, isShallow }) => {
-      if (isShallow && hasSnapshots) return snapshotPlan(sizes, cutBelow(table, coarseLog, want), want)
+      if (isShallow && hasSnapshots) return snapshotPlan(sizes, cutBelow(table, snapshotLog, want), want)
       const top = cutBelow(table, n0Log, want)
       if (isShallow || top <= have) return liveOnly(sizes, have, want, isShallow)
       const fineBase = fineBaseOf(table, want, n0Log, coarseLog - n0Log)

@@ -60,7 +60,12 @@ const REPORT: Report = {
       scale: 1,
       population: POPULATION,
       fetches: 2,
-      outcomes: [outcomeOf('pack per pair', 0), outcomeOf('segments N0=4 G=4', 63), outcomeOf('ideal', 80)],
+      outcomes: [
+        outcomeOf('pack per pair', 0),
+        outcomeOf('segments N0=4 G=4', 63),
+        outcomeOf('segments N0=4 G=4 + snapshots', 70),
+        outcomeOf('ideal', 80),
+      ],
     },
   ],
 }

@@ -15,7 +15,7 @@ const DAY = 86400
 /** Cuts: 2, 4, 6, 7, 10 by one bit; 4 and 10 by two bits, which is coarse; 12 is the newest commit. */
 const ZEROS = Int8Array.of(-1, 0, 1, 0, 2, 0, 1, 1, 0, 0, 2, 0, 0)
 const TABLE = cutTable(ZEROS)
-const GRAIN = { n0Log: 1, coarseLog: 2 }
+const GRAIN = { n0Log: 1, coarseLog: 2, snapshotLog: 2 }
 const stored = Float64Array.from(ZEROS, (_, height) => height * 10)
 /** Heights 1 to 5 on day 0, 6 to 10 on day 1, the rest on day 2. */
 const times = Float64Array.of(Number.NEGATIVE_INFINITY, 1, 2, 3, 4, 5, DAY, DAY, DAY, DAY, DAY, 2 * DAY, 2 * DAY)
