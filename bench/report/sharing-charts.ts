@@ -92,18 +92,19 @@ function originChart({ scale }: Run, shown: readonly Shown[]): Chart {
 }
 
 function overheadChart(shown: readonly Shown[]): Chart {
-  const bars = shown.flatMap(({ label, role, outcome }) => {
+  const compared = shown.filter(({ role }) => role !== 'bound')
+  const bars = compared.flatMap(({ label, role, outcome }) => {
     const books = outcome.kinds.daily
     if (books === undefined) return []
     const value = totalOf(books) / books.least
     return [{ label, role, value, text: `× ${value.toFixed(2)}` }]
   })
   const shares = shown.map(({ label, outcome: { all } }) => `${label} ${percent((all.within[1] ?? 0) / totalOf(all))}`)
-  const title = 'What a daily fetch brings, over the least that it needs'
+  const title = 'What a daily fetch brings, over the stored bytes of the objects that it needs'
   return {
     title,
     svg: barChart(title, bars, Math.max(...bars.map(({ value }) => value))),
-    note: `1.00 is every new object once, as small as our encoder makes it. What is above comes from segments that the client held in part, and from git's own packs. Shared within a day, of all bytes of all clients: ${shares.join('; ')}.`,
+    note: `1.00 is every new object once, as coarse segments store it; the first bar is what plain git sends, which can be less. What segments bring above it, the client held already. Shared within a day, of all bytes of all clients: ${shares.join('; ')}.`,
   }
 }
 

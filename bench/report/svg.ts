@@ -117,27 +117,35 @@ export function lineChart(title: string, series: readonly Series[], axes: Axes):
     parts.push(`<line class="mark" x1="${PLOT.left}" x2="${WIDTH - PLOT.right}" y1="${y}" y2="${y}"/>`)
     parts.push(`<text class="tick halo" x="${PLOT.left + 6}" y="${y + 11}">${escapeText(axes.target.text)}</text>`)
   }
-  const ends = spread(series.map(({ points }) => yOf(points[points.length - 1]?.y ?? 0)))
+  const ends = spread(
+    series.map(({ points }) => yOf(points[points.length - 1]?.y ?? 0)),
+    bottom,
+  )
   series.forEach(({ label, points }, index) => {
     const path = points.map(({ x, y }, at) => `${at === 0 ? 'M' : 'L'}${xOf(x)} ${yOf(y)}`).join('')
     parts.push(`<path class="line series-${index}" d="${path}"/>`)
     for (const { x, y } of points)
       parts.push(`<circle class="dot series-${index}" cx="${xOf(x)}" cy="${yOf(y)}" r="3"/>`)
     parts.push(
-      `<text class="series-name series-${index}" x="${WIDTH - PLOT.right + 10}" y="${ends[index]}">${escapeText(label)}</text>`,
+      `<text class="series-name series-${index}" x="${WIDTH - PLOT.right + 14}" y="${ends[index]}">${escapeText(label)}</text>`,
     )
   })
   return svg(title, PLOT.height, parts.join('\n'))
 }
 
-/** Moves labels apart so that none covers another; keeps their order. */
-export function spread(positions: readonly number[]): number[] {
+/** Moves labels apart so that none covers another and none lies below `max`, as far as there is room; keeps their order. */
+export function spread(positions: readonly number[], max: number): number[] {
   const order = positions.map((y, index) => ({ y, index })).sort((a, b) => a.y - b.y || a.index - b.index)
   const result = [...positions]
   let least = Number.NEGATIVE_INFINITY
   for (const { y, index } of order) {
     least = Math.max(y, least + LABEL_DISTANCE)
     result[index] = least
+  }
+  let most = max
+  for (const { index } of order.reverse()) {
+    result[index] = Math.min(result[index] ?? 0, most)
+    most = (result[index] ?? 0) - LABEL_DISTANCE
   }
   return result
 }

@@ -50,7 +50,7 @@ export function printReport(report: Report): string {
     '',
     `\`${report.command}\`; ${report.machine}; tip ${report.tip.slice(0, 12)}.`,
     '',
-    '"Live" is negotiated with the origin; the rest comes in packs that others can use. "Shared" is the share of all bytes that another client fetched too, within the window before or after; "kept" that somebody fetched at any time before. "Origin" is what the origin sends when whoever fetched within the window before passes it on; "seeded" when one seeder has built every pack.',
+    '"Live" is negotiated with the origin; the rest comes in packs that others can use. "Shared" is the share of all bytes that another client fetched too, within the window before or after; "kept" that somebody fetched at any time before. "Origin" is what the origin sends when whoever fetched within the window before passes it on; "seeded" when one seeder has built every pack. "Stored" is every needed object once, as coarse segments hold it; a pack that git makes for one client can be smaller.',
     '',
     ...report.runs.flatMap(runLines),
     `Sizes. Built: coarse and fine segments, flat chains, packs per day. Measured with \`git pack-objects\` on a sample, then stored object sizes times the ratio of their size class: git's packs per (have, want) [${bins.join('; ')}], clones [${calibration.gitCloneOverStored.toFixed(2)}], depth 1 [${calibration.shallowPoints.length} points, linear between], what depth 1 adds to a snapshot, which is taken to be as long as git's pack of depth 1 [${calibration.shallowStepOverStored.toFixed(2)}]. Estimated: links of other chains with 64 commits or more are the stored sizes of their objects. Fine segments over stored sizes: ${Object.entries(
@@ -69,7 +69,7 @@ function runLines({ scale, fetches, population, outcomes }: Run): string[] {
     '',
     table(outcomes),
     '',
-    'Share within a day, by kind of client, and bytes per fetch over the least:',
+    'Share within a day, by kind of client, and bytes per fetch over the stored bytes of what it needs:',
     '',
     kindTable(outcomes),
     '',
@@ -95,7 +95,7 @@ function table(outcomes: readonly Outcome[]): string {
     'day',
     'week',
   ]
-  head.push('seeded', 'bytes ÷ least', 'packs', 'per day', 'swarms', 'per day', 'peers per byte')
+  head.push('seeded', 'bytes ÷ stored', 'packs', 'per day', 'swarms', 'per day', 'peers per byte')
   const rows = outcomes.map((outcome) => {
     const { all } = outcome
     const total = totalOf(all)

@@ -11,7 +11,7 @@ import { heightAt } from './main-line.ts'
 const DAY_SECONDS = 86400
 
 export interface Sizes {
-  /** By height: stored bytes of every object up to it, each once. What a fetch needs at least. */
+  /** By height: stored bytes of every object up to it, each once, as the coarse segments hold them. */
   readonly stored: Float64Array
   /** By log2 of N0, by height: bytes of the fine segments up to it. */
   readonly fine: ReadonlyMap<number, Float64Array>
@@ -208,7 +208,7 @@ export function ideal(sizes: Sizes): Strategy {
   }
 }
 
-/** What a fetch needs at least. */
+/** Stored bytes of what a fetch needs, each object once. */
 export function leastBytes(sizes: Sizes, { have, want, isShallow }: Fetch): number {
   return isShallow ? (sizes.shallow[want] ?? 0) : between(sizes.stored, have, want)
 }

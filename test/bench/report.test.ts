@@ -106,11 +106,9 @@ test('bars are as long as their values, and never longer than the room', () => {
   assert.equal(widths[2], widths[0])
 })
 
-test('labels are moved apart in their order', () => {
-  const moved = spread([100, 101, 20, 300])
-  assert.equal(moved[2], 20)
-  assert.equal(moved[3], 300)
-  assert.ok((moved[1] ?? 0) - (moved[0] ?? 0) >= 12 && moved[0] === 100)
+test('labels are moved apart in their order, down and then up from the edge', () => {
+  assert.deepEqual(spread([100, 101, 20, 300], 400), [100, 116, 20, 300])
+  assert.deepEqual(spread([100, 395, 400], 400), [100, 384, 400])
 })
 
 test('shares are rounded, but never to nothing or to everything', () => {
