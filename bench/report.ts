@@ -21,5 +21,5 @@ const sections: Section[] = results.filter((result) => result.bench === 'sharing
 const grains = results.filter((result) => result.bench === 'grain')
 if (grains.length > 0) sections.push(grainSection(grains))
 const lead =
-  'Measured on real histories. Blue is GitTorrent, grey is what it is compared with, green what no system can pass.'
+  'Measured on real histories. Blue is GitTorrent, grey is what it is compared with, green what sharing every byte would give.'
 writeFileSync(target, page('GitTorrent: what peers can share', lead, sections))

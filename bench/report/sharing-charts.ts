@@ -1,5 +1,5 @@
 /**
- * Charts of one sharing simulation: who can share what, what the origin still sends, what a fetch costs over the least.
+ * Charts of one sharing simulation: who can share what, what the origin still sends, what a fetch brings over stored bytes.
  */
 
 import type { Report, Run } from '../sharing/print.ts'
@@ -51,7 +51,7 @@ function chosen({ outcomes }: Run): Shown[] {
     ['chain N0=4 growth 2', 'chain, N0 = 4', 'other'],
     [withSnapshots.replace(' + snapshots', ''), 'GitTorrent', 'ours'],
     [withSnapshots, 'GitTorrent + snapshots', 'ours'],
-    ['ideal', 'nobody can do better', 'bound'],
+    ['ideal', 'every byte shared', 'bound'],
   ]
   return wanted.flatMap(([name, label, role]) => {
     const outcome = outcomes.find((candidate) => candidate.name === name)
@@ -96,7 +96,7 @@ function overheadChart(shown: readonly Shown[]): Chart {
   const bars = compared.flatMap(({ label, role, outcome }) => {
     const books = outcome.kinds.daily
     if (books === undefined) return []
-    const value = totalOf(books) / books.least
+    const value = totalOf(books) / books.stored
     return [{ label, role, value, text: `× ${value.toFixed(2)}` }]
   })
   const shares = shown.map(({ label, outcome: { all } }) => `${label} ${percent((all.within[1] ?? 0) / totalOf(all))}`)

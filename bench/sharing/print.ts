@@ -107,7 +107,7 @@ function table(outcomes: readonly Outcome[]): string {
       sent(total),
       ...all.before.map((bytes) => sent(total - bytes)),
       sent(all.live),
-      (total / all.least).toFixed(2),
+      (total / all.stored).toFixed(2),
       String(outcome.packs),
       outcome.packsPerDay.toFixed(1),
       String(outcome.swarms),
@@ -126,7 +126,7 @@ function kindTable(outcomes: readonly Outcome[]): string {
       const mine = books[kind]
       if (mine === undefined) return ''
       const total = totalOf(mine)
-      return `${percent((mine.within[1] ?? 0) / total)}, ${(total / mine.least).toFixed(2)}`
+      return `${percent((mine.within[1] ?? 0) / total)}, ${(total / mine.stored).toFixed(2)}`
     }),
   ])
   return markdown(['strategy', ...kinds], rows)

@@ -5,15 +5,15 @@
 
 import { CLIENT_KINDS, type ClientKind, type Fetch } from './demand.ts'
 import { type SharedBytes, SharingLedger, WINDOWS_SECONDS } from './sharing-ledger.ts'
-import { leastBytes, type Plan, type Sizes, type Strategy } from './strategies.ts'
+import { type Plan, type Sizes, type Strategy, storedBytes } from './strategies.ts'
 
 const DAY_SECONDS = 86400
 
 /** Bytes of one kind of client, or of all. */
 export interface Books {
   fetches: number
-  /** What they needed at least, and what they got: in packs that others can use too, and live. */
-  least: number
+  /** Stored bytes of what they needed, and what they got: in packs that others can use too, and live. */
+  stored: number
   packed: number
   live: number
   /** By window of WINDOWS_SECONDS: bytes that at least one other client fetched within it, before or after. */
@@ -47,7 +47,7 @@ export function simulate(strategy: Strategy, demand: readonly Fetch[], sizes: Si
     const mine = books.get(fetch.kind)
     if (mine === undefined) continue
     mine.fetches++
-    mine.least += leastBytes(sizes, fetch)
+    mine.stored += storedBytes(sizes, fetch)
     mine.live += plan.live
     for (const { id, byteCount } of plan.items) ledger.takeItem(id, byteCount, fetch)
     for (const { line, low, high } of plan.ranges) ledger.takeRange(line, low, high, fetch)
@@ -66,7 +66,7 @@ export function simulate(strategy: Strategy, demand: readonly Fetch[], sizes: Si
 
 function emptyBooks(): Books {
   const zeros = (): number[] => WINDOWS_SECONDS.map(() => 0)
-  return { fetches: 0, least: 0, packed: 0, live: 0, within: zeros(), before: zeros(), everBefore: 0 }
+  return { fetches: 0, stored: 0, packed: 0, live: 0, within: zeros(), before: zeros(), everBefore: 0 }
 }
 
 function addShared(books: Books | undefined, { total, within, before, everBefore }: SharedBytes): void {
@@ -79,7 +79,7 @@ function addShared(books: Books | undefined, { total, within, before, everBefore
 
 function addBooks(sum: Books, part: Books): void {
   sum.fetches += part.fetches
-  sum.least += part.least
+  sum.stored += part.stored
   sum.packed += part.packed
   sum.live += part.live
   sum.everBefore += part.everBefore

@@ -199,7 +199,7 @@ export function segments(
 export function ideal(sizes: Sizes): Strategy {
   return {
     name: 'ideal',
-    note: 'every byte that is needed comes once and can come from whoever needed it too; no system can do better',
+    note: 'every byte that is needed comes once and can come from whoever needed it too',
     lines: [{ bytesUpTo: sizes.stored, isCut: () => true }],
     plan: ({ have, want, isShallow }) =>
       isShallow
@@ -209,7 +209,7 @@ export function ideal(sizes: Sizes): Strategy {
 }
 
 /** Stored bytes of what a fetch needs, each object once. */
-export function leastBytes(sizes: Sizes, { have, want, isShallow }: Fetch): number {
+export function storedBytes(sizes: Sizes, { have, want, isShallow }: Fetch): number {
   return isShallow ? (sizes.shallow[want] ?? 0) : between(sizes.stored, have, want)
 }
 

@@ -16,7 +16,7 @@ import type { Books, Outcome } from '../../bench/sharing/simulate.ts'
 function outcomeOf(name: string, within: number): Outcome {
   const daily: Books = {
     fetches: 2,
-    least: 50,
+    stored: 50,
     packed: 80,
     live: 20,
     within: [0, within, within],

@@ -107,7 +107,7 @@ test('a simulation adds up what is live, shared and counted', () => {
   const outcome = simulate(strategies.segments(SIZES, TABLE, GRAIN, false, false), demand, SIZES)
   assert.equal(outcome.all.live, 3 * 40)
   assert.equal(outcome.all.packed, 100 + 60 + 100)
-  assert.equal(outcome.all.least, 120 + 70 + 120)
+  assert.equal(outcome.all.stored, 120 + 70 + 120)
   assert.deepEqual(outcome.kinds.daily?.within, [60, 60, 60])
   assert.deepEqual(outcome.all.within, [120, 120, 60 + 60 + 40 + 100])
   assert.deepEqual(outcome.all.before, [60, 60, 160])
