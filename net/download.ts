@@ -3,6 +3,7 @@
  * Pieces that the caller says are present are hashed first; what is not right is fetched like the rest.
  * Gives up at once when no peer is left (unless told to wait for more), and when too little arrives for too long.
  */
+import { setMaxListeners } from 'node:events'
 import { type Address, formatAddress } from './address.ts'
 import type { Connection } from './connection.ts'
 import { NetError } from './errors.ts'
@@ -89,6 +90,8 @@ export class DownloadTask {
       this.#resolve = resolve
       this.#reject = reject
     })
+    // One listener per address that is being dialled.
+    setMaxListeners(0, this.#abort.signal)
     // The caller awaits `finished` when he likes; an early failure must not end the process.
     this.finished.catch(() => {})
     options.signal?.addEventListener('abort', this.#onAbort, { once: true })

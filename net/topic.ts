@@ -3,6 +3,7 @@
  * "Nobody is there" is known as soon as every way in has answered and every address that came up has been tried,
  * so a caller without any way in learns it at once. Knows nothing of what the questions mean.
  */
+import { setMaxListeners } from 'node:events'
 import {
   type Address,
   type AddressClass,
@@ -130,6 +131,8 @@ export class TopicSwarm implements Topic {
 
   constructor(ports: TopicPorts) {
     this.#ports = ports
+    // One listener per address that is being dialled.
+    setMaxListeners(0, this.#abort.signal)
     this.#round = setInterval(() => this.#search(), TOPIC_LOOKUP_INTERVAL_MS)
     this.#gossip = setInterval(() => this.#askAllForPeers(), PEERS_INTERVAL_MS)
     this.#search()

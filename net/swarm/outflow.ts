@@ -16,8 +16,8 @@ import { BLOCK_LENGTH, type Block, encodeMessage, encodePieceHead, ID } from './
 
 /** Bytes read at a time for one peer. */
 const RUN_LENGTH_MAX = 128 * 1024
-/** Milliseconds for which a newcomer may turn out to be one of a crowd. */
-const ALONE_AFTER_MS = 50
+/** Milliseconds for which a newcomer may turn out to be one of a crowd; its window grows meanwhile. */
+const ALONE_AFTER_MS = 1_000
 
 export interface OutflowPorts {
   readonly torrent: CheckedTorrent
@@ -37,6 +37,8 @@ export class Outflow {
   readonly #unveiling: Unveiling | null
   readonly #chokedAtMs = new Map<SwarmPeer, number>()
   #decidedAtMs: number
+  /** Peers that download, as of the last tick. */
+  #crowdCount = 0
 
   constructor(ports: OutflowPorts) {
     this.#ports = ports
@@ -84,7 +86,8 @@ export class Outflow {
   }
 
   #unveil(peer: SwarmPeer): void {
-    this.#show(peer, this.#unveiling?.next(peer, peer.pieces, this.#ports.clock.nowMs()) ?? [])
+    const isAlone = this.#crowdCount < 2
+    this.#show(peer, this.#unveiling?.next(peer, peer.pieces, isAlone, this.#ports.clock.nowMs()) ?? [])
   }
 
   #show(peer: SwarmPeer, indexes: readonly number[]): void {
@@ -187,11 +190,11 @@ export class Outflow {
   #tickUnveiling(nowMs: number): void {
     const unveiling = this.#unveiling
     if (unveiling === null) return
-    let crowdCount = 0
-    for (const peer of this.#ports.peers) if (peer.isInterested && !peer.pieces.isFull) crowdCount += 1
+    this.#crowdCount = 0
+    for (const peer of this.#ports.peers) if (peer.isInterested && !peer.pieces.isFull) this.#crowdCount += 1
     for (const peer of this.#ports.peers) {
       if (!unveiling.isVeiled(peer)) continue
-      if (crowdCount < 2 && nowMs - peer.joinedAtMs > ALONE_AFTER_MS) this.showAll(peer)
+      if (this.#crowdCount < 2 && nowMs - peer.joinedAtMs > ALONE_AFTER_MS) this.showAll(peer)
       else this.#unveil(peer)
     }
   }

@@ -57,6 +57,10 @@ export class SwarmPeer {
   broughtLength = 0
   takenLength = 0
   isGone = false
+  /** It needs no `have` of pieces that it has, and takes others late. */
+  needsFewHaves = false
+  /** Messages that wait for company. */
+  readonly lateHaves: Uint8Array[] = []
   lastSentAtMs: number
   readonly joinedAtMs: number
   /** Number under which it wants metadata; null until it says so. */

@@ -24,6 +24,9 @@ import {
   type WireMessage,
 } from './wire-messages.ts'
 
+/** `have` messages that wait for the next beat at the most. */
+const LATE_HAVE_COUNT_MAX = 8
+
 export interface SwarmOptions {
   readonly torrent: CheckedTorrent
   readonly source: Source
@@ -114,7 +117,7 @@ export class Swarm {
     else if (!isNothingSaid) parts.push(encodeBytesMessage(ID.bitfield, have.bytes))
     else if (peer.link.fast) parts.push(encodeMessage(ID.haveNone))
     if (peer.link.extended) {
-      const hello = encodeHello(torrent.info.length, this.#intake !== null && !wanted.isFull)
+      const hello = encodeHello(torrent.info.length, this.#intake !== null && !wanted.isFull, !this.#outflow.isVeiled)
       parts.push(encodeExtended(EXTENDED_HANDSHAKE, hello))
     }
     if (parts.length > 0) this.#send(peer, parts)
@@ -123,7 +126,7 @@ export class Swarm {
   #send(peer: SwarmPeer, parts: readonly Uint8Array[]): void {
     if (peer.isGone) return
     peer.lastSentAtMs = this.#clock.nowMs()
-    peer.link.send(parts)
+    peer.link.send(peer.lateHaves.length === 0 ? parts : [...peer.lateHaves.splice(0), ...parts])
   }
 
   #remove(peer: SwarmPeer): void {
@@ -235,6 +238,7 @@ export class Swarm {
       const hello = decodeHello(payload)
       peer.metadataId = hello.metadataId ?? peer.metadataId
       peer.depthMax = hello.requestCountMax ?? peer.depthMax
+      peer.needsFewHaves = hello.needsFewHaves
       if (hello.wantsSome) this.#outflow.showAll(peer)
       return null
     }
@@ -245,17 +249,32 @@ export class Swarm {
     return null
   }
 
+  #sendHave(peer: SwarmPeer, index: number, have: Uint8Array): void {
+    if (!peer.needsFewHaves) this.#send(peer, [have])
+    else if (!peer.pieces.has(index) && peer.lateHaves.push(have) >= LATE_HAVE_COUNT_MAX) this.#send(peer, [])
+  }
+
   #onPiece(index: number): void {
     if (this.#hasLeft) return
     const have = encodeMessage(ID.have, index)
-    for (const peer of this.#peers) this.#send(peer, [have])
+    for (const peer of this.#peers) this.#sendHave(peer, index, have)
     this.#options.onPiece(index)
     if (this.#intake?.isDone !== true) return
     for (const peer of this.#peers) {
+      if (peer.needsFewHaves && this.#options.have.isFull) this.#send(peer, this.#allHaves(peer))
       if (peer.amInterested) this.#send(peer, [encodeMessage(ID.notInterested)])
       peer.amInterested = false
     }
     this.#options.onDone()
+  }
+
+  /** What was not worth telling before, so that the peer sees that nothing is lacking any more. */
+  #allHaves(peer: SwarmPeer): Uint8Array[] {
+    const haves: Uint8Array[] = []
+    for (let index = 0; index < peer.pieces.pieceCount; index++) {
+      if (peer.pieces.has(index)) haves.push(encodeMessage(ID.have, index))
+    }
+    return haves
   }
 
   /** Looks after everything that time changes; to be called several times a second while there are connections. */
@@ -263,7 +282,10 @@ export class Swarm {
     const nowMs = this.#clock.nowMs()
     this.#outflow.tick(nowMs)
     this.#intake?.tick(nowMs)
-    for (const peer of this.#peers) if (nowMs - peer.lastSentAtMs > KEEP_ALIVE_MS) this.#send(peer, [KEEP_ALIVE])
+    for (const peer of this.#peers) {
+      if (nowMs - peer.lastSentAtMs > KEEP_ALIVE_MS) this.#send(peer, [KEEP_ALIVE])
+      else if (peer.lateHaves.length > 0) this.#send(peer, [])
+    }
   }
 
   /** Ends all connections; nothing is told to the caller any more. */

@@ -7,16 +7,18 @@
 import type { Availability } from './availability.ts'
 import { Bitfield } from './bitfield.ts'
 
-/** Pieces open to a peer at the least: one on its way and one asked for. */
-const WINDOW_COUNT_MIN = 2
+/** Pieces open to a peer at the least: enough that the line never waits for a peer that is slow to answer. */
+const WINDOW_COUNT_MIN = 4
 /** Milliseconds from shown to had: below, the window grows; above, it shrinks. */
 const QUICK_MS = 200
 const SLOW_MS = 1_000
-/** Milliseconds after which a piece that nobody asks for is not wanted … */
+/** Milliseconds after which a peer that asks for nothing of what it was shown wants something else … */
 const UNWANTED_MS = 1_000
-/** … and one that was promised to somebody is shown to others as well: to those who wait for nothing else, or to all. */
-const OVERDUE_FOR_IDLE_MS = 1_000
+/** … and one that was promised to somebody, and should have come round by itself, is shown to others as well … */
 const OVERDUE_MS = 4_000
+/** … to those who wait for nothing else after four times what a piece usually takes them, within these bounds. */
+const OVERDUE_FOR_IDLE_MS_MIN = 100
+const OVERDUE_FOR_IDLE_MS_MAX = 1_000
 /** Among so many of the first pieces one is chosen by chance, so that two sources seldom show the same. */
 const SPREAD_COUNT = 128
 
@@ -29,6 +31,8 @@ export interface View {
   /** Of those, the ones that it has asked for. */
   readonly asked: Set<number>
   windowCount: number
+  /** Average milliseconds from shown to had. */
+  tookMs: number
 }
 
 export class Unveiling {
@@ -48,7 +52,7 @@ export class Unveiling {
 
   add(peer: object): void {
     const shown = new Bitfield(this.#promisedAtMs.length)
-    this.#views.set(peer, { shown, open: new Map(), asked: new Set(), windowCount: WINDOW_COUNT_MIN })
+    this.#views.set(peer, { shown, open: new Map(), asked: new Set(), windowCount: WINDOW_COUNT_MIN, tookMs: 0 })
   }
 
   /** A peer has gone; what was promised to it alone, or had by it alone, is fresh again. */
@@ -94,18 +98,23 @@ export class Unveiling {
     view.open.delete(index)
     view.asked.delete(index)
     const tookMs = nowMs - shownAtMs
+    view.tookMs += (tookMs - view.tookMs) / 8
     if (tookMs < QUICK_MS) view.windowCount += 1
     else if (tookMs > SLOW_MS && view.windowCount > WINDOW_COUNT_MIN) view.windowCount -= 1
   }
 
-  /** Pieces to show to `peer` now. @param pieces what it has */
-  next(peer: object, pieces: Bitfield, nowMs: number): number[] {
+  /**
+   * Pieces to show to `peer` now.
+   * @param pieces what it has
+   * @param isAlone nobody else downloads: the pieces come in order
+   */
+  next(peer: object, pieces: Bitfield, isAlone: boolean, nowMs: number): number[] {
     const view = this.#views.get(peer)
     if (view === undefined || view.shown.isFull) return []
     this.#forgetUnwanted(view, nowMs)
     const chosen: number[] = []
     while (view.open.size < view.windowCount) {
-      const index = this.#choose(view, pieces, nowMs)
+      const index = this.#choose(view, pieces, isAlone, nowMs)
       if (index === null) break
       view.shown.set(index)
       view.open.set(index, nowMs)
@@ -123,20 +132,17 @@ export class Unveiling {
 
   /** A peer that wants only certain pieces leaves others alone: show it twice as many at a time. */
   #forgetUnwanted(view: View, nowMs: number): void {
-    let isPickier = false
-    for (const [index, shownAtMs] of view.open) {
-      if (view.asked.has(index) || nowMs - shownAtMs < UNWANTED_MS) continue
-      view.open.delete(index)
-      isPickier = true
-    }
-    if (isPickier) view.windowCount *= 2
+    if (view.asked.size > 0 || view.open.size < view.windowCount) return
+    for (const shownAtMs of view.open.values()) if (nowMs - shownAtMs < UNWANTED_MS) return
+    view.open.clear()
+    view.windowCount *= 2
   }
 
-  #choose(view: View, pieces: Bitfield, nowMs: number): number | null {
+  #choose(view: View, pieces: Bitfield, isAlone: boolean, nowMs: number): number | null {
     this.#fresh ??= this.#findFresh()
     const fresh = this.#fresh
     const count = Math.min(SPREAD_COUNT, fresh.length)
-    const start = Math.floor(this.#random() * count)
+    const start = isAlone ? 0 : Math.floor(this.#random() * count)
     for (let step = 0; step < fresh.length; step++) {
       const index = fresh[step < count ? (start + step) % count : step]
       if (index !== undefined && !view.shown.has(index) && !pieces.has(index)) return index
@@ -158,15 +164,16 @@ export class Unveiling {
     return false
   }
 
-  /** Of the pieces that have been shown to others: the rarest, those under way elsewhere only when they are overdue. */
+  /** Of the pieces that were shown to others and should have come round by now: the rarest. */
   #rarest(view: View, pieces: Bitfield, nowMs: number): number | null {
-    const overdueMs = view.open.size === 0 ? OVERDUE_FOR_IDLE_MS : OVERDUE_MS
+    const idleMs = Math.min(OVERDUE_FOR_IDLE_MS_MAX, Math.max(OVERDUE_FOR_IDLE_MS_MIN, 4 * view.tookMs))
+    const overdueMs = view.open.size === 0 ? idleMs : OVERDUE_MS
     let best: number | null = null
     let bestCount = Number.POSITIVE_INFINITY
     for (let index = 0; index < this.#promisedAtMs.length; index++) {
       if (view.shown.has(index) || pieces.has(index)) continue
+      if (nowMs - (this.#promisedAtMs[index] ?? 0) < overdueMs) continue
       const count = this.#availability.of(index)
-      if (count === 0 && nowMs - (this.#promisedAtMs[index] ?? 0) < overdueMs) continue
       if (count >= bestCount) continue
       best = index
       bestCount = count
