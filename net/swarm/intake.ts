@@ -13,7 +13,7 @@ import { PiecePicker } from './piece-picker.ts'
 import type { SwarmPeer } from './swarm-peer.ts'
 import { BLOCK_LENGTH, type Block, encodeMessage, ID } from './wire-messages.ts'
 
-/** A block is asked for a second time when it is later than this, or than twice what its second peer usually takes. */
+/** At the end a block is asked for again when it is later than this, or than twice what its second peer usually takes. */
 const LATE_MS_MIN = 250
 /** Blocks of others that an idle peer is asked for at once. */
 const AGAIN_COUNT = 8
@@ -81,7 +81,7 @@ export class Intake {
   }
 
   #askAgain(peer: SwarmPeer, nowMs: number): Uint8Array[] {
-    const lateMs = Math.max(LATE_MS_MIN, 2 * peer.latencyMs)
+    const lateMs = this.#picker.isEnding ? Math.max(LATE_MS_MIN, 2 * peer.latencyMs) : PEER_SNUB_MS
     const isAsked = (index: number, offset: number): boolean => peer.asked.has(this.#keyOf(index, offset))
     const requests: Uint8Array[] = []
     while (requests.length < Math.min(AGAIN_COUNT, peer.depth)) {

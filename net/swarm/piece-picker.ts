@@ -62,9 +62,9 @@ export class PiecePicker {
     return this.#missing.length === 0 && this.#open.size === 0
   }
 
-  /** Bytes of pieces under way. */
-  get openLength(): number {
-    return this.#openLength
+  /** True when every wanted piece is here or under way. */
+  get isEnding(): boolean {
+    return this.#missing.length === 0
   }
 
   /** True if piece `index` is wanted and not here. */

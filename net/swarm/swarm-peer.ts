@@ -28,7 +28,7 @@ export interface SwarmLink {
 const DEPTH_START = 8
 const DEPTH_MIN = 1
 /** Milliseconds from asking to arrival: below, more is asked for ahead; above, less. */
-const QUICK_MS = 250
+const QUICK_MS = 500
 const SLOW_MS = 1_000
 
 export class SwarmPeer {

@@ -10,7 +10,7 @@ import { Bitfield } from './bitfield.ts'
 /** Pieces open to a peer at the least: enough that the line never waits for a peer that is slow to answer. */
 const WINDOW_COUNT_MIN = 4
 /** Milliseconds from shown to had: below, the window grows; above, it shrinks. */
-const QUICK_MS = 200
+const QUICK_MS = 500
 const SLOW_MS = 1_000
 /** Milliseconds after which a peer that asks for nothing of what it was shown wants something else … */
 const UNWANTED_MS = 1_000
