@@ -1,11 +1,14 @@
-// A network in memory with a clock of its own: members of swarms, lines with a rate, delay, loss (as the pause of a retransmission),
-// partitions, members that leave and come. Everything follows from one seed; nothing waits for real time.
+/**
+ * A network in memory with a clock of its own: members of swarms, lines with a rate, delay, loss (as the pause of a
+ * retransmission), partitions, members that leave and come. Everything follows from one seed; nothing waits for real time.
+ */
+
 import { createHash } from 'node:crypto'
-import { Bitfield } from '../../net/swarm/bitfield.ts'
-import { Swarm, type SwarmEnd } from '../../net/swarm/swarm.ts'
-import type { SwarmLink } from '../../net/swarm/swarm-peer.ts'
-import { type CheckedTorrent, checkTorrent } from '../../net/torrent.ts'
-import { torrentOf } from './fixtures.ts'
+import { encodeInfo, infohashOf } from '../engine/index.ts'
+import { Bitfield } from '../net/swarm/bitfield.ts'
+import { Swarm, type SwarmEnd } from '../net/swarm/swarm.ts'
+import type { SwarmLink } from '../net/swarm/swarm-peer.ts'
+import { type CheckedTorrent, checkTorrent } from '../net/torrent.ts'
 
 /** What one machine's line does; lengths in bytes, rates in bytes per second. */
 export interface SimulatedLine {
@@ -257,7 +260,7 @@ export class SimulatedNetwork {
       block.writeUInt32BE(at, 0)
       block.copy(this.content, at)
     }
-    this.torrent = checkTorrent(torrentOf(this.content, pieceLengthBytes))
+    this.torrent = torrentOf(this.content, pieceLengthBytes)
   }
 
   add(name: string, line: SimulatedLine, isSource = false): SimulatedMember {
@@ -333,4 +336,17 @@ function messagesOf(parts: readonly Uint8Array[]): Uint8Array[] {
     at += isBlockHead ? 2 : 1
   }
   return messages
+}
+
+function torrentOf(content: Buffer, pieceLength: number): CheckedTorrent {
+  const sha1 = (bytes: Uint8Array): Buffer => createHash('sha1').update(bytes).digest()
+  const hashes: Buffer[] = []
+  for (let at = 0; at < content.length; at += pieceLength) hashes.push(sha1(content.subarray(at, at + pieceLength)))
+  const info = encodeInfo({ name: 'simulated', length: content.length, pieceLength, pieces: Buffer.concat(hashes) })
+  return checkTorrent({
+    info,
+    infohash: infohashOf(info, sha1),
+    lengthBytes: content.length,
+    pieceLengthBytes: pieceLength,
+  })
 }
