@@ -129,7 +129,14 @@ class SwarmSupply implements Supply {
     const enough = new AbortController()
     try {
       const signal = AbortSignal.any([request.signal, enough.signal])
-      const coming = startAll(lines, started, { net: this.#net, folder, peers, failed: new Set(), signal })
+      const coming = startAll(lines, started, {
+        net: this.#net,
+        topic: this.#topic,
+        folder,
+        peers,
+        failed: new Set(),
+        signal,
+      })
       const intakes = await takeLines(lines, async (line, index) => {
         const intake = await this.#takeLine(line, coming[index] ?? [], quarantine, request)
         if (typeof intake === 'string') return intake
