@@ -61,7 +61,7 @@ export class Intake {
   /** Asks a peer for as much as it is good for. */
   fill(peer: SwarmPeer): void {
     if (peer.isChoking || !peer.amInterested || peer.isGone || this.#unwrittenLength > UNWRITTEN_LENGTH_MAX) return
-    if (peer.asked.size >= peer.depth) return
+    if (peer.asked.size >= peer.depth || peer.isSnubbed) return
     const nowMs = this.#ports.clock.nowMs()
     const completeCount = this.#completeCount()
     const requests: Uint8Array[] = []
@@ -70,7 +70,8 @@ export class Intake {
       if (block === null) break
       requests.push(this.#note(peer, block, nowMs))
     }
-    if (peer.asked.size === 0) requests.push(...this.#askAgain(peer, nowMs))
+    // Only who has brought something is asked for what others hold: else many that bring nothing would hold it together.
+    if (peer.asked.size === 0 && peer.hasBrought) requests.push(...this.#askAgain(peer, nowMs))
     if (requests.length > 0) this.#ports.send(peer, requests)
   }
 
@@ -124,7 +125,8 @@ export class Intake {
   /** Takes back what others were asked for, too. */
   #cancel(key: number, block: Block): void {
     for (const other of this.#ports.peers) {
-      if (!other.asked.delete(key)) continue
+      // One that was silent keeps its probe: only a block of it makes it worth asking again.
+      if (other.isSnubbed || !other.asked.delete(key)) continue
       this.#ports.send(other, [encodeMessage(ID.cancel, block.index, block.offset, block.length)])
       this.fill(other)
     }
@@ -182,22 +184,24 @@ export class Intake {
     for (const peer of this.#ports.peers) {
       const silentMs = peer.asked.size === 0 ? 0 : nowMs - peer.lastBlockAtMs
       if (silentMs > PEER_SILENCE_MS) peer.link.drop('brings nothing of what it was asked for', false)
-      else if (silentMs > PEER_SNUB_MS && peer.asked.size > 1) this.#snub(peer)
+      else if (silentMs > PEER_SNUB_MS && !peer.isSnubbed) this.#snub(peer)
       this.#refill(peer)
     }
   }
 
-  /** Leaves one block asked for, as a probe, and gives the rest to others. */
+  /** Leaves one block asked for, as a probe, and gives all to others, the probe too: nobody may keep a block by silence. */
   #snub(peer: SwarmPeer): void {
     const [probe, ...rest] = peer.asked
     peer.depth = 1
+    peer.isSnubbed = true
     const cancels: Uint8Array[] = []
     for (const [key, block] of rest) {
       peer.asked.delete(key)
       this.#picker.release(peer, block)
       cancels.push(encodeMessage(ID.cancel, block.index, block.offset, block.length))
     }
-    if (probe !== undefined) this.#ports.send(peer, cancels)
+    if (probe !== undefined) this.#picker.release(peer, probe[1])
+    this.#ports.send(peer, cancels)
     for (const other of this.#ports.peers) if (other !== peer) this.#refill(other)
   }
 }

@@ -25,7 +25,7 @@ export interface SwarmLink {
 }
 
 /** Blocks asked for ahead: at the start, and at the least. */
-const DEPTH_START = 8
+const DEPTH_START = 2
 const DEPTH_MIN = 1
 /** Milliseconds from asking to arrival: below, more is asked for ahead; above, less. */
 const QUICK_MS = 500
@@ -48,6 +48,9 @@ export class SwarmPeer {
   /** Average milliseconds from asking to arrival. */
   latencyMs = 0
   lastBlockAtMs = 0
+  /** It was asked and has been silent for too long. */
+  isSnubbed = false
+  hasBrought = false
   /** Blocks that came though nobody asked. */
   unaskedCount = 0
   /** Blocks that it asked for, oldest first. */
@@ -78,6 +81,8 @@ export class SwarmPeer {
   /** Takes the time that a block took. */
   onBlock(tookMs: number, nowMs: number): void {
     this.lastBlockAtMs = nowMs
+    this.isSnubbed = false
+    this.hasBrought = true
     this.latencyMs += (tookMs - this.latencyMs) / 8
     if (tookMs < QUICK_MS) this.depth = Math.min(this.depth + 1, this.depthMax)
     else if (tookMs > SLOW_MS) this.depth = Math.max(DEPTH_MIN, Math.floor(this.depth * 0.9))

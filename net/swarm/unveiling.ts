@@ -172,7 +172,8 @@ export class Unveiling {
     let bestCount = Number.POSITIVE_INFINITY
     for (let index = 0; index < this.#promisedAtMs.length; index++) {
       if (view.shown.has(index) || pieces.has(index)) continue
-      if (nowMs - (this.#promisedAtMs[index] ?? 0) < overdueMs) continue
+      const promisedAtMs = this.#promisedAtMs[index] ?? 0
+      if (promisedAtMs !== 0 && nowMs - promisedAtMs < overdueMs) continue
       const count = this.#availability.of(index)
       if (count >= bestCount) continue
       best = index
