@@ -21,6 +21,8 @@ export interface Incoming {
   receivedLength(): number
   /** Settles when the download ends; never rejects, failure reaches the file's readers. */
   readonly ended: Promise<void>
+  /** Ends the download and serving what it brought; to be called before the file is closed. */
+  stop(): Promise<void>
 }
 
 export interface DownloadSurroundings {
@@ -66,6 +68,7 @@ async function startSwarm(
       stallTimeoutMs: LINK_STALL_TIMEOUT_MS,
       signal,
       onPiece: (range) => file.noteArrived(range),
+      keepSeeding: true,
     },
   )
   const received = (): number => {
@@ -73,7 +76,7 @@ async function startSwarm(
     return verifiedLength - presentLength
   }
   // Others that work with the same repository download the same links: what one has got, the others need not ask a seeder for.
-  const stop = topic.onPeer(({ address }) => {
+  const ignoreTopic = topic.onPeer(({ address }) => {
     if (address !== null) download.addPeer(address)
   })
   const ended = download.result
@@ -81,8 +84,16 @@ async function startSwarm(
       () => file.noteArrived({ offset: 0, length: link.layout.length }),
       (error: unknown) => file.noteFailed(error),
     )
-    .finally(stop)
-  return { take, file, bodyOffset: link.layout.bodyOffsets[0] ?? 0, receivedLength: received, ended }
+    .finally(ignoreTopic)
+  const seeding = download.result.then(
+    ({ seed }) => seed,
+    () => null,
+  )
+  const stop = async (): Promise<void> => {
+    download.cancel()
+    await (await seeding)?.close()
+  }
+  return { take, file, bodyOffset: link.layout.bodyOffsets[0] ?? 0, receivedLength: received, ended, stop }
 }
 
 async function startRange(take: LinkTake, around: DownloadSurroundings): Promise<Incoming> {
@@ -108,7 +119,7 @@ async function startRange(take: LinkTake, around: DownloadSurroundings): Promise
     }
     file.noteFailed(failure)
   })()
-  return { take, file, bodyOffset: 0, receivedLength: () => received, ended }
+  return { take, file, bodyOffset: 0, receivedLength: () => received, ended, stop: async () => {} }
 }
 
 /** The bodies of a take, in parts small enough that a slow line brings each in time. */
