@@ -1,6 +1,6 @@
 /**
  * One TCP connection that speaks BitTorrent, as a stream of whole messages: Framer inside, rate gates, no Nagle, idle time-out.
- * Both users take it from here: topic wires of our own, and webtorrent, which accepts any duplex stream with an `id` as a peer.
+ * Topics (topic-wire.ts) and swarms (swarm-client.ts) take it from here.
  * Surprise: the handshake is known before anybody reads, so an incoming connection can be routed without unshifting bytes.
  */
 import { connect, type Socket } from 'node:net'
@@ -8,7 +8,7 @@ import { Duplex } from 'node:stream'
 import { type Address, formatAddress, plainHost } from './address.ts'
 import { NetError } from './errors.ts'
 import { Framer, type Handshake } from './framer.ts'
-import { CONNECT_TIMEOUT_MS, HANDSHAKE_TIMEOUT_MS, IDLE_TIMEOUT_MS } from './limits.ts'
+import { BLOCK_BACKLOG_LENGTH_MAX, CONNECT_TIMEOUT_MS, HANDSHAKE_TIMEOUT_MS, IDLE_TIMEOUT_MS } from './limits.ts'
 import type { ByteGate } from './rate.ts'
 
 export interface Gates {
@@ -19,15 +19,15 @@ export interface Gates {
 type Callback = (error?: Error | null) => void
 
 export class Connection extends Duplex {
-  /** Unique in a process; webtorrent keeps its peers by it. */
+  /** Host and port of the peer. */
   readonly id: string
-  /** webtorrent asks whether the stream is usable at once. */
-  readonly connected = true
   readonly remoteAddress: string
   readonly remotePort: number
   readonly outgoing: boolean
   /** The address that was asked for, when it is not the one that answered (names). */
   dialled: Address | null = null
+  /** Dropped because the peer has another connection to us. */
+  isSecond = false
   /** Known as soon as the peer's first 68 bytes have come. */
   handshake: Handshake | null = null
   /** Bytes of the peer and to the peer, overhead included. */
@@ -64,6 +64,11 @@ export class Connection extends Duplex {
     }, HANDSHAKE_TIMEOUT_MS)
     this.on('error', () => {})
     this.#attach()
+  }
+
+  /** Bytes of blocks that may wait unsent: one block where a rate limit makes everything behind them wait. */
+  get backlogLengthMax(): number {
+    return this.#gates.up.isLimited ? 16 * 1024 : BLOCK_BACKLOG_LENGTH_MAX
   }
 
   get remote(): Address {

@@ -3,6 +3,7 @@
  * Pieces that the caller says are present are hashed first; what is not right is fetched like the rest.
  * Gives up at once when no peer is left (unless told to wait for more), and when too little arrives for too long.
  */
+import { setMaxListeners } from 'node:events'
 import { type Address, formatAddress } from './address.ts'
 import type { Connection } from './connection.ts'
 import { NetError } from './errors.ts'
@@ -12,7 +13,8 @@ import {
   DOWNLOAD_REDIAL_DELAY_MS,
   DOWNLOAD_WASTE_FACTOR_MAX,
 } from './limits.ts'
-import type { Swarm, SwarmClient } from './swarm-client.ts'
+import { Bitfield } from './swarm/bitfield.ts'
+import type { Membership, SwarmClient } from './swarm-client.ts'
 import { type CheckedTorrent, isPiece, pieceLengthOf, type Store } from './torrent.ts'
 
 export interface ByteRange {
@@ -25,6 +27,8 @@ export interface DownloadOptions {
   readonly store: Store
   /** Parts of the store that are written already; whole pieces in them are hashed and kept. */
   readonly present?: readonly ByteRange[]
+  /** Parts that are wanted, within the torrent; absent: all of it. Whole pieces that touch them are fetched. */
+  readonly wanted?: readonly ByteRange[]
   /** Milliseconds within which DOWNLOAD_ALIVE_LENGTH bytes (or what is left) must arrive. */
   readonly stallTimeoutMs: number
   readonly signal?: AbortSignal | undefined
@@ -68,14 +72,12 @@ export class DownloadTask {
   readonly #tallies: Tally[] = []
   readonly #waiting: Connection[] = []
   readonly #redials = new Set<NodeJS.Timeout>()
-  #swarm: Swarm | null = null
+  #swarm: Membership | null = null
   #openCount = 0
   #verifiedLength = 0
   #presentLength = 0
   #settled = false
   #failed = false
-  /** The last piece is written; known before the membership when all was present. */
-  #isComplete = false
   #watch: NodeJS.Timeout | null = null
   #resolve: () => void = () => {}
   #reject: (error: NetError) => void = () => {}
@@ -88,6 +90,8 @@ export class DownloadTask {
       this.#resolve = resolve
       this.#reject = reject
     })
+    // One listener per address that is being dialled.
+    setMaxListeners(0, this.#abort.signal)
     // The caller awaits `finished` when he likes; an early failure must not end the process.
     this.finished.catch(() => {})
     options.signal?.addEventListener('abort', this.#onAbort, { once: true })
@@ -111,7 +115,7 @@ export class DownloadTask {
   }
 
   /** The membership, for as long as it lasts; it outlives a download that keeps seeding. */
-  get swarm(): Swarm | null {
+  get swarm(): Membership | null {
     return this.#swarm
   }
 
@@ -134,21 +138,18 @@ export class DownloadTask {
       for (const peer of this.#options.peers) this.addPeer(peer)
       const have = await this.#checkPresent()
       if (this.#settled) return
-      this.#swarm = await this.#ports.client.join({
+      this.#swarm = this.#ports.client.join({
         torrent: this.torrent,
         source: this.#options.store,
         write: (offset, bytes) => this.#options.store.write(offset, bytes),
         have,
+        wanted: this.#wanted(),
         onPiece: (index) => this.#onPiece(index),
-        onDone: () => {
-          this.#isComplete = true
-          if (this.#swarm !== null) this.#succeed()
-        },
+        onDone: () => this.#succeed(),
         onFailure: (error) => this.fail(error),
       })
-      if (this.#failed || (this.#settled && this.#options.keepSeeding !== true)) await this.#swarm.leave()
       for (const connection of this.#waiting.splice(0)) this.#enter(connection)
-      if (this.#isComplete) this.#succeed()
+      if (this.#swarm.isDone) this.#succeed()
       this.#startWatch()
       this.#giveUpIfAlone()
     } catch (error) {
@@ -158,10 +159,22 @@ export class DownloadTask {
     }
   }
 
-  /** One bit per whole piece within the present ranges that hashes right. */
-  async #checkPresent(): Promise<Uint8Array> {
+  /** The pieces that touch what the caller wants. */
+  #wanted(): Bitfield {
     const { torrent } = this
-    const have = new Uint8Array(Math.ceil(torrent.pieceCount / 8))
+    if (this.#options.wanted === undefined) return Bitfield.full(torrent.pieceCount)
+    const wanted = new Bitfield(torrent.pieceCount)
+    for (const { offset, length } of this.#options.wanted) {
+      const last = Math.floor((offset + length - 1) / torrent.pieceLengthBytes)
+      for (let index = Math.floor(offset / torrent.pieceLengthBytes); index <= last; index++) wanted.set(index)
+    }
+    return wanted
+  }
+
+  /** The whole pieces within the present ranges that hash right. */
+  async #checkPresent(): Promise<Bitfield> {
+    const { torrent } = this
+    const have = new Bitfield(torrent.pieceCount)
     for (const range of this.#options.present ?? []) {
       const end = range.offset + range.length
       let index = Math.ceil(range.offset / torrent.pieceLengthBytes)
@@ -170,10 +183,7 @@ export class DownloadTask {
         const length = pieceLengthOf(torrent, index)
         if (offset + length > end) break
         if (!isPiece(torrent, index, await this.#options.store.read(offset, length))) continue
-        const at = index >> 3
-        const bit = 0x80 >> (index & 7)
-        if (((have[at] ?? 0) & bit) === 0) this.#presentLength += length
-        have[at] = (have[at] ?? 0) | bit
+        if (have.set(index)) this.#presentLength += length
       }
     }
     this.#verifiedLength = this.#presentLength
@@ -181,8 +191,6 @@ export class DownloadTask {
   }
 
   #onPiece(index: number): void {
-    // webtorrent samples the pieces that were present and reports them too.
-    if (this.#swarm === null) return
     const range = { offset: index * this.torrent.pieceLengthBytes, length: pieceLengthOf(this.torrent, index) }
     this.#verifiedLength += range.length
     this.#options.onPiece?.(range)
@@ -196,7 +204,7 @@ export class DownloadTask {
       connection.dialled = address
       if (this.#give(connection, address)) {
         await new Promise<void>((resolve) => connection.once('close', resolve))
-        isAgainWanted = connection.handshake !== null
+        isAgainWanted = connection.handshake !== null && !connection.isSecond
       } else {
         connection.destroy()
         isAgainWanted = false
@@ -275,7 +283,7 @@ export class DownloadTask {
 
   #succeed(): void {
     if (!this.#end()) return
-    if (this.#options.keepSeeding !== true) void this.#swarm?.leave()
+    if (this.#options.keepSeeding !== true) this.#swarm?.leave()
     this.#resolve()
   }
 
@@ -284,7 +292,7 @@ export class DownloadTask {
     if (!this.#end()) return
     this.#failed = true
     for (const connection of this.#waiting.splice(0)) connection.destroy()
-    void this.#swarm?.leave()
+    this.#swarm?.leave()
     this.#reject(error)
   }
 }

@@ -19,6 +19,8 @@ export interface Handshake {
   readonly peerId: Uint8Array
   /** The peer speaks the extension protocol. */
   readonly extended: boolean
+  /** The peer speaks the fast extension (BEP 6). */
+  readonly fast: boolean
 }
 
 export interface FramerOptions {
@@ -123,6 +125,7 @@ export class Framer {
       infohash: Uint8Array.from(frame.subarray(28, 48)),
       peerId: Uint8Array.from(frame.subarray(48, 68)),
       extended: ((frame[25] ?? 0) & 0x10) !== 0,
+      fast: ((frame[27] ?? 0) & 0x04) !== 0,
     })
     return true
   }

@@ -87,8 +87,18 @@ export const INFO_LENGTH_MAX = 4 * 1024 * 1024
 export const PIECE_LENGTH_MAX = 16 * 1024 * 1024
 /** Block requests that a peer of a swarm may have outstanding (we tell it as `reqq`). */
 export const BLOCK_REQUEST_COUNT_MAX = 512
-/** Bytes that may wait unread in a swarm connection before block requests are put off. */
-export const BLOCK_BACKLOG_LENGTH_MAX = 4 * 1024 * 1024
+/** Bytes of one block that a swarm peer may ask for; all programs ask for 16 KiB, some once did for 128. */
+export const BLOCK_REQUEST_LENGTH_MAX = 128 * 1024
+/** Bytes that may wait unsent in a swarm connection before further blocks wait unread on disk. */
+export const BLOCK_BACKLOG_LENGTH_MAX = 256 * 1024
+/** Bytes of whole pieces that may wait for the disk before no more is asked for. */
+export const UNWRITTEN_LENGTH_MAX = 32 * 1024 * 1024
+/** Milliseconds of silence of a peer that was asked, after which others are asked for the same … */
+export const PEER_SNUB_MS = 4_000
+/** … and after which its connection is dropped. */
+export const PEER_SILENCE_MS = 30_000
+/** Milliseconds after which something is said, so that the peer does not take us for dead. */
+export const KEEP_ALIVE_MS = 55_000
 /** Extension messages of a swarm peer (metadata questions): per second, and at once. */
 export const SWARM_EXTENSION_RATE_PER_S = 20
 export const SWARM_EXTENSION_BURST_COUNT = 200

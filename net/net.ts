@@ -130,7 +130,7 @@ class OpenNet implements Net {
     }
     const ban = (address: Address): void => this.#bans.add(address)
     this.#swarms = new SwarmClient({ peerId: this.#peerId, ban, trace: this.#trace })
-    this.#seeds = new Seeds(this.#swarms, this.#trace)
+    this.#seeds = new Seeds(this.#swarms)
   }
 
   get address(): Address | null {
@@ -285,7 +285,7 @@ class OpenNet implements Net {
     for (const task of this.#downloads.values()) task.fail(new NetError('closed', 'download: the net was closed'))
     await Promise.all([...this.#topics.values()].map((topic) => topic.close()))
     this.#seeds.close()
-    await this.#swarms.close()
+    this.#swarms.close()
     await this.#listener?.close()
     for (const connection of this.#outgoing) connection.destroy()
     const dht = await this.#dht?.catch(() => null)

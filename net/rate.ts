@@ -48,6 +48,9 @@ export class TokenBucket {
   }
 }
 
+/** Bytes of a message that no limit delays. */
+const SMALL_LENGTH = 512
+
 /** Runs callbacks when the bytes they stand for may pass; null rate means at once. */
 export class ByteGate {
   readonly #bucket: TokenBucket | null
@@ -62,10 +65,15 @@ export class ByteGate {
         : new TokenBucket(bytesPerSecond, Math.max(16_384, bytesPerSecond / 10))
   }
 
+  get isLimited(): boolean {
+    return this.#bucket !== null
+  }
+
   /** Calls `pass` when `length` bytes may flow. */
   enter(length: number, pass: () => void): void {
     const waitMs = this.#bucket === null ? 0 : this.#bucket.borrow(length)
-    if (waitMs <= 0) {
+    // Requests and the like are counted, but never wait behind blocks.
+    if (waitMs <= 0 || length <= SMALL_LENGTH) {
       pass()
       return
     }

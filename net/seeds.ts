@@ -7,7 +7,7 @@ import { Refusal } from './channel.ts'
 import type { Connection } from './connection.ts'
 import { SWARM_IDLE_TIMEOUT_MS } from './limits.ts'
 import { decodeRangeQuestion } from './range.ts'
-import type { Swarm, SwarmClient } from './swarm-client.ts'
+import type { Membership, SwarmClient } from './swarm-client.ts'
 import type { CheckedTorrent, Source } from './torrent.ts'
 
 export interface Seed {
@@ -18,7 +18,7 @@ export interface Seed {
 interface Entry {
   readonly torrent: CheckedTorrent
   readonly sources: Source[]
-  swarm: Promise<Swarm> | null
+  swarm: Membership | null
   /** Since when no connection was seen, by the sweep; null while there are some. */
   idleSinceMs: number | null
 }
@@ -28,12 +28,10 @@ const SWEEPS_PER_TIMEOUT = 4
 export class Seeds {
   readonly #client: SwarmClient
   readonly #entries = new Map<string, Entry>()
-  readonly #trace: (line: string) => void
   readonly #sweep: NodeJS.Timeout
 
-  constructor(client: SwarmClient, trace: (line: string) => void) {
+  constructor(client: SwarmClient) {
     this.#client = client
-    this.#trace = trace
     this.#sweep = setInterval(() => this.#forgetIdle(), SWARM_IDLE_TIMEOUT_MS / SWEEPS_PER_TIMEOUT)
     this.#sweep.unref()
   }
@@ -43,10 +41,10 @@ export class Seeds {
   }
 
   /** @param swarm a membership that exists already, from a download that goes on as a seed */
-  add(torrent: CheckedTorrent, source: Source, swarm: Swarm | null): Seed {
+  add(torrent: CheckedTorrent, source: Source, swarm: Membership | null): Seed {
     const key = torrent.infohashHex
     const entry = this.#entries.get(key) ?? { torrent, sources: [], swarm: null, idleSinceMs: null }
-    if (swarm !== null) entry.swarm = Promise.resolve(swarm)
+    if (swarm !== null) entry.swarm = swarm
     entry.sources.push(source)
     this.#entries.set(key, entry)
     let isOpen = true
@@ -57,7 +55,7 @@ export class Seeds {
         entry.sources.splice(entry.sources.lastIndexOf(source), 1)
         if (entry.sources.length > 0) return
         this.#entries.delete(key)
-        await this.#leave(entry)
+        leave(entry)
       },
     }
   }
@@ -66,27 +64,11 @@ export class Seeds {
   accept(connection: Connection, infohashHex: string): boolean {
     const entry = this.#entries.get(infohashHex)
     if (entry === undefined) return false
-    entry.swarm ??= this.#client.join({
-      torrent: entry.torrent,
-      source: { read: (offset, length) => this.#read(entry, offset, length) },
-      write: null,
-      have: null,
-      onPiece: () => {},
-      onDone: () => {},
-      onFailure: (error) => this.#trace(error.message),
+    entry.swarm ??= this.#client.serve(entry.torrent, {
+      read: (offset, length) => this.#read(entry, offset, length),
     })
     entry.idleSinceMs = null
-    entry.swarm.then(
-      (swarm) => {
-        if (!swarm.addConnection(connection)) connection.destroy()
-      },
-      (error: unknown) => {
-        this.#trace(String(error))
-        entry.swarm = null
-        connection.destroy()
-      },
-    )
-    return true
+    return entry.swarm.addConnection(connection)
   }
 
   /** Answers a `range` question. */
@@ -104,24 +86,13 @@ export class Seeds {
     return source.read(offset, length)
   }
 
-  async #leave(entry: Entry): Promise<void> {
-    const joined = entry.swarm
-    entry.swarm = null
-    const swarm = await joined?.catch(() => null)
-    await swarm?.leave()
-  }
-
   #forgetIdle(): void {
     for (const entry of this.#entries.values()) {
-      entry.swarm?.then(
-        (swarm) => {
-          if (swarm.connectionCount > 0) entry.idleSinceMs = null
-          else entry.idleSinceMs ??= performance.now()
-          const isIdle = entry.idleSinceMs !== null && performance.now() - entry.idleSinceMs > SWARM_IDLE_TIMEOUT_MS
-          if (isIdle) void this.#leave(entry)
-        },
-        () => {},
-      )
+      if (entry.swarm === null) continue
+      if (entry.swarm.connectionCount > 0) entry.idleSinceMs = null
+      else entry.idleSinceMs ??= performance.now()
+      const isIdle = entry.idleSinceMs !== null && performance.now() - entry.idleSinceMs > SWARM_IDLE_TIMEOUT_MS
+      if (isIdle) leave(entry)
     }
   }
 
@@ -130,4 +101,9 @@ export class Seeds {
     clearInterval(this.#sweep)
     this.#entries.clear()
   }
+}
+
+function leave(entry: Entry): void {
+  entry.swarm?.leave()
+  entry.swarm = null
 }

@@ -1,18 +1,23 @@
 /**
- * The one webtorrent client of a process, made when the first swarm needs it (its import costs 230 ms unbundled).
- * It gets no discovery, no port and no dialling of its own: connections are ours (listener.ts, connection.ts) and are
- * handed in as ready duplex streams. Every wire is guarded, every bad piece blamed on its sender.
+ * Brings connections and swarms together: answers handshakes, keeps one connection per peer, and gives every swarm that
+ * has connections its beat. Connections are ours (listener.ts, connection.ts); what is said on them is net/swarm's.
+ * Two peers that dial each other at once must drop the same one of the two connections: the one that the greater peer id
+ * dialled goes. Only connections of the same host are compared, because a peer id is free to copy.
  */
-import type WebTorrent from 'webtorrent'
-import type { Torrent as WebTorrentTorrent } from 'webtorrent'
 import type { Address } from './address.ts'
-import { Blame } from './blame.ts'
-import { chunkStore } from './chunk-store.ts'
 import type { Connection } from './connection.ts'
 import { NetError } from './errors.ts'
 import { SWARM_CONNECTION_COUNT_MAX } from './limits.ts'
-import { type CheckedTorrent, type Source, type Store, torrentFile } from './torrent.ts'
-import { guardWire } from './wire-guard.ts'
+import { MONOTONIC } from './rate.ts'
+import { Bitfield } from './swarm/bitfield.ts'
+import { Swarm, type SwarmEnd, type SwarmOptions } from './swarm/swarm.ts'
+import type { SwarmLink } from './swarm/swarm-peer.ts'
+import { encodeHandshake, ID } from './swarm/wire-messages.ts'
+import type { CheckedTorrent, Source } from './torrent.ts'
+
+/** Milliseconds between two beats. */
+const BEAT_MS = 50
+const HANDSHAKE_LENGTH = 68
 
 export interface SwarmClientOptions {
   readonly peerId: Uint8Array
@@ -20,174 +25,161 @@ export interface SwarmClientOptions {
   readonly trace: (line: string) => void
 }
 
-export interface SwarmOptions {
-  readonly torrent: CheckedTorrent
-  readonly source: Source
-  /** Null for a swarm that has everything and only serves. */
-  readonly write: Store['write'] | null
-  /** One bit per piece that is there, most significant first; null if all are. */
-  readonly have: Uint8Array | null
-  readonly onPiece: (index: number) => void
-  /** The last piece has been written. */
-  readonly onDone: () => void
-  readonly onFailure: (error: NetError) => void
-}
-
-const FAILED_PIECE = /^Piece (\d+) failed verification$/
-
 export class SwarmClient {
   readonly #options: SwarmClientOptions
-  #client: Promise<WebTorrent> | null = null
-  #closing: Promise<void> | null = null
+  readonly #members = new Set<Membership>()
+  #beat: NodeJS.Timeout | null = null
+  #isClosed = false
 
   constructor(options: SwarmClientOptions) {
     this.#options = options
   }
 
-  /** Joins a swarm; resolves when it takes connections. */
-  async join(options: SwarmOptions): Promise<Swarm> {
-    if (this.#closing !== null) throw new NetError('closed', 'swarm: the net is closed')
-    this.#client ??= openClient(this.#options)
-    const client = await this.#client
-    if (client.destroyed) throw new NetError('closed', 'swarm: the net is closed')
-    const store = chunkStore(options.torrent, options.source, { write: options.write, onFailure: options.onFailure })
-    const torrent = client.add(torrentFile(options.torrent), {
-      preloadedStore: store,
-      storeCacheSlots: 0,
-      announce: [],
-      strategy: 'sequential',
-      ...(options.have === null ? { skipVerify: true } : { bitfield: options.have }),
+  /** Joins a swarm. @throws NetError closed */
+  join(options: SwarmOptions): Membership {
+    if (this.#isClosed) throw new NetError('closed', 'swarm: the net is closed')
+    const swarm = new Swarm(options, { clock: MONOTONIC, random: Math.random })
+    const member = new Membership(swarm, options.torrent, this.#options, () => this.#members.delete(member))
+    this.#members.add(member)
+    this.#beat ??= setInterval(() => this.#tick(), BEAT_MS)
+    return member
+  }
+
+  /** Joins a swarm to serve it only. */
+  serve(torrent: CheckedTorrent, source: Source): Membership {
+    return this.join({
+      torrent,
+      source,
+      write: null,
+      have: Bitfield.full(torrent.pieceCount),
+      wanted: new Bitfield(torrent.pieceCount),
+      onPiece: () => {},
+      onDone: () => {},
+      onFailure: (error) => this.#options.trace(error.message),
     })
-    const swarm = new Swarm(torrent, options, this.#options)
-    await new Promise<void>((resolve, reject) => {
-      torrent.once('ready', resolve)
-      torrent.once('close', () => reject(new NetError('closed', 'swarm: left before it was ready')))
-    })
-    return swarm
+  }
+
+  #tick(): void {
+    for (const member of this.#members) member.tick()
+    if (this.#members.size > 0 || this.#beat === null) return
+    clearInterval(this.#beat)
+    this.#beat = null
   }
 
   /** Leaves all swarms; idempotent. */
-  close(): Promise<void> {
-    this.#closing ??= this.#close()
-    return this.#closing
-  }
-
-  async #close(): Promise<void> {
-    const client = await this.#client?.catch(() => null)
-    if (client === null || client === undefined || client.destroyed) return
-    await new Promise<void>((resolve) => client.destroy(() => resolve()))
+  close(): void {
+    this.#isClosed = true
+    for (const member of [...this.#members]) member.leave()
+    this.#tick()
   }
 }
 
-async function openClient(options: SwarmClientOptions): Promise<WebTorrent> {
-  const { default: Client } = await import('webtorrent')
-  const client = new Client({
-    peerId: options.peerId,
-    // It insists on a listening port: give it one on loopback that takes nobody, and close that at once.
-    torrentPort: { host: '127.0.0.1', port: 0 },
-    maxConns: SWARM_CONNECTION_COUNT_MAX,
-    dht: false,
-    tracker: false,
-    lsd: false,
-    utp: false,
-    utPex: false,
-    natUpnp: false,
-    natPmp: false,
-    webSeeds: false,
-    secure: 0,
-  })
-  client.setMaxListeners(0)
-  client._connPool?.tcpServer.removeAllListeners('connection')
-  client._connPool?.tcpServer.on('connection', (socket) => socket.destroy())
-  await new Promise<void>((resolve, reject) => {
-    client.once('listening', resolve)
-    client.once('error', (error: Error) => reject(new NetError('listen-failed', `swarm: ${error.message}`, {}, error)))
-  })
-  client.on('error', (error) => options.trace(`swarm: ${String(error)}`))
-  client._connPool?.tcpServer.close()
-  return client
-}
-
-/** Membership in one swarm. */
-export class Swarm {
-  readonly #torrent: WebTorrentTorrent
-  readonly #connections = new Map<string, Connection>()
-  readonly #options: SwarmOptions
+/** Membership in one swarm, over TCP. */
+export class Membership {
+  readonly #swarm: Swarm
+  readonly #torrent: CheckedTorrent
   readonly #client: SwarmClientOptions
-  readonly #blame = new Blame<Connection>()
+  readonly #onLeave: () => void
+  readonly #connections = new Set<Connection>()
+  #hasLeft = false
 
-  constructor(torrent: WebTorrentTorrent, options: SwarmOptions, client: SwarmClientOptions) {
+  constructor(swarm: Swarm, torrent: CheckedTorrent, client: SwarmClientOptions, onLeave: () => void) {
+    this.#swarm = swarm
     this.#torrent = torrent
-    this.#options = options
     this.#client = client
-    torrent.setMaxListeners(0)
-    torrent.on('error', (error: Error) => {
-      options.onFailure(new NetError('store-failed', `swarm: ${error.message}`, {}, error))
-    })
-    torrent.on('warning', (error: Error) => this.#onWarning(error))
-    torrent.on('verified', (index: number) => this.#onVerified(index))
-    torrent.on('done', () => options.onDone())
-    torrent.on('wire', (wire, address: string) => this.#onWire(wire, address))
+    this.#onLeave = onLeave
   }
 
+  /** Connections, those still greeting included. */
   get connectionCount(): number {
     return this.#connections.size
   }
 
-  /** Gives the swarm a connection, before or after its handshake; false if there are enough. */
+  /** True when every wanted piece is here. */
+  get isDone(): boolean {
+    return this.#swarm.isDone
+  }
+
+  /** Takes a connection, before or after the peer's handshake; false if there are enough. */
   addConnection(connection: Connection): boolean {
-    if (this.#torrent.destroyed || this.#connections.size >= SWARM_CONNECTION_COUNT_MAX) return false
-    const key = keyOf(connection)
-    if (this.#connections.has(key)) return false
-    this.#connections.set(key, connection)
-    connection.once('close', () => this.#connections.delete(key))
-    return this.#torrent.addPeer(connection)
+    if (this.#hasLeft || connection.destroyed || this.#connections.size >= SWARM_CONNECTION_COUNT_MAX) return false
+    this.#connections.add(connection)
+    connection.once('close', () => this.#connections.delete(connection))
+    connection.wants = (messageId) => messageId <= ID.extended
+    connection.write(encodeHandshake(this.#torrent.infohash, this.#client.peerId))
+    void connection.whenHandshake.then(() => this.#onHandshake(connection))
+    return true
   }
 
-  /** Ends all connections and forgets the swarm; the store stays. */
-  leave(): Promise<void> {
-    return new Promise((resolve) => {
-      if (this.#torrent.destroyed) resolve()
-      else this.#torrent.destroy({}, () => resolve())
-      for (const connection of this.#connections.values()) connection.destroy()
-    })
+  #onHandshake(connection: Connection): void {
+    const { handshake } = connection
+    if (handshake === null || connection.destroyed || this.#hasLeft) return
+    const isOther = Buffer.compare(handshake.infohash, this.#torrent.infohash) !== 0
+    const isUs = Buffer.compare(handshake.peerId, this.#client.peerId) === 0
+    const end = isOther || isUs || this.#isSecond(connection) ? null : this.#swarm.join(this.#linkOf(connection))
+    if (end === null) connection.destroy()
+    else attach(connection, end)
   }
 
-  #onWire(wire: WebTorrentTorrent['wires'][number], address: string): void {
-    const connection = this.#connections.get(address)
-    if (connection === undefined) {
-      wire.destroy()
-      return
+  /** True if `connection` has to go because its peer has a better one; drops a worse one. */
+  #isSecond(connection: Connection): boolean {
+    const id = connection.handshake?.peerId ?? new Uint8Array(0)
+    const keepsOutgoing = Buffer.compare(this.#client.peerId, id) < 0
+    for (const other of this.#connections) {
+      if (other === connection || other.remoteAddress !== connection.remoteAddress || other.handshake === null) continue
+      if (Buffer.compare(other.handshake.peerId, id) !== 0) continue
+      const isBetter = connection.outgoing === keepsOutgoing && other.outgoing !== keepsOutgoing
+      const goes = isBetter ? other : connection
+      goes.isSecond = true
+      if (goes === connection) return true
+      other.destroy()
     }
-    guardWire(wire, {
-      pieceCount: this.#options.torrent.pieceCount,
-      drop: (reason) => connection.destroy(new NetError('message-limit', `swarm: ${reason}`)),
-      onBlock: (piece, offset, bytes) => this.#blame.record(piece, offset, bytes, connection),
-    })
+    return false
   }
 
-  #onWarning(error: Error): void {
-    this.#client.trace(`swarm: ${error.message}`)
-    const index = FAILED_PIECE.exec(error.message)?.[1]
-    if (index !== undefined) this.#punish(this.#blame.failed(Number(index)))
-  }
-
-  #onVerified(index: number): void {
-    this.#punish(this.#blame.verified(index))
-    this.#options.onPiece(index)
-  }
-
-  #punish(guilty: readonly Connection[]): void {
-    for (const connection of guilty) {
-      this.#client.ban(connection.dialled ?? connection.remote)
-      connection.destroy(
-        new NetError('message-malformed', `swarm: ${connection.id} sent bytes that are not of this piece`),
-      )
+  #linkOf(connection: Connection): SwarmLink {
+    return {
+      name: connection.id,
+      fast: connection.handshake?.fast === true,
+      extended: connection.handshake?.extended === true,
+      get backlogLength() {
+        return connection.writableLength
+      },
+      backlogLengthMax: connection.backlogLengthMax,
+      send: (parts) => {
+        for (const part of parts) connection.write(part)
+      },
+      drop: (reason, isGuilty) => {
+        this.#client.trace(`swarm: ${connection.id}: ${reason}`)
+        if (isGuilty) this.#client.ban(connection.dialled ?? connection.remote)
+        connection.destroy(new NetError('message-malformed', `swarm: ${connection.id}: ${reason}`))
+      },
     }
+  }
+
+  /** Beats the swarm, if there is anybody in it. */
+  tick(): void {
+    if (this.#connections.size > 0) this.#swarm.tick()
+  }
+
+  /** Ends all connections and forgets the swarm; the store stays. Idempotent. */
+  leave(): void {
+    if (this.#hasLeft) return
+    this.#hasLeft = true
+    this.#swarm.leave()
+    for (const connection of this.#connections) connection.destroy()
+    this.#onLeave()
   }
 }
 
-/** As webtorrent writes it, without brackets around IPv6. */
-function keyOf(connection: Connection): string {
-  return `${connection.remoteAddress}:${connection.remotePort}`
+/** Hands the stream over, past the handshake that begins it. */
+function attach(connection: Connection, end: SwarmEnd): void {
+  let handshakeLeft = HANDSHAKE_LENGTH
+  connection.on('data', (run: Uint8Array) => {
+    const skipped = Math.min(handshakeLeft, run.length)
+    handshakeLeft -= skipped
+    if (run.length > skipped) end.receive(run.subarray(skipped))
+  })
+  connection.on('drain', () => end.drained())
+  connection.once('close', () => end.closed())
 }

@@ -3,6 +3,7 @@
  * "Nobody is there" is known as soon as every way in has answered and every address that came up has been tried,
  * so a caller without any way in learns it at once. Knows nothing of what the questions mean.
  */
+import { setMaxListeners } from 'node:events'
 import {
   type Address,
   type AddressClass,
@@ -55,6 +56,8 @@ export interface Topic {
   peers(): TopicPeer[]
   /** Resolves with the first usable peer, or null when all ways in have answered with none, at the deadline, or on abort. */
   waitForPeer(options: { timeoutMs: number; signal?: AbortSignal | undefined }): Promise<TopicPeer | null>
+  /** Calls `listener` for every usable peer, those that are there at once; returns how to stop. */
+  onPeer(listener: (peer: TopicPeer) => void): () => void
   /** Tries an address that the caller knows; it is trusted like a static peer. */
   addPeer(address: Address): void
   close(): Promise<void>
@@ -118,6 +121,7 @@ export class TopicSwarm implements Topic {
   readonly #peers = new Set<ConnectedPeer>()
   readonly #greeting = new Set<TopicWire>()
   readonly #waiters = new Set<(peer: TopicPeer | null) => void>()
+  readonly #listeners = new Set<(peer: TopicPeer) => void>()
   readonly #abort = new AbortController()
   readonly #round: NodeJS.Timeout
   readonly #gossip: NodeJS.Timeout
@@ -127,6 +131,8 @@ export class TopicSwarm implements Topic {
 
   constructor(ports: TopicPorts) {
     this.#ports = ports
+    // One listener per address that is being dialled.
+    setMaxListeners(0, this.#abort.signal)
     this.#round = setInterval(() => this.#search(), TOPIC_LOOKUP_INTERVAL_MS)
     this.#gossip = setInterval(() => this.#askAllForPeers(), PEERS_INTERVAL_MS)
     this.#search()
@@ -156,6 +162,12 @@ export class TopicSwarm implements Topic {
       options.signal?.addEventListener('abort', onAbort, { once: true })
       this.#waiters.add(settle)
     })
+  }
+
+  onPeer(listener: (peer: TopicPeer) => void): () => void {
+    this.#listeners.add(listener)
+    for (const peer of this.peers()) listener(peer)
+    return () => this.#listeners.delete(listener)
   }
 
   addPeer(address: Address): void {
@@ -281,6 +293,7 @@ export class TopicSwarm implements Topic {
     })
     this.#ports.trace(`topic: peer ${formatAddress(peer.address ?? peer.remote)}`)
     for (const settle of [...this.#waiters]) settle(peer)
+    for (const listener of this.#listeners) listener(peer)
     void this.#askForPeers(peer)
     return peer
   }

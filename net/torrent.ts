@@ -4,7 +4,7 @@
  * Pure but for SHA-1 of node:crypto. Refused: several files, private torrents, version 2 dictionaries without pieces.
  */
 import { createHash } from 'node:crypto'
-import { asBytes, asDict, asInteger, concatBytes, decodeBencode, fromLatin1 } from './bencode.ts'
+import { asBytes, asDict, asInteger, decodeBencode } from './bencode.ts'
 import { NetError } from './errors.ts'
 import { INFO_LENGTH_MAX, PIECE_LENGTH_MAX } from './limits.ts'
 
@@ -78,9 +78,4 @@ export function checkTorrent(torrent: Torrent): CheckedTorrent {
   const pieceCount = Math.ceil(lengthBytes / pieceLengthBytes)
   if (pieces === null || pieces.length !== pieceCount * INFOHASH_LENGTH) refuse(`${pieceCount} piece hashes`)
   return { ...torrent, infohashHex: Buffer.from(infohash).toString('hex'), pieceCount, pieces: pieces ?? info }
-}
-
-/** The bytes of a .torrent file around `info`, without trackers or anything else. */
-export function torrentFile(torrent: Torrent): Uint8Array {
-  return concatBytes([fromLatin1('d4:info'), torrent.info, fromLatin1('e')])
 }

@@ -1,5 +1,5 @@
 // Declarations of the libraries that come without types: only what this room uses, checked against the versions that
-// package.json pins (bittorrent-protocol 5.0.9, bittorrent-dht 11.0.12, bittorrent-tracker 11.2.3, webtorrent 3.0.21).
+// package.json pins (bittorrent-protocol 5.0.9, bittorrent-dht 11.0.12, bittorrent-tracker 11.2.3).
 // Members that begin with an underscore are internals; each has one caller, which says why it needs them.
 
 declare module 'bittorrent-protocol' {
@@ -17,21 +17,11 @@ declare module 'bittorrent-protocol' {
     constructor(type?: string, peEnabled?: number)
     readonly destroyed: boolean
     extendedHandshake: Record<string, unknown>
-    readonly peerRequests: readonly unknown[]
-    readonly requests: readonly { readonly piece: number; readonly offset: number; readonly length: number }[]
-    _onPiece(index: number, offset: number, bytes: Uint8Array): void
     use(extension: ExtensionClass): void
     handshake(infohash: Uint8Array, peerId: Uint8Array, extensions?: { dht?: boolean; fast?: boolean }): void
     extended(name: string | number, payload: Uint8Array): void
     setKeepAlive(enable: boolean): void
-    _onRequest(index: number, offset: number, length: number): void
-    _onHave(index: number): void
-    _onBitField(bytes: Uint8Array): void
-    _onAllowedFast(index: number): void
     _onMessage(bytes: Uint8Array): void
-    _onExtended(id: number, bytes: Uint8Array): void
-    _read(done: (error?: Error | null) => void): void
-    readonly _readableState: { readonly buffered: number }
   }
 }
 
@@ -104,64 +94,5 @@ declare module 'bittorrent-tracker' {
     readonly torrents: Record<string, unknown>
     listen(ports: { http: number; udp: number }, hosts: { http: string; udp: string }): void
     close(done?: () => void): void
-  }
-}
-
-declare module 'webtorrent' {
-  import { EventEmitter } from 'node:events'
-  import type { Server as TcpServer } from 'node:net'
-  import type { Duplex } from 'node:stream'
-  import type Wire from 'bittorrent-protocol'
-
-  export interface ChunkStore {
-    readonly chunkLength: number
-    get(
-      index: number,
-      options: { offset?: number; length?: number } | null | undefined,
-      done: (error: Error | null, bytes?: Uint8Array) => void,
-    ): void
-    put(index: number, bytes: Uint8Array, done: (error: Error | null) => void): void
-    close(done: (error?: Error | null) => void): void
-    destroy(done: (error?: Error | null) => void): void
-  }
-  export interface AddOptions {
-    preloadedStore: ChunkStore
-    storeCacheSlots: number
-    skipVerify?: boolean
-    bitfield?: Uint8Array
-    announce: readonly string[]
-    strategy?: 'rarest' | 'sequential'
-    uploads?: number
-  }
-  export class Torrent extends EventEmitter {
-    readonly ready: boolean
-    readonly destroyed: boolean
-    readonly wires: readonly (Wire & { remoteAddress?: string; remotePort?: number })[]
-    readonly bitfield: { get(index: number): boolean }
-    addPeer(connection: Duplex): boolean
-    removePeer(id: string): void
-    destroy(options: Record<string, never>, done?: () => void): void
-    readonly _peers: Map<string, unknown> | null
-  }
-  export interface ClientOptions {
-    peerId: Uint8Array
-    torrentPort: { host: string; port: number }
-    maxConns: number
-    dht: false
-    tracker: false
-    lsd: false
-    utp: false
-    utPex: false
-    natUpnp: false
-    natPmp: false
-    webSeeds: false
-    secure: 0
-  }
-  export default class WebTorrent extends EventEmitter {
-    constructor(options: ClientOptions)
-    readonly destroyed: boolean
-    add(torrent: Uint8Array, options: AddOptions): Torrent
-    destroy(done?: () => void): void
-    readonly _connPool: { readonly tcpServer: TcpServer } | null
   }
 }

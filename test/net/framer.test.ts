@@ -64,7 +64,9 @@ test('the handshake tells infohash, peer id and extension bit', () => {
   const extended = Buffer.from(HANDSHAKE)
   extended[25] = 0x10
   new Framer({ onHandshake: (handshake) => seen.push(handshake), wants: () => true }).push(extended)
-  assert.deepEqual(seen, [{ infohash: new Uint8Array(20).fill(1), peerId: new Uint8Array(20).fill(2), extended: true }])
+  assert.deepEqual(seen, [
+    { infohash: new Uint8Array(20).fill(1), peerId: new Uint8Array(20).fill(2), extended: true, fast: false },
+  ])
 })
 
 test('wrong handshakes and too long messages are refused from their first bytes', () => {

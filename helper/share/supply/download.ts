@@ -6,7 +6,7 @@
 
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
-import { type Address, fetchRange, type Net, type TopicPeer } from '../../../net/index.ts'
+import { type Address, fetchRange, type Net, type Topic, type TopicPeer } from '../../../net/index.ts'
 import { HelperError } from '../../errors.ts'
 import { LINK_STALL_TIMEOUT_MS, RANGE_PART_LENGTH, RANGE_TIMEOUT_MS, SWARM_LENGTH_MIN } from '../../limits.ts'
 import { IncomingFile } from './incoming.ts'
@@ -21,10 +21,13 @@ export interface Incoming {
   receivedLength(): number
   /** Settles when the download ends; never rejects, failure reaches the file's readers. */
   readonly ended: Promise<void>
+  /** Ends the download and serving what it brought; to be called before the file is closed. */
+  stop(): Promise<void>
 }
 
 export interface DownloadSurroundings {
   readonly net: Net
+  readonly topic: Topic
   readonly folder: string
   /** Peers that answered on the topic, the one whose claim is followed first. */
   readonly peers: readonly TopicPeer[]
@@ -43,7 +46,10 @@ export async function startDownload(take: LinkTake, around: DownloadSurroundings
   return isSwarmed(take) ? startSwarm(take, around) : startRange(take, around)
 }
 
-async function startSwarm(take: LinkTake, { net, folder, peers, signal }: DownloadSurroundings): Promise<Incoming> {
+async function startSwarm(
+  take: LinkTake,
+  { net, topic, folder, peers, signal }: DownloadSurroundings,
+): Promise<Incoming> {
   const { link } = take
   const file = await IncomingFile.open(join(folder, Buffer.from(link.infohash).toString('hex')))
   const left = Math.min(await file.leftLength(), link.layout.length)
@@ -62,17 +68,32 @@ async function startSwarm(take: LinkTake, { net, folder, peers, signal }: Downlo
       stallTimeoutMs: LINK_STALL_TIMEOUT_MS,
       signal,
       onPiece: (range) => file.noteArrived(range),
+      keepSeeding: true,
     },
   )
   const received = (): number => {
     const { verifiedLength, presentLength } = download.progress()
     return verifiedLength - presentLength
   }
-  const ended = download.result.then(
-    () => file.noteArrived({ offset: 0, length: link.layout.length }),
-    (error: unknown) => file.noteFailed(error),
+  // Others that work with the same repository download the same links: what one has got, the others need not ask a seeder for.
+  const ignoreTopic = topic.onPeer(({ address }) => {
+    if (address !== null) download.addPeer(address)
+  })
+  const ended = download.result
+    .then(
+      () => file.noteArrived({ offset: 0, length: link.layout.length }),
+      (error: unknown) => file.noteFailed(error),
+    )
+    .finally(ignoreTopic)
+  const seeding = download.result.then(
+    ({ seed }) => seed,
+    () => null,
   )
-  return { take, file, bodyOffset: link.layout.bodyOffsets[0] ?? 0, receivedLength: received, ended }
+  const stop = async (): Promise<void> => {
+    download.cancel()
+    await (await seeding)?.close()
+  }
+  return { take, file, bodyOffset: link.layout.bodyOffsets[0] ?? 0, receivedLength: received, ended, stop }
 }
 
 async function startRange(take: LinkTake, around: DownloadSurroundings): Promise<Incoming> {
@@ -98,7 +119,7 @@ async function startRange(take: LinkTake, around: DownloadSurroundings): Promise
     }
     file.noteFailed(failure)
   })()
-  return { take, file, bodyOffset: 0, receivedLength: () => received, ended }
+  return { take, file, bodyOffset: 0, receivedLength: () => received, ended, stop: async () => {} }
 }
 
 /** The bodies of a take, in parts small enough that a slow line brings each in time. */

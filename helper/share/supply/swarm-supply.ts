@@ -129,12 +129,22 @@ class SwarmSupply implements Supply {
     const enough = new AbortController()
     try {
       const signal = AbortSignal.any([request.signal, enough.signal])
-      const coming = startAll(lines, started, { net: this.#net, folder, peers, failed: new Set(), signal })
+      const coming = startAll(lines, started, {
+        net: this.#net,
+        topic: this.#topic,
+        folder,
+        peers,
+        failed: new Set(),
+        signal,
+      })
       const intakes = await takeLines(lines, async (line, index) => {
         const intake = await this.#takeLine(line, coming[index] ?? [], quarantine, request)
         if (typeof intake === 'string') return intake
         if (isKeptPack(line, request)) await rememberSegments(intake, gitDir)
-        for (const { file } of intake.incoming) await file.remove()
+        for (const incoming of intake.incoming) {
+          await incoming.stop()
+          await incoming.file.remove()
+        }
         return intake
       })
       const isKept = (index: number): boolean => lines.slice(index, index + 1).some((line) => isKeptPack(line, request))
@@ -148,7 +158,10 @@ class SwarmSupply implements Supply {
       enough.abort()
       await quarantine.close()
       // Whole links are kept for the next try, which goes on where this one ended; parts of links are not.
-      for (const { file, take } of started) await (isSwarmed(take) ? file.close() : file.remove()).catch(() => {})
+      for (const { file, take, stop } of started) {
+        await stop()
+        await (isSwarmed(take) ? file.close() : file.remove()).catch(() => {})
+      }
     }
   }
 

@@ -1,0 +1,352 @@
+/**
+ * A network in memory with a clock of its own: members of swarms, lines with a rate, delay, loss (as the pause of a
+ * retransmission), partitions, members that leave and come. Everything follows from one seed; nothing waits for real time.
+ */
+
+import { createHash } from 'node:crypto'
+import { encodeInfo, infohashOf } from '../engine/index.ts'
+import { Bitfield } from '../net/swarm/bitfield.ts'
+import { Swarm, type SwarmEnd } from '../net/swarm/swarm.ts'
+import type { SwarmLink } from '../net/swarm/swarm-peer.ts'
+import { type CheckedTorrent, checkTorrent } from '../net/torrent.ts'
+
+/** What one machine's line does; lengths in bytes, rates in bytes per second. */
+export interface SimulatedLine {
+  readonly upRate: number
+  readonly downRate: number
+  readonly delayMs: number
+  /** Share of messages that come a retransmission later; those behind them wait. */
+  readonly lossShare: number
+}
+
+/** Bytes that the system takes off the sender's hands before it says that it is full. */
+const SYSTEM_BUFFER_LENGTH = 128 * 1024
+const RETRANSMISSION_MS = 200
+const BEAT_MS = 50
+
+/** Numbers 0 ≤ x < 1 that follow from `seed` (mulberry32). */
+export function randomFrom(seed: number): () => number {
+  let state = seed >>> 0
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+  }
+}
+
+interface Event {
+  readonly atMs: number
+  readonly order: number
+  readonly run: () => void
+  /** Promises are settled by it: what waits for them has to run before the next event. */
+  readonly settles: boolean
+}
+
+/** Events by time, those of the same time in the order in which they were made. */
+export class Timeline {
+  nowMs = 1
+  readonly #heap: Event[] = []
+  #order = 0
+
+  at(atMs: number, run: () => void, settles = false): void {
+    const event = { atMs: Math.max(atMs, this.nowMs), order: this.#order++, run, settles }
+    const heap = this.#heap
+    heap.push(event)
+    for (let child = heap.length - 1; child > 0; ) {
+      const parent = (child - 1) >> 1
+      if (!isBefore(event, heap[parent])) break
+      heap[child] = heap[parent] ?? event
+      heap[parent] = event
+      child = parent
+    }
+  }
+
+  #take(): Event | undefined {
+    const heap = this.#heap
+    const first = heap[0]
+    const last = heap.pop()
+    if (last === undefined || heap.length === 0) return first
+    let parent = 0
+    for (;;) {
+      let child = 2 * parent + 1
+      if (child >= heap.length) break
+      if (child + 1 < heap.length && isBefore(heap[child + 1], heap[child])) child += 1
+      if (!isBefore(heap[child], last)) break
+      heap[parent] = heap[child] ?? last
+      parent = child
+    }
+    heap[parent] = last
+    return first
+  }
+
+  /** Runs until `isOver`, or until nothing is left to happen, or until `endMs`. */
+  async run(isOver: () => boolean, endMs: number): Promise<void> {
+    while (!isOver()) {
+      const event = this.#take()
+      if (event === undefined || event.atMs > endMs) return
+      this.nowMs = event.atMs
+      event.run()
+      if (event.settles) for (let turn = 0; turn < 12; turn++) await null
+    }
+  }
+}
+
+function isBefore(a: Event | undefined, b: Event | undefined): boolean {
+  if (a === undefined || b === undefined) return a !== undefined
+  return a.atMs < b.atMs || (a.atMs === b.atMs && a.order < b.order)
+}
+
+/** One direction of a connection. */
+interface Pipe {
+  readonly to: SimulatedMember
+  readonly waiting: Uint8Array[]
+  /** What has arrived and was not handed over yet. */
+  readonly arrived: Uint8Array[]
+  waitingLength: number
+  wasFull: boolean
+  /** When the last message arrives; later ones do not overtake it. */
+  lastArrivalMs: number
+  end: SwarmEnd | null
+  drained: () => void
+}
+
+export class SimulatedMember {
+  readonly name: string
+  readonly line: SimulatedLine
+  readonly swarm: Swarm
+  readonly have: Bitfield
+  /** Bytes of blocks that were read to be sent. */
+  servedLength = 0
+  receivedLength = 0
+  isThere = true
+  doneAtMs: number | null = null
+  isLost = false
+  /** Members of different sides do not reach each other. */
+  side = 0
+  readonly neighbours = new Map<SimulatedMember, () => void>()
+  readonly #network: SimulatedNetwork
+  readonly #queue: Pipe[] = []
+  readonly #parted = new Set<Pipe>()
+  #isSending = false
+  #downFreeMs = 0
+
+  constructor(network: SimulatedNetwork, name: string, line: SimulatedLine, isSource: boolean, content: Buffer) {
+    this.#network = network
+    this.name = name
+    this.line = line
+    const { torrent, timeline, random } = network
+    const bytes = isSource ? content : Buffer.alloc(content.length)
+    this.have = isSource ? Bitfield.full(torrent.pieceCount) : new Bitfield(torrent.pieceCount)
+    const settled = <T>(value: () => T): Promise<T> =>
+      new Promise((resolve) => timeline.at(timeline.nowMs, () => resolve(value()), true))
+    this.swarm = new Swarm(
+      {
+        torrent,
+        source: {
+          read: (offset, length) => {
+            this.servedLength += length
+            return settled(() => bytes.subarray(offset, offset + length))
+          },
+        },
+        write: isSource ? null : (offset, piece) => settled(() => void bytes.set(piece, offset)),
+        have: this.have,
+        wanted: isSource ? new Bitfield(torrent.pieceCount) : Bitfield.full(torrent.pieceCount),
+        onPiece: () => {},
+        onDone: () => {
+          this.doneAtMs = timeline.nowMs
+          this.isLost = !bytes.equals(content)
+        },
+        onFailure: () => {
+          this.isLost = true
+        },
+      },
+      { clock: { nowMs: () => timeline.nowMs }, random },
+    )
+    const beat = (): void => {
+      if (!this.isThere) return
+      this.swarm.tick()
+      timeline.at(timeline.nowMs + BEAT_MS, beat)
+    }
+    timeline.at(timeline.nowMs + random() * BEAT_MS, beat)
+  }
+
+  /** Puts bytes on the line, after those of other connections that wait. */
+  send(pipe: Pipe, bytes: Uint8Array): void {
+    if (pipe.waiting.length === 0) this.#queue.push(pipe)
+    pipe.waiting.push(bytes)
+    pipe.waitingLength += bytes.length
+    if (pipe.waitingLength > SYSTEM_BUFFER_LENGTH) pipe.wasFull = true
+    if (!this.#isSending) this.#sendNext()
+  }
+
+  /** One message of each connection in turn. */
+  #sendNext(): void {
+    const { timeline } = this.#network
+    const pipe = this.#queue.shift()
+    this.#isSending = pipe !== undefined && this.isThere
+    if (pipe === undefined || !this.isThere) return
+    const bytes = pipe.waiting.shift() ?? new Uint8Array(0)
+    if (pipe.waiting.length > 0) this.#queue.push(pipe)
+    timeline.at(timeline.nowMs + (bytes.length * 1000) / this.line.upRate, () => {
+      pipe.waitingLength -= bytes.length
+      if (pipe.wasFull && pipe.waitingLength <= SYSTEM_BUFFER_LENGTH) {
+        pipe.wasFull = false
+        pipe.drained()
+      }
+      this.#deliver(pipe, bytes)
+      this.#sendNext()
+    })
+  }
+
+  #deliver(pipe: Pipe, bytes: Uint8Array): void {
+    const { timeline, random } = this.#network
+    const { to } = pipe
+    const isLost = random() < this.line.lossShare
+    const travelMs = this.line.delayMs + to.line.delayMs + (isLost ? RETRANSMISSION_MS : 0)
+    const reachesMs = Math.max(timeline.nowMs + travelMs, pipe.lastArrivalMs)
+    to.#downFreeMs = Math.max(to.#downFreeMs, reachesMs) + (bytes.length * 1000) / to.line.downRate
+    pipe.lastArrivalMs = to.#downFreeMs
+    timeline.at(to.#downFreeMs, () => {
+      pipe.arrived.push(bytes)
+      this.handOver(pipe)
+    })
+  }
+
+  /** Gives the receiver what has arrived, unless the two are parted. */
+  handOver(pipe: Pipe): void {
+    const { to, arrived } = pipe
+    if (to.side !== this.side) {
+      this.#parted.add(pipe)
+      return
+    }
+    for (const bytes of arrived.splice(0)) {
+      to.receivedLength += bytes.length
+      pipe.end?.receive(bytes)
+    }
+  }
+
+  /** Moves to a side; what was held up arrives where both are on one side again. */
+  moveTo(side: number): void {
+    this.side = side
+    for (const member of this.#network.members) {
+      for (const pipe of [...member.#parted]) {
+        if (pipe.to.side !== member.side) continue
+        member.#parted.delete(pipe)
+        member.handOver(pipe)
+      }
+    }
+  }
+
+  leave(): void {
+    this.isThere = false
+    this.swarm.leave()
+    for (const disconnect of [...this.neighbours.values()]) disconnect()
+  }
+}
+
+export class SimulatedNetwork {
+  readonly timeline = new Timeline()
+  readonly random: () => number
+  readonly content: Buffer
+  readonly torrent: CheckedTorrent
+  readonly members: SimulatedMember[] = []
+
+  constructor(seed: number, lengthBytes: number, pieceLengthBytes: number) {
+    this.random = randomFrom(seed)
+    this.content = Buffer.alloc(lengthBytes)
+    const block = createHash('sha512').update(String(seed)).digest()
+    for (let at = 0; at < lengthBytes; at += 64) {
+      block.writeUInt32BE(at, 0)
+      block.copy(this.content, at)
+    }
+    this.torrent = torrentOf(this.content, pieceLengthBytes)
+  }
+
+  add(name: string, line: SimulatedLine, isSource = false): SimulatedMember {
+    const member = new SimulatedMember(this, name, line, isSource, this.content)
+    this.members.push(member)
+    return member
+  }
+
+  /** Connects two members, unless they are connected or cannot be. */
+  connect(a: SimulatedMember, b: SimulatedMember): void {
+    if (a === b || !a.isThere || !b.isThere || a.side !== b.side || a.neighbours.has(b)) return
+    const forth = pipeTo(b)
+    const back = pipeTo(a)
+    const disconnect = (): void => {
+      if (!a.neighbours.delete(b)) return
+      b.neighbours.delete(a)
+      const ends = [forth.end, back.end]
+      forth.end = null
+      back.end = null
+      for (const end of ends) end?.closed()
+    }
+    a.neighbours.set(b, disconnect)
+    b.neighbours.set(a, disconnect)
+    const delayMs = 2 * (a.line.delayMs + b.line.delayMs)
+    this.timeline.at(this.timeline.nowMs + delayMs, () => {
+      if (!a.neighbours.has(b)) return
+      back.end = a.swarm.join(linkOf(a, b, forth, disconnect))
+      forth.end = b.swarm.join(linkOf(b, a, back, disconnect))
+      forth.drained = () => back.end?.drained()
+      back.drained = () => forth.end?.drained()
+      if (forth.end === null || back.end === null) disconnect()
+    })
+  }
+}
+
+function pipeTo(to: SimulatedMember): Pipe {
+  return {
+    to,
+    waiting: [],
+    arrived: [],
+    waitingLength: 0,
+    wasFull: false,
+    lastArrivalMs: 0,
+    end: null,
+    drained: () => {},
+  }
+}
+
+function linkOf(from: SimulatedMember, to: SimulatedMember, pipe: Pipe, disconnect: () => void): SwarmLink {
+  return {
+    name: to.name,
+    fast: true,
+    extended: true,
+    get backlogLength() {
+      return Math.max(0, pipe.waitingLength - SYSTEM_BUFFER_LENGTH)
+    },
+    backlogLengthMax: 1,
+    send: (parts) => {
+      for (const message of messagesOf(parts)) from.send(pipe, message)
+    },
+    drop: disconnect,
+  }
+}
+
+/** Small messages together, each block with its head: what a line sends at a time. */
+function messagesOf(parts: readonly Uint8Array[]): Uint8Array[] {
+  const messages: Uint8Array[] = []
+  for (let at = 0; at < parts.length; ) {
+    const head = parts[at] ?? new Uint8Array(0)
+    const isBlockHead = head.length === 13 && head[4] === 7 && head.length < 4 + Buffer.from(head).readUInt32BE(0)
+    const next = parts[at + 1]
+    messages.push(isBlockHead && next !== undefined ? Buffer.concat([head, next]) : head)
+    at += isBlockHead ? 2 : 1
+  }
+  return messages
+}
+
+function torrentOf(content: Buffer, pieceLength: number): CheckedTorrent {
+  const sha1 = (bytes: Uint8Array): Buffer => createHash('sha1').update(bytes).digest()
+  const hashes: Buffer[] = []
+  for (let at = 0; at < content.length; at += pieceLength) hashes.push(sha1(content.subarray(at, at + pieceLength)))
+  const info = encodeInfo({ name: 'simulated', length: content.length, pieceLength, pieces: Buffer.concat(hashes) })
+  return checkTorrent({
+    info,
+    infohash: infohashOf(info, sha1),
+    lengthBytes: content.length,
+    pieceLengthBytes: pieceLength,
+  })
+}

@@ -1,0 +1,213 @@
+/**
+ * The downloading side of a swarm: asks peers for blocks, joins them to pieces, checks those, writes them, finds out who
+ * sent wrong ones. Blocks of a peer that has fallen silent are asked of others; at the end, what is late is asked for twice.
+ */
+import { Blame } from '../blame.ts'
+import { NetError } from '../errors.ts'
+import { PEER_SILENCE_MS, PEER_SNUB_MS, UNASKED_BLOCK_COUNT_MAX, UNWRITTEN_LENGTH_MAX } from '../limits.ts'
+import type { Clock } from '../rate.ts'
+import { type CheckedTorrent, isPiece, type Store } from '../torrent.ts'
+import type { Availability } from './availability.ts'
+import type { Bitfield } from './bitfield.ts'
+import { PiecePicker } from './piece-picker.ts'
+import type { SwarmPeer } from './swarm-peer.ts'
+import { BLOCK_LENGTH, type Block, encodeMessage, ID } from './wire-messages.ts'
+
+/** At the end a block is asked for again when it is later than this, or than twice what its second peer usually takes. */
+const LATE_MS_MIN = 250
+/** Blocks of others that an idle peer is asked for at once. */
+const AGAIN_COUNT = 8
+
+export interface IntakePorts {
+  readonly torrent: CheckedTorrent
+  readonly have: Bitfield
+  readonly wanted: Bitfield
+  readonly availability: Availability
+  readonly write: Store['write']
+  readonly random: () => number
+  readonly clock: Clock
+  readonly peers: ReadonlySet<SwarmPeer>
+  readonly send: (peer: SwarmPeer, parts: readonly Uint8Array[]) => void
+  /** A piece is written and right. */
+  readonly onPiece: (index: number) => void
+  readonly onFailure: (error: NetError) => void
+}
+
+export class Intake {
+  readonly #ports: IntakePorts
+  readonly #picker: PiecePicker
+  readonly #blame = new Blame<SwarmPeer>()
+  readonly #blocksPerPiece: number
+  #unwrittenLength = 0
+
+  constructor(ports: IntakePorts) {
+    this.#ports = ports
+    this.#picker = new PiecePicker(ports)
+    this.#blocksPerPiece = Math.ceil(ports.torrent.pieceLengthBytes / BLOCK_LENGTH)
+  }
+
+  get isDone(): boolean {
+    return this.#picker.isDone
+  }
+
+  wants(index: number): boolean {
+    return this.#picker.wants(index)
+  }
+
+  #keyOf(index: number, offset: number): number {
+    return index * this.#blocksPerPiece + Math.floor(offset / BLOCK_LENGTH)
+  }
+
+  /** Asks a peer for as much as it is good for. */
+  fill(peer: SwarmPeer): void {
+    if (peer.isChoking || !peer.amInterested || peer.isGone || this.#unwrittenLength > UNWRITTEN_LENGTH_MAX) return
+    if (peer.asked.size >= peer.depth || peer.isSnubbed) return
+    const nowMs = this.#ports.clock.nowMs()
+    const completeCount = this.#completeCount()
+    const requests: Uint8Array[] = []
+    while (peer.asked.size < peer.depth) {
+      const block = this.#picker.next(peer, peer.pieces, completeCount, nowMs)
+      if (block === null) break
+      requests.push(this.#note(peer, block, nowMs))
+    }
+    // Only who has brought something is asked for what others hold: else many that bring nothing would hold it together.
+    if (peer.asked.size === 0 && peer.hasBrought) requests.push(...this.#askAgain(peer, nowMs))
+    if (requests.length > 0) this.#ports.send(peer, requests)
+  }
+
+  #note(peer: SwarmPeer, block: Block, nowMs: number): Uint8Array {
+    if (peer.asked.size === 0) peer.lastBlockAtMs = nowMs
+    peer.asked.set(this.#keyOf(block.index, block.offset), { ...block, atMs: nowMs })
+    return encodeMessage(ID.request, block.index, block.offset, block.length)
+  }
+
+  #askAgain(peer: SwarmPeer, nowMs: number): Uint8Array[] {
+    const lateMs = this.#picker.isEnding ? Math.max(LATE_MS_MIN, 2 * peer.latencyMs) : PEER_SNUB_MS
+    const isAsked = (index: number, offset: number): boolean => peer.asked.has(this.#keyOf(index, offset))
+    const requests: Uint8Array[] = []
+    while (requests.length < Math.min(AGAIN_COUNT, peer.depth)) {
+      const block = this.#picker.again(peer.pieces, isAsked, nowMs - lateMs, nowMs)
+      if (block === null) break
+      requests.push(this.#note(peer, block, nowMs))
+    }
+    return requests
+  }
+
+  /** Complete peers when somebody else downloads, null when all that are there have everything. */
+  #completeCount(): number | null {
+    let count = 0
+    for (const peer of this.#ports.peers) if (peer.pieces.isFull) count += 1
+    return count === this.#ports.peers.size ? null : count
+  }
+
+  /** Takes a block; one that nobody asked for counts against its sender. */
+  onBlock(peer: SwarmPeer, index: number, offset: number, bytes: Uint8Array): void {
+    const key = this.#keyOf(index, offset)
+    const asked = peer.asked.get(key)
+    if (asked === undefined || asked.offset !== offset || asked.length !== bytes.length) {
+      peer.unaskedCount += 1
+      if (peer.unaskedCount > UNASKED_BLOCK_COUNT_MAX) peer.link.drop('too many blocks that nobody asked for', false)
+      return
+    }
+    const nowMs = this.#ports.clock.nowMs()
+    peer.asked.delete(key)
+    peer.broughtLength += bytes.length
+    peer.onBlock(nowMs - asked.atMs, nowMs)
+    const kept = this.#picker.arrived(peer, asked, bytes)
+    if (kept !== null) {
+      this.#blame.record(index, offset, kept, peer)
+      this.#cancel(key, asked)
+      this.#checkPiece(index)
+    }
+    this.fill(peer)
+  }
+
+  /** Takes back what others were asked for, too. */
+  #cancel(key: number, block: Block): void {
+    for (const other of this.#ports.peers) {
+      // One that was silent keeps its probe: only a block of it makes it worth asking again.
+      if (other.isSnubbed || !other.asked.delete(key)) continue
+      this.#ports.send(other, [encodeMessage(ID.cancel, block.index, block.offset, block.length)])
+      this.fill(other)
+    }
+  }
+
+  #checkPiece(index: number): void {
+    const { torrent, write, onPiece, onFailure } = this.#ports
+    const bytes = this.#picker.whole(index)
+    if (bytes === null) return
+    if (!isPiece(torrent, index, bytes)) {
+      this.#picker.close(index, false)
+      this.#punish(this.#blame.failed(index))
+      return
+    }
+    this.#punish(this.#blame.verified(index))
+    this.#unwrittenLength += bytes.length
+    write(index * torrent.pieceLengthBytes, bytes).then(
+      () => {
+        this.#unwrittenLength -= bytes.length
+        this.#ports.have.set(index)
+        this.#picker.close(index, true)
+        onPiece(index)
+        if (this.#unwrittenLength <= UNWRITTEN_LENGTH_MAX) for (const peer of this.#ports.peers) this.#refill(peer)
+      },
+      (error: unknown) => onFailure(storeFailure(error)),
+    )
+  }
+
+  /** Only those who ran dry while too much was waiting for the disk. */
+  #refill(peer: SwarmPeer): void {
+    if (peer.asked.size === 0) this.fill(peer)
+  }
+
+  #punish(guilty: readonly SwarmPeer[]): void {
+    for (const peer of guilty) peer.link.drop('sent bytes that are not of this piece', true)
+  }
+
+  /** The peer will not bring a block. */
+  onReject(peer: SwarmPeer, { index, offset, length }: Block): void {
+    const key = this.#keyOf(index, offset)
+    const asked = peer.asked.get(key)
+    if (asked?.offset !== offset || asked.length !== length) return
+    peer.asked.delete(key)
+    this.#picker.release(peer, asked)
+  }
+
+  /** The peer will bring nothing of what it was asked for. */
+  releaseAll(peer: SwarmPeer): void {
+    for (const block of peer.asked.values()) this.#picker.release(peer, block)
+    peer.asked.clear()
+  }
+
+  /** Looks after silent and idle peers; to be called several times a second. */
+  tick(nowMs: number): void {
+    for (const peer of this.#ports.peers) {
+      const silentMs = peer.asked.size === 0 ? 0 : nowMs - peer.lastBlockAtMs
+      if (silentMs > PEER_SILENCE_MS) peer.link.drop('brings nothing of what it was asked for', false)
+      else if (silentMs > PEER_SNUB_MS && !peer.isSnubbed) this.#snub(peer)
+      this.#refill(peer)
+    }
+  }
+
+  /** Leaves one block asked for, as a probe, and gives all to others, the probe too: nobody may keep a block by silence. */
+  #snub(peer: SwarmPeer): void {
+    const [probe, ...rest] = peer.asked
+    peer.depth = 1
+    peer.isSnubbed = true
+    const cancels: Uint8Array[] = []
+    for (const [key, block] of rest) {
+      peer.asked.delete(key)
+      this.#picker.release(peer, block)
+      cancels.push(encodeMessage(ID.cancel, block.index, block.offset, block.length))
+    }
+    if (probe !== undefined) this.#picker.release(peer, probe[1])
+    this.#ports.send(peer, cancels)
+    for (const other of this.#ports.peers) if (other !== peer) this.#refill(other)
+  }
+}
+
+/** What the caller's store threw, as an error of this room. */
+export function storeFailure(error: unknown): NetError {
+  if (error instanceof NetError) return error
+  return new NetError('store-failed', `store: ${error instanceof Error ? error.message : String(error)}`, {}, error)
+}

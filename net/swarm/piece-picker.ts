@@ -1,0 +1,225 @@
+/**
+ * Which block to ask of a peer next, and the pieces that are under way in memory.
+ * While others download too, what only the sources have goes first and by chance, so that no two ask the source for the
+ * same; what has spread already comes in order from the start, so that a reader can follow. Alone, all comes in order.
+ * A piece is one peer's until there is nothing else to ask for; when all is asked for, late blocks are asked for twice.
+ */
+import { type CheckedTorrent, pieceLengthOf } from '../torrent.ts'
+import type { Availability } from './availability.ts'
+import type { Bitfield } from './bitfield.ts'
+import { BLOCK_LENGTH, type Block } from './wire-messages.ts'
+
+/** Bytes of pieces under way after which peers help each other with those instead of beginning more. */
+const OPEN_LENGTH_MAX = 48 * 1024 * 1024
+/** Candidates that one choice looks at; a torrent of ours has 2,048 pieces. */
+const CANDIDATE_COUNT_MAX = 8192
+/** Peers that may be asked for the same block at the same time. */
+const ASKER_COUNT_MAX = 2
+
+interface OpenPiece {
+  readonly index: number
+  readonly bytes: Uint8Array
+  /** By block: how many peers are asked for it, and when the last one was. */
+  readonly askerCounts: Uint8Array
+  readonly askedAtMs: Float64Array
+  /** By block: 1 once it is here. */
+  readonly arrived: Uint8Array
+  arrivedCount: number
+  /** Blocks that are neither here nor asked for. */
+  freeCount: number
+  /** Whose piece it is; null when that one has gone or given up. */
+  owner: object | null
+}
+
+export interface PickerOptions {
+  readonly torrent: CheckedTorrent
+  readonly have: Bitfield
+  /** Pieces that are wanted; what is not is never asked for. */
+  readonly wanted: Bitfield
+  readonly availability: Availability
+  /** 0 ≤ x < 1. */
+  readonly random: () => number
+}
+
+export class PiecePicker {
+  readonly #options: PickerOptions
+  /** Wanted pieces that are neither here nor under way, ascending. */
+  readonly #missing: number[] = []
+  readonly #open = new Map<number, OpenPiece>()
+  /** Those of `#open` that have free blocks. */
+  readonly #free = new Set<OpenPiece>()
+  #openLength = 0
+
+  constructor(options: PickerOptions) {
+    this.#options = options
+    for (let index = 0; index < options.torrent.pieceCount; index++) {
+      if (options.wanted.has(index) && !options.have.has(index)) this.#missing.push(index)
+    }
+  }
+
+  /** True when every wanted piece is here. */
+  get isDone(): boolean {
+    return this.#missing.length === 0 && this.#open.size === 0
+  }
+
+  /** True when every wanted piece is here or under way. */
+  get isEnding(): boolean {
+    return this.#missing.length === 0
+  }
+
+  /** True if piece `index` is wanted and not here. */
+  wants(index: number): boolean {
+    return this.#options.wanted.has(index) && !this.#options.have.has(index)
+  }
+
+  /**
+   * The next block to ask `peer` for, now marked as asked; null if there is none.
+   * @param completeCount peers that have everything, null while nobody else downloads
+   */
+  next(peer: object, pieces: Bitfield, completeCount: number | null, nowMs: number): Block | null {
+    let own: OpenPiece | null = null
+    let left: OpenPiece | null = null
+    let any: OpenPiece | null = null
+    for (const open of this.#free) {
+      if (!pieces.has(open.index)) continue
+      if (open.owner === peer) own = open
+      else if (open.owner === null) left ??= open
+      else any ??= open
+      if (own !== null) break
+    }
+    const open = own ?? left ?? this.#begin(pieces, completeCount) ?? any
+    if (open === null) return null
+    if (open !== any) open.owner = peer
+    for (let block = 0; block < open.arrived.length; block++) {
+      if (open.arrived[block] === 0 && open.askerCounts[block] === 0) return this.#ask(open, block, nowMs)
+    }
+    return null
+  }
+
+  /**
+   * A block that somebody else was asked for before `askedBeforeMs`, to be asked for a second time.
+   * @param isAsked true for blocks that this peer was asked for himself
+   */
+  again(
+    pieces: Bitfield,
+    isAsked: (index: number, offset: number) => boolean,
+    askedBeforeMs: number,
+    nowMs: number,
+  ): Block | null {
+    for (const open of this.#open.values()) {
+      if (!pieces.has(open.index)) continue
+      for (let block = 0; block < open.arrived.length; block++) {
+        const isDue = open.arrived[block] === 0 && (open.askedAtMs[block] ?? 0) < askedBeforeMs
+        const isBounded = (open.askerCounts[block] ?? 0) < ASKER_COUNT_MAX
+        if (isDue && isBounded && !isAsked(open.index, block * BLOCK_LENGTH)) return this.#ask(open, block, nowMs)
+      }
+    }
+    return null
+  }
+
+  /** A peer will not bring a block that it was asked for. */
+  release(peer: object, { index, offset }: Block): void {
+    const open = this.#open.get(index)
+    if (open === undefined) return
+    if (open.owner === peer) open.owner = null
+    const block = offset / BLOCK_LENGTH
+    const askers = open.askerCounts[block] ?? 0
+    if (askers === 0) return
+    open.askerCounts[block] = askers - 1
+    if (askers > 1 || open.arrived[block] === 1) return
+    open.freeCount += 1
+    this.#free.add(open)
+  }
+
+  /**
+   * A block that was asked for has come; its bytes are copied. Returns the view of it in its piece, null if it was here.
+   */
+  arrived(peer: object, block: Block, bytes: Uint8Array): Uint8Array | null {
+    const open = this.#open.get(block.index)
+    const number = block.offset / BLOCK_LENGTH
+    if (open === undefined || open.arrived[number] === 1) return null
+    if ((open.askerCounts[number] ?? 0) > 0) open.askerCounts[number] = (open.askerCounts[number] ?? 0) - 1
+    open.arrived[number] = 1
+    open.arrivedCount += 1
+    open.bytes.set(bytes, block.offset)
+    if (open.owner === null) open.owner = peer
+    return open.bytes.subarray(block.offset, block.offset + bytes.length)
+  }
+
+  /** The bytes of piece `index` when all its blocks are here. */
+  whole(index: number): Uint8Array | null {
+    const open = this.#open.get(index)
+    return open !== undefined && open.arrivedCount === open.arrived.length ? open.bytes : null
+  }
+
+  /** Forgets a piece that is written, or begins a wrong one anew. */
+  close(index: number, isRight: boolean): void {
+    const open = this.#open.get(index)
+    if (open === undefined) return
+    this.#open.delete(index)
+    this.#free.delete(open)
+    this.#openLength -= open.bytes.length
+    if (!isRight) this.#missing.splice(this.#placeOf(index), 0, index)
+  }
+
+  #ask(open: OpenPiece, block: number, nowMs: number): Block {
+    if (open.askerCounts[block] === 0) open.freeCount -= 1
+    if (open.freeCount === 0) this.#free.delete(open)
+    open.askerCounts[block] = (open.askerCounts[block] ?? 0) + 1
+    open.askedAtMs[block] = nowMs
+    const offset = block * BLOCK_LENGTH
+    return { index: open.index, offset, length: Math.min(BLOCK_LENGTH, open.bytes.length - offset) }
+  }
+
+  #begin(pieces: Bitfield, completeCount: number | null): OpenPiece | null {
+    if (this.#openLength > OPEN_LENGTH_MAX) return null
+    const index = this.#choose(pieces, completeCount)
+    if (index === null) return null
+    this.#missing.splice(this.#placeOf(index), 1)
+    const bytes = new Uint8Array(pieceLengthOf(this.#options.torrent, index))
+    const blockCount = Math.ceil(bytes.length / BLOCK_LENGTH)
+    const open: OpenPiece = {
+      index,
+      bytes,
+      askerCounts: new Uint8Array(blockCount),
+      askedAtMs: new Float64Array(blockCount),
+      arrived: new Uint8Array(blockCount),
+      arrivedCount: 0,
+      freeCount: blockCount,
+      owner: null,
+    }
+    this.#open.set(index, open)
+    this.#free.add(open)
+    this.#openLength += bytes.length
+    return open
+  }
+
+  #choose(pieces: Bitfield, completeCount: number | null): number | null {
+    const { availability, random } = this.#options
+    const rareCountMax = Math.max(1, completeCount ?? 0)
+    let first: number | null = null
+    let rare: number | null = null
+    let rareCount = 0
+    let seenCount = 0
+    for (const index of this.#missing) {
+      if (!pieces.has(index)) continue
+      if (completeCount === null) return index
+      if (availability.of(index) > rareCountMax) first ??= index
+      else if (random() * ++rareCount < 1) rare = index
+      if (++seenCount === CANDIDATE_COUNT_MAX) break
+    }
+    return rare ?? first
+  }
+
+  /** Where `index` stands, or would stand, in the ascending list. */
+  #placeOf(index: number): number {
+    let low = 0
+    let high = this.#missing.length
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if ((this.#missing[middle] ?? 0) < index) low = middle + 1
+      else high = middle
+    }
+    return low
+  }
+}

@@ -1,0 +1,122 @@
+/**
+ * What a swarm knows of one connection: the four flags of BEP 3, the pieces of the peer, what was asked of it and what it
+ * asked for. Bookkeeping only; `Swarm` decides. How many blocks are asked for ahead follows how long they take: more while
+ * they come quickly, fewer when they queue, so that a slow peer never holds much.
+ */
+import { BLOCK_REQUEST_COUNT_MAX, SWARM_EXTENSION_BURST_COUNT, SWARM_EXTENSION_RATE_PER_S } from '../limits.ts'
+import { type Clock, TokenBucket } from '../rate.ts'
+import { Bitfield } from './bitfield.ts'
+import type { Block } from './wire-messages.ts'
+
+/** One connection as a swarm needs it; over TCP, or in the memory of a test. */
+export interface SwarmLink {
+  /** For people: host and port. */
+  readonly name: string
+  /** Both ends speak BEP 6. */
+  readonly fast: boolean
+  /** The peer speaks BEP 10. */
+  readonly extended: boolean
+  /** Bytes that were sent and have not left yet; the swarm sends no block while they are more than `backlogLengthMax`. */
+  readonly backlogLength: number
+  readonly backlogLengthMax: number
+  send(parts: readonly Uint8Array[]): void
+  /** Ends the connection; `isGuilty`: the peer sent bytes that are provably wrong. */
+  drop(reason: string, isGuilty: boolean): void
+}
+
+/** Blocks asked for ahead: at the start, and at the least. */
+const DEPTH_START = 2
+const DEPTH_MIN = 1
+/** Milliseconds from asking to arrival: below, more is asked for ahead; above, less. */
+const QUICK_MS = 500
+const SLOW_MS = 1_000
+
+export class SwarmPeer {
+  readonly link: SwarmLink
+  readonly pieces: Bitfield
+  isChoking = true
+  isInterested = false
+  amChoking = true
+  amInterested = false
+  /** It has said which pieces it has; may be said once. */
+  hasSaidPieces = false
+  /** Blocks asked of it, by Swarm's key, with the time. */
+  readonly asked = new Map<number, Block & { readonly atMs: number }>()
+  depth = DEPTH_START
+  /** Most blocks that it takes requests for at once. */
+  depthMax = 250
+  /** Average milliseconds from asking to arrival. */
+  latencyMs = 0
+  lastBlockAtMs = 0
+  /** It was asked and has been silent for too long. */
+  isSnubbed = false
+  hasBrought = false
+  /** Blocks that came though nobody asked. */
+  unaskedCount = 0
+  /** Blocks that it asked for, oldest first. */
+  readonly wanted: Block[] = []
+  isBeingServed = false
+  /** Bytes of blocks from and to it, since the chokes were last decided. */
+  broughtLength = 0
+  takenLength = 0
+  isGone = false
+  /** It needs no `have` of pieces that it has, and takes others late. */
+  needsFewHaves = false
+  /** Messages that wait for company. */
+  readonly lateHaves: Uint8Array[] = []
+  lastSentAtMs: number
+  readonly joinedAtMs: number
+  /** Number under which it wants metadata; null until it says so. */
+  metadataId: number | null = null
+  readonly extensionBucket: TokenBucket
+
+  constructor(link: SwarmLink, pieceCount: number, clock: Clock) {
+    this.link = link
+    this.pieces = new Bitfield(pieceCount)
+    this.joinedAtMs = clock.nowMs()
+    this.lastSentAtMs = this.joinedAtMs
+    this.extensionBucket = new TokenBucket(SWARM_EXTENSION_RATE_PER_S, SWARM_EXTENSION_BURST_COUNT, clock)
+  }
+
+  /** Takes the time that a block took. */
+  onBlock(tookMs: number, nowMs: number): void {
+    this.lastBlockAtMs = nowMs
+    this.isSnubbed = false
+    this.hasBrought = true
+    this.latencyMs += (tookMs - this.latencyMs) / 8
+    if (tookMs < QUICK_MS) this.depth = Math.min(this.depth + 1, this.depthMax)
+    else if (tookMs > SLOW_MS) this.depth = Math.max(DEPTH_MIN, Math.floor(this.depth * 0.9))
+  }
+
+  /** True if the block is among those that it has asked for. */
+  wants({ index, offset, length }: Block): boolean {
+    return this.wanted.some((block) => block.index === index && block.offset === offset && block.length === length)
+  }
+
+  /** Forgets a block that it does not want any more; false if it was not waiting. */
+  forget({ index, offset, length }: Block): boolean {
+    const at = this.wanted.findIndex((b) => b.index === index && b.offset === offset && b.length === length)
+    if (at >= 0) this.wanted.splice(at, 1)
+    return at >= 0
+  }
+
+  /** The next blocks to send it, adjoining ones together, at most `lengthMax` bytes but at least one block. */
+  takeRun(lengthMax: number): Block[] {
+    const run: Block[] = []
+    let length = 0
+    for (let next = this.wanted[0]; next !== undefined; next = this.wanted[0]) {
+      const last = run.at(-1)
+      const adjoins = last === undefined || (last.index === next.index && last.offset + last.length === next.offset)
+      if (!adjoins || (run.length > 0 && length + next.length > lengthMax)) break
+      run.push(next)
+      length += next.length
+      this.wanted.shift()
+    }
+    return run
+  }
+
+  /** More than we said we bear: requests may be on their way when it learns of our bound. */
+  get asksTooMuch(): boolean {
+    return this.wanted.length > 2 * BLOCK_REQUEST_COUNT_MAX
+  }
+}

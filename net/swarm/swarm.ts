@@ -1,0 +1,299 @@
+/**
+ * Membership in one swarm (BEP 3, 6, 9, 10): connections in, pieces out, and the other way round. Says to each peer what is
+ * here, dispatches its messages, and leaves the choices to Intake (what to ask of whom) and Outflow (whom to serve and show
+ * what). No sockets, timers or chance of its own: connections, a clock, a random source and `tick` come from outside, so
+ * that a hundred members can be simulated in memory.
+ */
+import { NetError } from '../errors.ts'
+import { KEEP_ALIVE_MS, SWARM_CONNECTION_COUNT_MAX } from '../limits.ts'
+import type { Clock } from '../rate.ts'
+import type { CheckedTorrent, Source, Store } from '../torrent.ts'
+import { Availability } from './availability.ts'
+import { Bitfield } from './bitfield.ts'
+import { answerMetadata, decodeHello, EXTENDED_HANDSHAKE, encodeHello, METADATA_ID } from './extension.ts'
+import { Intake } from './intake.ts'
+import { Outflow } from './outflow.ts'
+import { type SwarmLink, SwarmPeer } from './swarm-peer.ts'
+import {
+  encodeBytesMessage,
+  encodeExtended,
+  encodeMessage,
+  ID,
+  KEEP_ALIVE,
+  parseMessages,
+  type WireMessage,
+} from './wire-messages.ts'
+
+/** `have` messages that wait for the next beat at the most. */
+const LATE_HAVE_COUNT_MAX = 8
+
+export interface SwarmOptions {
+  readonly torrent: CheckedTorrent
+  readonly source: Source
+  /** Null for a member that only serves. */
+  readonly write: Store['write'] | null
+  /** Pieces that are there; kept up to date from then on. */
+  readonly have: Bitfield
+  /** Pieces that are wanted. */
+  readonly wanted: Bitfield
+  readonly onPiece: (index: number) => void
+  /** The last wanted piece has been written. */
+  readonly onDone: () => void
+  readonly onFailure: (error: NetError) => void
+}
+
+export interface SwarmSurroundings {
+  readonly clock: Clock
+  /** 0 ≤ x < 1. */
+  readonly random: () => number
+}
+
+/** What a connection tells its swarm. */
+export interface SwarmEnd {
+  /** A run of whole messages of the peer, without the handshake. */
+  receive(run: Uint8Array): void
+  /** The backlog has become smaller. */
+  drained(): void
+  closed(): void
+}
+
+export class Swarm {
+  readonly #options: SwarmOptions
+  readonly #clock: Clock
+  readonly #peers = new Set<SwarmPeer>()
+  readonly #availability: Availability
+  readonly #intake: Intake | null
+  readonly #outflow: Outflow
+  #hasLeft = false
+
+  constructor(options: SwarmOptions, { clock, random }: SwarmSurroundings) {
+    this.#options = options
+    this.#clock = clock
+    const { torrent, have, wanted, source, write, onFailure } = options
+    this.#availability = new Availability(torrent.pieceCount)
+    const shared = {
+      torrent,
+      have,
+      availability: this.#availability,
+      random,
+      clock,
+      peers: this.#peers,
+      send: (peer: SwarmPeer, parts: readonly Uint8Array[]) => this.#send(peer, parts),
+      onFailure,
+    }
+    this.#outflow = new Outflow({ ...shared, source })
+    this.#intake =
+      write === null ? null : new Intake({ ...shared, wanted, write, onPiece: (index) => this.#onPiece(index) })
+  }
+
+  get connectionCount(): number {
+    return this.#peers.size
+  }
+
+  /** True when every wanted piece is here. */
+  get isDone(): boolean {
+    return this.#intake?.isDone ?? true
+  }
+
+  /** Takes a connection whose handshakes are done; null if there are enough. */
+  join(link: SwarmLink): SwarmEnd | null {
+    if (this.#hasLeft || this.#peers.size >= SWARM_CONNECTION_COUNT_MAX) return null
+    const peer = new SwarmPeer(link, this.#options.torrent.pieceCount, this.#clock)
+    this.#peers.add(peer)
+    this.#greet(peer)
+    this.#outflow.join(peer)
+    return {
+      receive: (run) => this.#receive(peer, run),
+      drained: () => void this.#outflow.serve(peer),
+      closed: () => this.#remove(peer),
+    }
+  }
+
+  #greet(peer: SwarmPeer): void {
+    const { have, torrent, wanted } = this.#options
+    const parts: Uint8Array[] = []
+    const isNothingSaid = this.#outflow.isVeiled || have.count === 0
+    if (!isNothingSaid && have.isFull && peer.link.fast) parts.push(encodeMessage(ID.haveAll))
+    else if (!isNothingSaid) parts.push(encodeBytesMessage(ID.bitfield, have.bytes))
+    else if (peer.link.fast) parts.push(encodeMessage(ID.haveNone))
+    if (peer.link.extended) {
+      const hello = encodeHello(torrent.info.length, this.#intake !== null && !wanted.isFull, !this.#outflow.isVeiled)
+      parts.push(encodeExtended(EXTENDED_HANDSHAKE, hello))
+    }
+    if (parts.length > 0) this.#send(peer, parts)
+  }
+
+  #send(peer: SwarmPeer, parts: readonly Uint8Array[]): void {
+    if (peer.isGone) return
+    peer.lastSentAtMs = this.#clock.nowMs()
+    peer.link.send(peer.lateHaves.length === 0 ? parts : [...peer.lateHaves.splice(0), ...parts])
+  }
+
+  #remove(peer: SwarmPeer): void {
+    if (!this.#peers.delete(peer)) return
+    peer.isGone = true
+    this.#availability.removePeer(peer.pieces)
+    this.#intake?.releaseAll(peer)
+    this.#outflow.leave(peer)
+    for (const other of this.#peers) this.#intake?.fill(other)
+  }
+
+  #receive(peer: SwarmPeer, run: Uint8Array): void {
+    try {
+      for (const message of parseMessages(run)) {
+        if (peer.isGone) return
+        const reason = this.#dispatch(peer, message)
+        if (reason !== null) throw new NetError('message-malformed', reason)
+      }
+    } catch (error) {
+      if (!(error instanceof NetError)) throw error
+      peer.link.drop(error.message, false)
+    }
+  }
+
+  /** Returns why the connection must end, null if it need not. */
+  #dispatch(peer: SwarmPeer, message: WireMessage): string | null {
+    switch (message.type) {
+      case 'choke':
+      case 'unchoke':
+        return this.#onChoke(peer, message.type === 'choke')
+      case 'interested':
+      case 'not-interested':
+        peer.isInterested = message.type === 'interested'
+        this.#outflow.onInterest(peer)
+        return null
+      case 'have':
+        return this.#onHave(peer, message.index)
+      case 'have-all':
+        return this.#onPieces(peer, Bitfield.full(peer.pieces.pieceCount).bytes)
+      case 'have-none':
+        return this.#onPieces(peer, new Uint8Array(peer.pieces.bytes.length))
+      case 'bitfield':
+        return this.#onPieces(peer, message.bytes)
+      case 'request':
+        return this.#outflow.onRequest(peer, message)
+      case 'cancel':
+        this.#outflow.onCancel(peer, message)
+        return null
+      case 'reject':
+        this.#intake?.onReject(peer, message)
+        return null
+      case 'piece':
+        this.#intake?.onBlock(peer, message.index, message.offset, message.bytes)
+        return null
+      case 'hint':
+        return message.index < this.#options.torrent.pieceCount ? null : 'a hint out of bounds'
+      case 'extended':
+        return this.#onExtended(peer, message.id, message.payload)
+    }
+  }
+
+  #onChoke(peer: SwarmPeer, isChoking: boolean): null {
+    peer.isChoking = isChoking
+    // With BEP 6 the peer rejects one by one what it will not bring.
+    if (isChoking && !peer.link.fast) this.#intake?.releaseAll(peer)
+    if (!isChoking) this.#intake?.fill(peer)
+    return null
+  }
+
+  #onHave(peer: SwarmPeer, index: number): string | null {
+    if (index >= peer.pieces.pieceCount) return 'have: no such piece'
+    peer.hasSaidPieces = true
+    if (peer.pieces.set(index)) this.#availability.addPiece(index)
+    this.#outflow.onHave(peer, index)
+    if (this.#intake?.wants(index) === true) {
+      this.#beInterested(peer)
+      this.#intake.fill(peer)
+    }
+    return null
+  }
+
+  #onPieces(peer: SwarmPeer, bytes: Uint8Array): string | null {
+    if (bytes.length !== peer.pieces.bytes.length || peer.hasSaidPieces)
+      return 'bitfield: wrong length, or not the first'
+    peer.hasSaidPieces = true
+    const said = new Bitfield(peer.pieces.pieceCount, bytes)
+    let isWanted = false
+    for (let index = 0; index < said.pieceCount; index++) {
+      if (!said.has(index)) continue
+      peer.pieces.set(index)
+      isWanted ||= this.#intake?.wants(index) === true
+    }
+    this.#availability.addPeer(peer.pieces)
+    this.#outflow.onPieces(peer)
+    if (isWanted) this.#beInterested(peer)
+    return null
+  }
+
+  /** Never taken back before the download is done: a peer that has nothing for us now will have something soon. */
+  #beInterested(peer: SwarmPeer): void {
+    if (peer.amInterested) return
+    peer.amInterested = true
+    this.#send(peer, [encodeMessage(ID.interested)])
+  }
+
+  #onExtended(peer: SwarmPeer, id: number, payload: Uint8Array): string | null {
+    if (!peer.extensionBucket.take()) return 'too many extension messages'
+    if (id === EXTENDED_HANDSHAKE) {
+      const hello = decodeHello(payload)
+      peer.metadataId = hello.metadataId ?? peer.metadataId
+      peer.depthMax = hello.requestCountMax ?? peer.depthMax
+      peer.needsFewHaves = hello.needsFewHaves
+      if (hello.wantsSome) this.#outflow.showAll(peer)
+      return null
+    }
+    if (id !== METADATA_ID) return null
+    if (peer.metadataId === null) return 'a question for metadata that cannot be answered'
+    const answer = answerMetadata(payload, this.#options.torrent.info)
+    if (answer !== null) this.#send(peer, [encodeExtended(peer.metadataId, answer)])
+    return null
+  }
+
+  #sendHave(peer: SwarmPeer, index: number, have: Uint8Array): void {
+    if (!peer.needsFewHaves) this.#send(peer, [have])
+    else if (!peer.pieces.has(index) && peer.lateHaves.push(have) >= LATE_HAVE_COUNT_MAX) this.#send(peer, [])
+  }
+
+  #onPiece(index: number): void {
+    if (this.#hasLeft) return
+    const have = encodeMessage(ID.have, index)
+    for (const peer of this.#peers) this.#sendHave(peer, index, have)
+    this.#options.onPiece(index)
+    if (this.#intake?.isDone !== true) return
+    for (const peer of this.#peers) {
+      if (peer.needsFewHaves && this.#options.have.isFull) this.#send(peer, this.#allHaves(peer))
+      if (peer.amInterested) this.#send(peer, [encodeMessage(ID.notInterested)])
+      peer.amInterested = false
+    }
+    this.#options.onDone()
+  }
+
+  /** What was not worth telling before, so that the peer sees that nothing is lacking any more. */
+  #allHaves(peer: SwarmPeer): Uint8Array[] {
+    const haves: Uint8Array[] = []
+    for (let index = 0; index < peer.pieces.pieceCount; index++) {
+      if (peer.pieces.has(index)) haves.push(encodeMessage(ID.have, index))
+    }
+    return haves
+  }
+
+  /** Looks after everything that time changes; to be called several times a second while there are connections. */
+  tick(): void {
+    const nowMs = this.#clock.nowMs()
+    this.#outflow.tick(nowMs)
+    this.#intake?.tick(nowMs)
+    for (const peer of this.#peers) {
+      if (nowMs - peer.lastSentAtMs > KEEP_ALIVE_MS) this.#send(peer, [KEEP_ALIVE])
+      else if (peer.lateHaves.length > 0) this.#send(peer, [])
+    }
+  }
+
+  /** Ends all connections; nothing is told to the caller any more. */
+  leave(): void {
+    this.#hasLeft = true
+    for (const peer of [...this.#peers]) {
+      peer.link.drop('we leave the swarm', false)
+      this.#remove(peer)
+    }
+  }
+}
