@@ -5,6 +5,7 @@
 
 import { availableParallelism } from 'node:os'
 import type { Checkpoint, Oid } from '../../engine/index.ts'
+import { HelperError } from '../errors.ts'
 import { type Repository, requireWholeHistory } from '../git/repository.ts'
 import { BUILD_THREAD_COUNT_MAX } from '../limits.ts'
 import { SegmentStore } from '../store/segment-store.ts'
@@ -38,8 +39,8 @@ export interface ChainOptions {
 }
 
 /**
- * Builds the chains of some tips, the main one first. A stored body that differs from its hash is dropped by the first
- * attempt and built again by the second.
+ * Builds the chains of some tips, the main one first. A stored body that differs from its hash is dropped and built again
+ * by a second attempt.
  * @throws HelperError 'repository-unusable' for a shallow or partial repository
  */
 export async function buildChains(
@@ -63,7 +64,16 @@ export async function buildPlanned(
 ): Promise<Chains> {
   let report = await buildOnce(repository, history, store, options)
   if (await dropDamaged(history, store)) report = await buildOnce(repository, history, store, options)
-  const chains = await openChains(history, repository, store)
+  let chains: Chain[]
+  try {
+    chains = await openChains(history, repository, store)
+  } catch (error) {
+    // A body that was good once and has rotted since is found, and dropped, when a new link is hashed.
+    if (!(error instanceof HelperError) || error.code !== 'store-corrupt') throw error
+    report = await buildOnce(repository, history, store, options)
+    chains = await openChains(history, repository, store)
+  }
+  await store.saveChecks()
   return { repository, chains, report, store, close: () => store.close() }
 }
 
@@ -91,7 +101,7 @@ async function buildOnce(
   }
 }
 
-/** Compares every stored body with its hash, once per process; true if one differed and is gone now. */
+/** Compares every stored body with its hash, unless that was done and its file is the same; true if one is gone now. */
 async function dropDamaged({ lines }: History, store: SegmentStore): Promise<boolean> {
   let isDamaged = false
   for (const { links } of lines) {
