@@ -84,18 +84,22 @@ async function buildOnce(
   options: ChainOptions,
 ): Promise<BuildReport> {
   let workshop: Workshop | null = null
-  let commits = 0
+  let done = 0
+  let total = 0
   const openWorkshop = async (): Promise<Workshop> => {
     const threadCount = options.threadCount ?? Math.min(availableParallelism(), BUILD_THREAD_COUNT_MAX)
     workshop = await Workshop.open(repository.gitDir, store.folder, threadCount)
     return workshop
   }
+  const onStart = (commitCount: number): void => {
+    total = commitCount
+  }
   const onSegment = ({ commitCount }: { commitCount: number }): void => {
-    commits += commitCount
-    options.onProgress?.(commits, history.graph.count)
+    done += commitCount
+    options.onProgress?.(done, total)
   }
   try {
-    return await buildHistory(history, { store, openWorkshop, onSegment })
+    return await buildHistory(history, { store, openWorkshop, onStart, onSegment })
   } finally {
     await (workshop as Workshop | null)?.close()
   }

@@ -23,6 +23,7 @@ import { OPEN_BODY_COUNT_MAX, READ_CHUNK_LENGTH } from '../limits.ts'
 import { AtomicFile, removeLeftovers, writeFileAtomically } from './atomic-file.ts'
 import { BodyChecks } from './body-checks.ts'
 import { OpenFiles } from './open-files.ts'
+import { readSealedFile, writeSealedFile } from './sealed-file.ts'
 import { parseSegmentFacts, type StoredSegment } from './stored-segment.ts'
 
 export class SegmentStore {
@@ -132,11 +133,11 @@ export class SegmentStore {
   }
 
   async readRows(plan: SegmentPlan): Promise<Uint8Array | null> {
-    return await readFile(this.#rowsPath(segmentNameOf(plan))).catch(() => null)
+    return await readSealedFile(this.#rowsPath(segmentNameOf(plan)))
   }
 
   async writeRows(plan: SegmentPlan, rows: Uint8Array): Promise<void> {
-    await writeFileAtomically(this.#rowsPath(segmentNameOf(plan)), [rows])
+    await writeSealedFile(this.#rowsPath(segmentNameOf(plan)), rows)
   }
 
   /** Removes what interrupted runs left half-written, once it is old enough to belong to nobody. */
