@@ -1,16 +1,13 @@
 /**
- * Segments of one repository, in `$GIT_DIR/gittorrent/`: for each its length, counts and SHA-256, and where its body is.
- * A body is a file of its own, or a range of a kept pack of the object directory, so that a clone made through the
- * helper stores nothing twice. `rows/` keeps what the encoder needs to go on from a segment; it can be derived anew.
+ * Segments of one repository, in `$GIT_DIR/gittorrent/`: for each its length, counts and SHA-256, and where its body is: a
+ * file of its own, or a range of a kept pack of the object directory, so that a clone stores nothing twice.
  *
- *   segments/<name>.body      the body                     rows/<name>      engine/segment-rows.ts
- *   segments/<name>.json      {objects, commits, length, sha256, pack?, offset?}
+ *   segments/<name>.body      the body            rows/<name>   engine/segment-rows.ts: to go on from; derived
+ *   segments/<name>.json      StoredSegment       checks        body-checks.ts; derived
  *
- *   checks                    store/body-checks.ts
- *
- * Every file is written atomically; the .json comes last, so what it names is there. A body is checked against its
- * SHA-256 before its first use, unless it was checked before and its file is the same; when it differs it is forgotten:
- * it is then built again, never served.
+ * Every file is written atomically; the .json comes last, so what it names is there. A body is compared with its SHA-256
+ * before its first use, unless it was before and its file is the same; one that differs is forgotten: it is then built
+ * again, never served.
  */
 
 import { createHash } from 'node:crypto'
