@@ -23,13 +23,16 @@ export class BodyChecks {
   readonly #path: string
   /** Path of the file that holds a segment's body. */
   readonly #fileOf: (segment: StoredSegment) => string
+  readonly #nowMs: () => number
   readonly #checks = new Map<string, Check>()
   #isLoaded = false
   #isChanged = false
 
-  constructor(path: string, fileOf: (segment: StoredSegment) => string) {
+  /** `nowMs` is the clock of the file system, in milliseconds. */
+  constructor(path: string, fileOf: (segment: StoredSegment) => string, nowMs: () => number = Date.now) {
     this.#path = path
     this.#fileOf = fileOf
+    this.#nowMs = nowMs
   }
 
   /** The segment of this name if its body was checked, by this process or an earlier one, and is still the same file. */
@@ -49,7 +52,7 @@ export class BodyChecks {
   note(segment: StoredSegment, before: BigIntStats | null): void {
     const stamp = stampOf(before)
     const after = stampOf(statOf(this.#fileOf(segment)))
-    const isSettled = before !== null && Date.now() - Number(before.ctimeMs) > RACY_AGE_MS_MAX
+    const isSettled = before !== null && this.#nowMs() - Number(before.ctimeMs) > RACY_AGE_MS_MAX
     this.#checks.set(segment.name, { segment, stamp: isSettled && stamp === after ? stamp : null })
     this.#isChanged = true
   }

@@ -86,6 +86,7 @@ export class SegmentStore {
       const known = await this.find(plan)
       if (known !== null && known.sha256 === sha256 && (await this.#bodyIsIntact(known))) return known
       await file.commit()
+      await this.#files.forget(this.#bodyPath(name))
       const segment = { name, objectCount, commitCount, length, sha256, pack: null, offset: 0 }
       await this.#record(segment)
       this.#checks.note(segment, this.#checks.statOf(segment))
@@ -106,6 +107,7 @@ export class SegmentStore {
     this.#checks.forget(name)
     await rm(join(this.folder, 'segments', `${name}.json`), { force: true })
     await rm(this.#bodyPath(name), { force: true })
+    await this.#files.forget(this.#bodyPath(name))
     await rm(this.#rowsPath(name), { force: true })
   }
 
