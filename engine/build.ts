@@ -102,7 +102,7 @@ async function startDiffs(batch: readonly SegmentWork[], { graph, pool }: BuildI
   }
   const tasks: Promise<Change[][]>[] = []
   for (let start = 0; start < pairs.length; start += DIFF_COMMIT_COUNT) {
-    const { hashLength } = graph.index
+    const { hashLength } = graph
     tasks.push(pool.diff({ kind: 'diff', hashLength, pairs: pairs.slice(start, start + DIFF_COMMIT_COUNT) }))
   }
   return (await Promise.all(tasks)).flat()

@@ -14,7 +14,10 @@ const CAPACITY_FIRST = 1024
 
 export class CommitGraph {
   readonly format: ObjectFormat
-  readonly index: OidIndex
+  readonly hashLength: number
+  /** Taken as a whole; what comes later is below. */
+  #table: CommitTable | null = null
+  readonly #index: OidIndex
   #present = new Uint8Array(CAPACITY_FIRST)
   #trees: Uint8Array<ArrayBuffer>
   #parentStart = new Int32Array(CAPACITY_FIRST)
@@ -25,7 +28,8 @@ export class CommitGraph {
 
   constructor(format: ObjectFormat) {
     this.format = format
-    this.index = new OidIndex(hashLengthOf(format))
+    this.hashLength = hashLengthOf(format)
+    this.#index = new OidIndex(this.hashLength)
     this.#scratch = new Uint8Array(hashLengthOf(format))
     this.#trees = new Uint8Array(CAPACITY_FIRST * hashLengthOf(format))
   }
@@ -33,12 +37,12 @@ export class CommitGraph {
   /** Adds a commit; a second time with the same name changes nothing. Names are lowercase hex of the right length. */
   add(commit: string, tree: string, parents: readonly string[]): void {
     writeOid(commit, this.#scratch, 0)
-    const number = this.#open()
-    if (number < 0) return
-    writeOid(tree, this.#trees, number * this.index.hashLength)
+    const row = this.#open()
+    if (row < 0) return
+    writeOid(tree, this.#trees, row * this.hashLength)
     for (const parent of parents) {
       writeOid(parent, this.#scratch, 0)
-      this.#addParent(number, this.#numberOfScratch())
+      this.#addParent(row, this.#numberOfScratch())
     }
   }
 
@@ -47,132 +51,144 @@ export class CommitGraph {
    * past the last digit or past one more space. @throws oid-malformed on a line of another shape
    */
   addLine(bytes: Uint8Array, start: number, end: number): void {
-    const step = this.index.hashLength * 2 + 1
+    const step = this.hashLength * 2 + 1
     const nameCount = Math.floor((end - start + 1) / step)
     if (nameCount < 2 || end - start > nameCount * step || end - start < nameCount * step - 1)
       throw oddLine(end - start)
-    writeOidOfDigits(bytes, start, this.#scratch, 0, this.index.hashLength)
-    const number = this.#open()
-    if (number < 0) return
-    writeOidOfDigits(bytes, start + step, this.#trees, number * this.index.hashLength, this.index.hashLength)
+    writeOidOfDigits(bytes, start, this.#scratch, 0, this.hashLength)
+    const row = this.#open()
+    if (row < 0) return
+    writeOidOfDigits(bytes, start + step, this.#trees, row * this.hashLength, this.hashLength)
     for (let index = 2; index < nameCount; index++) {
-      writeOidOfDigits(bytes, start + index * step, this.#scratch, 0, this.index.hashLength)
-      this.#addParent(number, this.#numberOfScratch())
+      writeOidOfDigits(bytes, start + index * step, this.#scratch, 0, this.hashLength)
+      this.#addParent(row, this.#numberOfScratch())
     }
   }
 
-  /** Adds every commit of a table; those that are known already stay as they are. Linear in the table. */
+  /**
+   * Adds every commit of a table; those that are known already stay as they are. Free of cost for an empty graph, which
+   * takes the table as it is; linear otherwise.
+   */
   addTable(table: CommitTable): void {
-    const { hashLength } = this.index
-    assert(table.hashLength === hashLength, 'a table of the same object format')
-    this.index.reserve(this.count + table.count)
-    const numbers = new Int32Array(table.count)
-    for (let row = 0; row < table.count; row++) numbers[row] = this.index.add(table.oids, row * hashLength)
-    this.#fit()
-    for (let row = 0, parent = 0; row < table.count; row++) {
-      const number = numbers[row] ?? 0
-      const parentEnd = table.parentEnds[row] ?? 0
-      if (this.#present[number] === MISSING) {
-        this.#begin(number)
-        for (let i = 0, at = row * hashLength, to = number * hashLength; i < hashLength; i++) {
-          this.#trees[to + i] = table.trees[at + i] ?? 0
-        }
-        for (; parent < parentEnd; parent++) this.#addParent(number, numbers[table.parents[parent] ?? 0] ?? 0)
+    assert(table.hashLength === this.hashLength, 'a table of the same object format')
+    if (this.count === 0) {
+      this.#table = table
+      return
+    }
+    const { hashLength } = this
+    for (let commit = 0; commit < table.count; commit++) {
+      this.#scratch.set(table.oids.subarray(commit * hashLength, (commit + 1) * hashLength))
+      const row = this.#open()
+      if (row < 0) continue
+      this.#trees.set(table.treeOf(commit), row * hashLength)
+      const parentCount = table.parentCountOf(commit)
+      for (let index = 0; index < parentCount; index++) {
+        const parent = table.parentOf(commit, index)
+        this.#scratch.set(table.oids.subarray(parent * hashLength, (parent + 1) * hashLength))
+        this.#addParent(row, this.#numberOfScratch())
       }
-      parent = parentEnd
     }
   }
 
-  /** All commits as a table, in the order of their numbers. @throws object-missing where a parent is not there */
-  toTable(): CommitTable {
-    const { hashLength, oids } = this.index
-    const parentEnds = new Int32Array(this.count)
-    const parents = new Int32Array(this.#parentsUsed)
-    let used = 0
-    for (let number = 0; number < this.count; number++) {
-      const parentCount = this.parentCountOf(number)
-      for (let index = 0; index < parentCount; index++) parents[used++] = this.parentOf(number, index)
-      parentEnds[number] = used
-    }
-    const length = this.count * hashLength
-    return {
-      hashLength,
-      count: this.count,
-      oids: oids.subarray(0, length),
-      trees: this.#trees.subarray(0, length),
-      parentEnds,
-      parents,
-    }
-  }
-
+  /** Commits, and parents that are named but not there. */
   get count(): number {
-    return this.index.count
+    return this.#first + this.#index.count
   }
 
   /** Number of a commit that is in the graph. @throws object-missing */
   numberOf(oid: string): number {
-    writeOid(oid, this.#scratch, 0)
-    const number = this.index.find(this.#scratch, 0)
-    if (number < 0 || this.#present[number] === MISSING) throw missing(oid)
+    const number = this.#find(oid)
+    if (number < 0) throw missing(oid)
     return number
   }
 
   has(oid: string): boolean {
-    writeOid(oid, this.#scratch, 0)
-    const number = this.index.find(this.#scratch, 0)
-    return number >= 0 && this.#present[number] === PRESENT
+    return this.#find(oid) >= 0
   }
 
   oidOf(number: number): Oid {
-    return oidFromBytes(this.index.oids, number * this.index.hashLength, this.index.hashLength)
+    return oidFromBytes(this.nameOf(number), 0, this.hashLength)
+  }
+
+  /** The raw name; a view, valid until a commit is added. */
+  nameOf(number: number): Uint8Array {
+    const at = (number < this.#first ? number : number - this.#first) * this.hashLength
+    const oids = number < this.#first ? this.#table?.oids : this.#index.oids
+    return oids?.subarray(at, at + this.hashLength) ?? this.#scratch
+  }
+
+  /** The same into `target`, for many in a row. */
+  copyName(number: number, target: Uint8Array): void {
+    const oids = this.#table !== null && number < this.#first ? this.#table.oids : this.#index.oids
+    const at = (number < this.#first ? number : number - this.#first) * this.hashLength
+    for (let i = 0; i < target.length; i++) target[i] = oids[at + i] ?? 0
   }
 
   treeOf(number: number): Oid {
-    return oidFromBytes(this.#trees, number * this.index.hashLength, this.index.hashLength)
+    return oidFromBytes(this.treeNameOf(number), 0, this.hashLength)
+  }
+
+  /** The raw name of a commit's tree; a view, valid until a commit is added. */
+  treeNameOf(number: number): Uint8Array {
+    if (this.#table !== null && number < this.#first) return this.#table.treeOf(number)
+    const at = (number - this.#first) * this.hashLength
+    return this.#trees.subarray(at, at + this.hashLength)
   }
 
   parentCountOf(number: number): number {
-    if (this.#present[number] === MISSING) throw missing(this.oidOf(number))
-    return this.#parentCount[number] ?? 0
+    if (this.#table !== null && number < this.#first) return this.#table.parentCountOf(number)
+    const row = number - this.#first
+    if (this.#present[row] === MISSING) throw missing(this.oidOf(number))
+    return this.#parentCount[row] ?? 0
   }
 
   /** Number of the parent at `index`, 0-based. */
   parentOf(number: number, index: number): number {
-    return this.#parents[(this.#parentStart[number] ?? 0) + index] ?? -1
+    if (this.#table !== null && number < this.#first) return this.#table.parentOf(number, index)
+    return this.#parents[(this.#parentStart[number - this.#first] ?? 0) + index] ?? -1
   }
 
-  /** Starts the commit whose name is in the scratch; its number, or -1 if it is there already. */
+  /** Commits of the table come first. */
+  get #first(): number {
+    return this.#table?.count ?? 0
+  }
+
+  /** Number of a commit that is there, or -1. */
+  #find(oid: string): number {
+    writeOid(oid, this.#scratch, 0)
+    const known = this.#table?.find(this.#scratch, 0) ?? -1
+    if (known >= 0) return known
+    const row = this.#index.find(this.#scratch, 0)
+    return row >= 0 && this.#present[row] === PRESENT ? this.#first + row : -1
+  }
+
+  /** Starts the commit whose name is in the scratch; its row, or -1 if it is there already. */
   #open(): number {
-    const number = this.#numberOfScratch()
-    if (this.#present[number] === PRESENT) return -1
-    this.#begin(number)
-    return number
+    const row = this.#numberOfScratch() - this.#first
+    if (row < 0 || this.#present[row] === PRESENT) return -1
+    this.#parentStart[row] = this.#parentsUsed
+    this.#present[row] = PRESENT
+    return row
   }
 
-  #begin(number: number): void {
-    this.#parentStart[number] = this.#parentsUsed
-    this.#present[number] = PRESENT
-  }
-
-  #addParent(number: number, parent: number): void {
+  #addParent(row: number, parent: number): void {
     if (this.#parentsUsed === this.#parents.length) this.#parents = grow(this.#parents)
     this.#parents[this.#parentsUsed++] = parent
-    this.#parentCount[number] = (this.#parentCount[number] ?? 0) + 1
+    this.#parentCount[row] = (this.#parentCount[row] ?? 0) + 1
   }
 
   #numberOfScratch(): number {
-    const number = this.index.add(this.#scratch, 0)
-    if (number >= this.#present.length) this.#fit()
-    return number
+    const known = this.#table?.find(this.#scratch, 0) ?? -1
+    if (known >= 0) return known
+    const row = this.#index.add(this.#scratch, 0)
+    if (row >= this.#present.length) this.#grow()
+    return this.#first + row
   }
 
-  /** Makes room for all numbers of the index. */
-  #fit(): void {
-    let capacity = this.#present.length
-    while (capacity < this.count) capacity *= 2
-    if (capacity === this.#present.length) return
+  #grow(): void {
+    const capacity = this.#present.length * 2
     this.#present = growBytes(this.#present, capacity)
-    this.#trees = growBytes(this.#trees, capacity * this.index.hashLength)
+    this.#trees = growBytes(this.#trees, capacity * this.hashLength)
     this.#parentStart = grow(this.#parentStart, capacity)
     this.#parentCount = grow(this.#parentCount, capacity)
   }

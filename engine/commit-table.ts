@@ -1,89 +1,87 @@
 /**
- * Commits as flat arrays: what a commit-graph file of git holds, and what we store ourselves where there is none, so
- * that a history is read in one go instead of commit by commit. Derived: every machine may drop it and read anew.
- *
- * Our stored form, little-endian: "GTC1", hash length (u32), commit count n (u32), parent count p (u32); then n names,
- * n tree names, n ends into the parents (u32), p parents (u32, rows of the table). Its integrity is the caller's.
+ * Commits as a commit-graph file holds them (gitformat-commit-graph(5)): names in ascending order, and for each a row
+ * with its tree and the places of its parents. Read where they lie: nothing is built for a commit that nobody asks for.
  */
 
-import { EngineError } from './errors.ts'
+/** After the tree's name: two parents, then generation and date. */
+export const COMMIT_TAIL_LENGTH = 16
+export const NO_PARENT = 0x70000000
+/** On a second parent: the others are in the edges. On an edge: it is the last one. */
+export const HIGH_BIT = 0x80000000
 
-const MAGIC = 0x31435447
-const HEADER_LENGTH = 16
-
-export interface CommitTable {
+export class CommitTable {
   readonly hashLength: number
-  /** Commits; rows are 0 … count - 1. */
+  /** Commits; their numbers are 0 … count - 1. */
   readonly count: number
-  /** Raw names, row r at r · hashLength. */
+  /** Raw names, commit k at k · hashLength. */
   readonly oids: Uint8Array
-  /** Raw names of the root trees, likewise. */
-  readonly trees: Uint8Array
-  /** Parents of row r are parents[parentEnds[r - 1] … parentEnds[r]), in stored order. */
-  readonly parentEnds: Int32Array
-  /** Rows of this table. */
-  readonly parents: Int32Array
-}
+  readonly #rows: Uint8Array
+  readonly #rowView: DataView
+  readonly #edges: DataView
+  /** Names ascend up to each of these numbers, and start anew there. */
+  readonly #runEnds: readonly number[]
 
-/** Stored form of a table. */
-export function encodeCommitTable({ hashLength, count, oids, trees, parentEnds, parents }: CommitTable): Uint8Array {
-  const bytes = new Uint8Array(lengthOf(hashLength, count, parents.length))
-  const view = new DataView(bytes.buffer)
-  ;[MAGIC, hashLength, count, parents.length].forEach((value, index) => {
-    view.setUint32(index * 4, value, true)
-  })
-  bytes.set(oids, HEADER_LENGTH)
-  bytes.set(trees, HEADER_LENGTH + count * hashLength)
-  let at = HEADER_LENGTH + 2 * count * hashLength
-  for (const array of [parentEnds, parents]) {
-    for (const value of array) {
-      view.setUint32(at, value, true)
-      at += 4
+  /** `rows` and `edges` are as in CDAT and EDGE, with places in this table; all bounds have been checked. */
+  constructor(hashLength: number, oids: Uint8Array, rows: Uint8Array, edges: DataView, runEnds: readonly number[]) {
+    this.hashLength = hashLength
+    this.count = oids.length / hashLength
+    this.oids = oids
+    this.#rows = rows
+    this.#rowView = new DataView(rows.buffer, rows.byteOffset, rows.byteLength)
+    this.#edges = edges
+    this.#runEnds = runEnds
+  }
+
+  /** Number of the commit with the name at `bytes[offset…]`, or -1. Logarithmic. */
+  find(bytes: Uint8Array, offset: number): number {
+    let start = 0
+    for (const end of this.#runEnds) {
+      let low = start
+      for (let high = end; low < high; ) {
+        const middle = (low + high) >> 1
+        if (compareNames(this.oids, middle * this.hashLength, bytes, offset, this.hashLength) < 0) low = middle + 1
+        else high = middle
+      }
+      if (low < end && compareNames(this.oids, low * this.hashLength, bytes, offset, this.hashLength) === 0) return low
+      start = end
     }
+    return -1
   }
-  return bytes
-}
 
-/** Reads the stored form; names are views on `bytes`. @throws table-malformed */
-export function parseCommitTable(bytes: Uint8Array, hashLength: number): CommitTable {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  if (bytes.length < HEADER_LENGTH || view.getUint32(0, true) !== MAGIC) throw malformed('the magic GTC1')
-  const count = view.getUint32(8, true)
-  const parentCount = view.getUint32(12, true)
-  if (view.getUint32(4, true) !== hashLength || bytes.length !== lengthOf(hashLength, count, parentCount)) {
-    throw malformed(`the length of ${count} commits`)
+  /** Raw name of a commit's tree; a view. */
+  treeOf(commit: number): Uint8Array {
+    const at = commit * (this.hashLength + COMMIT_TAIL_LENGTH)
+    return this.#rows.subarray(at, at + this.hashLength)
   }
-  const trees = HEADER_LENGTH + count * hashLength
-  const ends = trees + count * hashLength
-  const parentEnds = readIntegers(view, ends, count)
-  const parents = readIntegers(view, ends + count * 4, parentCount)
-  for (let row = 0, before = 0; row < count; row++) {
-    const end = parentEnds[row] ?? 0
-    if (end < before) throw malformed('parents in the order of the commits')
-    before = end
+
+  parentCountOf(commit: number): number {
+    const [first, second] = [this.#word(commit, 0), this.#word(commit, 1)]
+    if (first === NO_PARENT) return 0
+    if (second === NO_PARENT) return 1
+    if (second < HIGH_BIT) return 2
+    let edge = second - HIGH_BIT
+    while (this.#edges.getUint32(edge * 4) < HIGH_BIT) edge++
+    return edge - (second - HIGH_BIT) + 2
   }
-  if ((parentEnds[count - 1] ?? 0) !== parentCount) throw malformed('as many parents as counted')
-  for (const parent of parents) if (parent < 0 || parent >= count) throw malformed('parents inside the table')
-  return {
-    hashLength,
-    count,
-    oids: bytes.subarray(HEADER_LENGTH, trees),
-    trees: bytes.subarray(trees, ends),
-    parentEnds,
-    parents,
+
+  /** Number of the parent at `index`, 0-based and below the count of parents. */
+  parentOf(commit: number, index: number): number {
+    if (index === 0) return this.#word(commit, 0)
+    const second = this.#word(commit, 1)
+    if (second < HIGH_BIT) return second
+    return this.#edges.getUint32((second - HIGH_BIT + index - 1) * 4) % HIGH_BIT
+  }
+
+  #word(commit: number, index: number): number {
+    return this.#rowView.getUint32(commit * (this.hashLength + COMMIT_TAIL_LENGTH) + this.hashLength + index * 4)
   }
 }
 
-function readIntegers(view: DataView, start: number, count: number): Int32Array {
-  const integers = new Int32Array(count)
-  for (let index = 0; index < count; index++) integers[index] = view.getUint32(start + index * 4, true)
-  return integers
-}
-
-function lengthOf(hashLength: number, count: number, parentCount: number): number {
-  return HEADER_LENGTH + count * (2 * hashLength + 4) + parentCount * 4
-}
-
-function malformed(expected: string): EngineError {
-  return new EngineError('table-malformed', `commit table: expected ${expected}, got something else, try to read anew`)
+/** Negative, zero or positive as the name at a[at…] sorts before, with or after that at b[bt…]. */
+export function compareNames(a: Uint8Array, at: number, b: Uint8Array, bt: number, length: number): number {
+  for (let i = 0; i < length; i++) {
+    const difference = (a[at + i] ?? 0) - (b[bt + i] ?? 0)
+    if (difference !== 0) return difference
+  }
+  return 0
 }

@@ -22,14 +22,6 @@ export class OidIndex {
     this.#slots = new Int32Array(slots).fill(EMPTY)
   }
 
-  /** Makes room for `capacity` members, so that adding them copies nothing. */
-  reserve(capacity: number): void {
-    if (capacity * this.hashLength > this.oids.length) this.#growOids(capacity * this.hashLength)
-    let slots = this.#slots.length
-    while (slots < capacity * 2) slots *= 2
-    if (slots > this.#slots.length) this.#growSlots(slots)
-  }
-
   /** Number of the name at `bytes[offset…]`, or -1. */
   find(bytes: Uint8Array, offset: number): number {
     return this.#slots[this.#slotOf(bytes, offset)] ?? EMPTY
@@ -65,14 +57,14 @@ export class OidIndex {
     return true
   }
 
-  #growOids(length = this.oids.length * 2 + this.hashLength): void {
-    const grown = new Uint8Array(length)
+  #growOids(): void {
+    const grown = new Uint8Array(this.oids.length * 2 + this.hashLength)
     grown.set(this.oids)
     this.oids = grown
   }
 
-  #growSlots(slotCount = this.#slots.length * 2): void {
-    const mask = slotCount - 1
+  #growSlots(): void {
+    const mask = this.#slots.length * 2 - 1
     const grown = new Int32Array(mask + 1).fill(EMPTY)
     for (let number = 0; number < this.count; number++) {
       let slot = prefixOf(this.oids, number * this.hashLength) & mask

@@ -1,6 +1,6 @@
 /**
  * Commits that need not be read one by one: git's commit-graph file where it may be trusted, else a table of our own in
- * `$GIT_DIR/gittorrent/commits`. Both are compared with their checksum first; what does not pass counts as absent.
+ * `$GIT_DIR/gittorrent/commit-graph`, in the same format. Both are compared with their checksum first; what does not pass counts as absent.
  * git's file is left alone where grafts, replace refs or a shallow boundary exist: parents in it may be rewritten ones.
  * Our own holds stored parents only, and a name fixes what it names, so it is never out of date.
  */
@@ -13,17 +13,16 @@ import {
   type CommitGraph,
   type CommitTable,
   EngineError,
-  encodeCommitTable,
+  encodeCommitGraph,
   hashLengthOf,
   type ObjectFormat,
   parseCommitGraph,
-  parseCommitTable,
 } from '../../engine/index.ts'
 import { COMMIT_GRAPH_LAYER_COUNT_MAX } from '../limits.ts'
-import { readSealedFile, writeSealedFile } from '../store/sealed-file.ts'
+import { writeFileAtomically } from '../store/atomic-file.ts'
 import { runGit } from './repository.ts'
 
-const OWN_TABLE = join('gittorrent', 'commits')
+const OWN_TABLE = join('gittorrent', 'commit-graph')
 
 /** git's commit-graph of a repository, or null. `gitDir` is the common directory. */
 export async function readGraphOfGit(gitDir: string, format: ObjectFormat): Promise<CommitTable | null> {
@@ -39,13 +38,17 @@ export async function isRewritten(gitDir: string): Promise<boolean> {
 }
 
 export async function readOwnTable(gitDir: string, format: ObjectFormat): Promise<CommitTable | null> {
-  const bytes = await readSealedFile(join(gitDir, OWN_TABLE))
-  return bytes === null ? null : tableOrNull(() => parseCommitTable(bytes, hashLengthOf(format)))
+  const bytes = await readFile(join(gitDir, OWN_TABLE)).catch(() => null)
+  return bytes === null || checksumOf(bytes, format) === null
+    ? null
+    : tableOrNull(() => parseCommitGraph([bytes], format))
 }
 
 /** Replaces our table by all commits of `graph`; where nothing can be written there is none. */
 export async function writeOwnTable(gitDir: string, graph: CommitGraph): Promise<void> {
-  await writeSealedFile(join(gitDir, OWN_TABLE), encodeCommitTable(graph.toTable())).catch(() => {})
+  const bytes = encodeCommitGraph(graph)
+  const checksum = createHash(graph.format).update(bytes).digest()
+  await writeFileAtomically(join(gitDir, OWN_TABLE), [bytes, checksum]).catch(() => {})
 }
 
 /** The files of the graph, the base first, each checked; null when there is none or one is damaged. */

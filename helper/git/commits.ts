@@ -56,7 +56,7 @@ async function walkCommits(gitDir: string, tips: readonly string[], graph: Commi
 
 /** Adds a commit from its stored header, as git reads it: the tree, then the parents. Returns the parents. */
 function addCommit(oid: string, content: Uint8Array, graph: CommitGraph): string[] {
-  const digitCount = graph.index.hashLength * 2
+  const digitCount = graph.hashLength * 2
   const text = Buffer.from(content.buffer, content.byteOffset, content.length).toString('latin1')
   const header = new RegExp(`^tree ([0-9a-f]{${digitCount}})\n((?:parent [0-9a-f]{${digitCount}}\n)*)`).exec(text)
   if (header === null) {
