@@ -25,7 +25,7 @@ export class ObjectRows {
   }
 
   /** Makes room for `count` more rows and counts them in; returns the number of the first. They have no base yet. */
-  append(count: number): number {
+  extend(count: number): number {
     const first = this.count
     this.count += count
     if (this.count > this.#capacity) {
@@ -34,6 +34,16 @@ export class ObjectRows {
     }
     this.views.bases.fill(NONE, first, this.count)
     return first
+  }
+
+  /** Adds one row; returns its number. */
+  append(oid: string, type: ObjectType, name: number): number {
+    const number = this.extend(1)
+    const { oids, types, names, hashLength } = this.views
+    writeOid(oid, oids, number * hashLength)
+    types[number] = type
+    names[number] = name
+    return number
   }
 
   oidOf(number: number): string {
@@ -84,18 +94,14 @@ export class LineState {
 
   /** Adds an object that `find` does not know to the open segment; returns its number. */
   add(oid: string, type: ObjectType, name: number): number {
-    const number = this.rows.append(1)
-    const { oids, types, names, hashLength } = this.rows.views
-    writeOid(oid, oids, number * hashLength)
-    types[number] = type
-    names[number] = name
+    const number = this.rows.append(oid, type, name)
     this.#index.add(number, 1)
     return number
   }
 
   /** The same for many objects; returns the number of the first, the others follow it. */
   addRows({ count, oids, types, depths, nameAt }: RowSections): number {
-    const first = this.rows.append(count)
+    const first = this.rows.extend(count)
     const { views } = this.rows
     views.oids.set(oids, first * views.hashLength)
     views.types.set(types, first)
