@@ -36,6 +36,8 @@ export interface ChainOptions {
   /** Commits walked into built segments so far, of how many in all. */
   readonly onProgress?: (done: number, total: number) => void
   readonly threadCount?: number
+  /** Stops the build; what is stored by then stays. */
+  readonly signal?: AbortSignal
 }
 
 /**
@@ -83,13 +85,16 @@ async function buildOnce(
   store: SegmentStore,
   options: ChainOptions,
 ): Promise<BuildReport> {
+  const interruption = watchFor(options.signal)
   let workshop: Workshop | null = null
   let done = 0
   let total = 0
   const openWorkshop = async (): Promise<Workshop> => {
     const threadCount = options.threadCount ?? Math.min(availableParallelism(), BUILD_THREAD_COUNT_MAX)
-    workshop = await Workshop.open(repository.gitDir, store.folder, threadCount)
-    return workshop
+    const opened = await Workshop.open(repository.gitDir, store.folder, threadCount)
+    workshop = opened
+    if (interruption.isOver) await opened.close()
+    return opened
   }
   const onStart = (commitCount: number): void => {
     total = commitCount
@@ -99,10 +104,37 @@ async function buildOnce(
     options.onProgress?.(done, total)
   }
   try {
-    return await buildHistory(history, { store, openWorkshop, onStart, onSegment })
+    // A task that has lost its worker never ends: the race leaves it behind.
+    return await Promise.race([
+      buildHistory(history, { store, openWorkshop, onStart, onSegment }),
+      interruption.happened,
+    ])
   } finally {
+    interruption.close()
     await (workshop as Workshop | null)?.close()
   }
+}
+
+/** A promise that is rejected when `signal` is aborted, until it is closed. */
+function watchFor(signal: AbortSignal | undefined) {
+  const state = { isOver: false, happened: new Promise<never>(() => {}), close: () => {} }
+  if (signal === undefined) return state
+  state.happened = new Promise<never>((_, reject) => {
+    const stop = (): void => {
+      state.isOver = true
+      reject(
+        new HelperError('interrupted', 'build: interrupted, what is finished stays stored, try the same command again'),
+      )
+    }
+    state.close = () => {
+      state.isOver = true
+      signal.removeEventListener('abort', stop)
+    }
+    if (signal.aborted) stop()
+    else signal.addEventListener('abort', stop, { once: true })
+  })
+  state.happened.catch(() => {})
+  return state
 }
 
 /** Compares every stored body with its hash, unless that was done and its file is the same; true if one is gone now. */
