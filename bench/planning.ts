@@ -32,6 +32,7 @@ try {
     const named = tips.map((oid, index) => ({ ref: `refs/heads/${index}`, oid: oid as Oid }))
     const readMs: number[] = []
     const totalMs: number[] = []
+    const cpuMs: number[] = []
     const hashMs: number[] = []
     let found = {}
     for (let run = 0; run < Number(runs); run++) {
@@ -40,8 +41,11 @@ try {
       const hashed = performance.now()
       await readCommits(scratch, tips, new CommitGraph('sha1'))
       const read = performance.now()
+      const cpu = process.cpuUsage()
       const { graph, lines } = await planHistory(repository, named)
       totalMs.push(performance.now() - read)
+      const { user, system } = process.cpuUsage(cpu)
+      cpuMs.push((user + system) / 1000)
       readMs.push(read - hashed)
       hashMs.push(hashed - start)
       const segments = lines.reduce(
@@ -59,7 +63,14 @@ try {
       }
     }
     const result = { shape: name, ...found, fileBytes: file.length, checksum: spread(hashMs), read: spread(readMs) }
-    console.log(JSON.stringify({ ...result, total: spread(totalMs), rssMax: process.resourceUsage().maxRSS * 1024 }))
+    console.log(
+      JSON.stringify({
+        ...result,
+        total: spread(totalMs),
+        totalCpu: spread(cpuMs),
+        rssMax: process.resourceUsage().maxRSS * 1024,
+      }),
+    )
   }
   console.log(JSON.stringify({ cpu: cpus()[0]?.model, node: process.version, unit: 'ms: least, median, most' }))
 } finally {
