@@ -18,7 +18,12 @@ import {
 
 const USAGE = 'chain <repository> [--ref <ref>] [--snapshot] [--json] [--progress | -q]'
 
-const OPTIONS = { ...PROGRESS_OPTIONS, ref: { type: 'string' }, snapshot: { type: 'boolean' }, json: { type: 'boolean' } } as const
+const OPTIONS = {
+  ...PROGRESS_OPTIONS,
+  ref: { type: 'string' },
+  snapshot: { type: 'boolean' },
+  json: { type: 'boolean' },
+} as const
 
 export const chainCommand: Command = {
   usage: USAGE,
