@@ -66,6 +66,9 @@ export const COMMIT_GRAPH_LAYER_COUNT_MAX = 256
 /** Commits read one by one before \`git log\` over the whole history is the faster way. */
 export const COMMIT_WALK_COUNT_MAX = 16_384
 
+/** Commits to build for each worker thread that is started. */
+export const BUILD_COMMITS_PER_THREAD_MIN = 64
+
 /** Worker threads of a build; more cores gain little, because git inflates in as many processes again. */
 export const BUILD_THREAD_COUNT_MAX = 16
 

@@ -7,7 +7,7 @@ import { availableParallelism } from 'node:os'
 import type { Checkpoint, Oid } from '../../engine/index.ts'
 import { HelperError } from '../errors.ts'
 import { type Repository, requireWholeHistory } from '../git/repository.ts'
-import { BUILD_THREAD_COUNT_MAX } from '../limits.ts'
+import { BUILD_COMMITS_PER_THREAD_MIN, BUILD_THREAD_COUNT_MAX } from '../limits.ts'
 import { SegmentStore } from '../store/segment-store.ts'
 import { type BuildReport, buildHistory } from './builder.ts'
 import { type History, type NamedTip, planHistory } from './history.ts'
@@ -90,7 +90,9 @@ async function buildOnce(
   let done = 0
   let total = 0
   const openWorkshop = async (): Promise<Workshop> => {
-    const threadCount = options.threadCount ?? Math.min(availableParallelism(), BUILD_THREAD_COUNT_MAX)
+    // A worker takes a tenth of a second to start: a few commits are built before the second one is there.
+    const useful = total === 0 ? BUILD_THREAD_COUNT_MAX : Math.ceil(total / BUILD_COMMITS_PER_THREAD_MIN)
+    const threadCount = options.threadCount ?? Math.min(availableParallelism(), BUILD_THREAD_COUNT_MAX, useful)
     const opened = await Workshop.open(repository.gitDir, store.folder, threadCount)
     workshop = opened
     if (interruption.isOver) await opened.close()
@@ -101,6 +103,8 @@ async function buildOnce(
   }
   const onSegment = ({ commitCount }: { commitCount: number }): void => {
     done += commitCount
+    // Rows that turn out to be damaged add to what was counted.
+    total = Math.max(total, done)
     options.onProgress?.(done, total)
   }
   try {
