@@ -31,6 +31,11 @@ export class OpenFiles {
     }
   }
 
+  /** Closes one file, or as soon as its readers are done: the path now names another file, or none. */
+  async forget(path: string): Promise<void> {
+    await this.#evict(path)
+  }
+
   /** Closes what nobody reads; the rest as soon as it is done. */
   async close(): Promise<void> {
     for (const path of [...this.#entries.keys()]) await this.#evict(path)
