@@ -1,7 +1,8 @@
 /**
- * Fills the engine's commit graph from `git log`: names, trees and parents of everything reachable from some commits.
- * Stored parents, not rewritten ones: grafts and replace refs are off, and the commit-graph file is ignored where
- * grafts could have reached it.
+ * Fills the engine's commit graph from `git rev-list`: names, trees and parents of everything reachable from some commits.
+ * Stored parents, not rewritten ones: grafts and replace refs are off, and git writes no commit-graph file where they are
+ * on. Plumbing, and an encoding by name, because log.*, format.* and i18n.* change what `git log` prints: with
+ * i18n.logOutputEncoding=UTF-16 even the hex digits.
  */
 
 import { spawn } from 'node:child_process'
@@ -15,11 +16,10 @@ export async function readCommits(gitDir: string, tips: readonly string[], graph
   const args = [
     '--git-dir',
     gitDir,
-    'log',
+    'rev-list',
     '--stdin',
-    '--no-show-signature',
-    '--no-color',
-    '--no-decorate',
+    '--no-commit-header',
+    '--encoding=UTF-8',
     '--format=%H %T %P',
   ]
   const child = spawn('git', args, { env: plumbingEnvironment(), stdio: ['pipe', 'pipe', 'pipe'] })
@@ -38,6 +38,6 @@ export async function readCommits(gitDir: string, tips: readonly string[], graph
   const status = await closed
   if (status !== 0) {
     const said = Buffer.concat(errors).toString('utf8').trim().split('\n')[0]
-    throw new HelperError('git-failed', `git log: expected status 0, got ${status} (${said})`)
+    throw new HelperError('git-failed', `git rev-list: expected status 0, got ${status} (${said})`)
   }
 }
