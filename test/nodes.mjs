@@ -13,7 +13,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 
 const VERSIONS = ['20', '22', '24', '26']
-const TESTS = ['engine/golden', 'engine/deflate', 'engine/long-entries']
+const TESTS = ['engine/golden', 'engine/worked-example', 'engine/deflate', 'engine/long-entries']
 /** 10 minutes: a binary has 40 MB, and a test takes a minute on a loaded machine. */
 const TIMEOUT_MS = 600_000
 const OUTPUT_LENGTH_MAX = 64 * 1024 * 1024

@@ -10,7 +10,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { it } from 'node:test'
 import { git } from '../support/git.ts'
-import { createRepository } from '../support/object-writer.ts'
+import { createObjectWriter, createRepository } from '../support/object-writer.ts'
 import {
   allObjects,
   difference,
@@ -21,6 +21,7 @@ import {
   unpackLinks,
   verifiedEntries,
 } from '../support/oracles.ts'
+import { withTemporaryDirectory } from '../support/temporary-directory.ts'
 import { buildLine, packOf, TIGHT } from './harness.ts'
 import { holdsForHistories } from './history-laws.ts'
 
@@ -101,3 +102,56 @@ it('isomorphic-git indexes a link by itself and decodes it to the same objects',
     },
     { numRuns: 6, objectFormat: 'sha1' },
   ))
+
+it('membership is exact where trees are out of order, name an entry twice, or call a blob a submodule', () =>
+  withTemporaryDirectory(async (scratch) => {
+    const directory = join(scratch, 'r')
+    await createRepository(directory)
+    const writer = createObjectWriter('sha1')
+    const blobs = ['one', 'two', 'three'].map((word) => writer.write('blob', Buffer.from(word)))
+    const [x = '', y = '', z = ''] = blobs
+    const sub = writer.write('tree', treeOf([['100644', 'inner', z]]))
+    const trees: readonly (readonly [mode: string, name: string, oid: string])[][] = [
+      [['160000', 'f', x]],
+      [['100644', 'f', x]],
+      [
+        ['100644', 'z', y],
+        ['40000', 'a', sub],
+        ['100644', 'a', x],
+      ],
+      [
+        ['100644', 'a', x],
+        ['100644', 'a', y],
+        ['160000', 'inner', z],
+        ['100644', 'a', z],
+      ],
+      [
+        ['0000000000000000000000000040000', 'sub', sub],
+        ['177777777777777777100644', 'f', z],
+      ],
+      [['160000', 'f', z]],
+    ]
+    let tip = ''
+    trees.forEach((entries, index) => {
+      const parent = tip === '' ? '' : `parent ${tip}\n`
+      const who = `A <a@example.com> ${index} +0000`
+      const text = `tree ${writer.write('tree', treeOf(entries))}\n${parent}author ${who}\ncommitter ${who}\n\n${index}\n`
+      tip = writer.write('commit', Buffer.from(text))
+    })
+    await writer.store(directory)
+    const everyCommit = { ...TIGHT, checkpointModulus: 1 }
+    const segments = await buildLine(directory, 'sha1', tip, { parameters: everyCommit })
+    assert.equal(segments.length, trees.length)
+    let below = new Set<string>()
+    for (const { tip: top, oids } of segments) {
+      const reachable = await reachableObjects(directory, [top])
+      assert.deepEqual([...oids].sort(), [...difference(reachable, below)].sort())
+      below = reachable
+    }
+  }))
+
+function treeOf(entries: readonly (readonly [mode: string, name: string, oid: string])[]): Uint8Array {
+  return Buffer.concat(
+    entries.map(([mode, name, oid]) => Buffer.concat([Buffer.from(`${mode} ${name}\0`), Buffer.from(oid, 'hex')])),
+  )
+}
