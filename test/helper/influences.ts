@@ -182,7 +182,9 @@ const SETTINGS_OF_PACKING: readonly Influence[] = [
   setting('pack.deltaCacheSize', '1', null),
   setting('pack.packSizeLimit', '1', prints('pack-objects', '--all', '-q', '../limited')),
   setting('pack.island', 'refs/heads/(.*)', packsOfIslands),
-  setting('pack.writeReverseIndex', 'true', repackedFiles),
+  setting('pack.writeReverseIndex', 'true', repackedFiles, (place) =>
+    inPlace(place, ['config', 'pack.writeReverseIndex', 'false']),
+  ),
   setting('pack.indexVersion', '1', packIndex),
   setting('repack.writeBitmaps', 'false', repackedFiles),
 ]
@@ -264,7 +266,8 @@ const VARIABLES_OF_PLACE: readonly Influence[] = [
   variable('GIT_INDEX_FILE', '{scratch}/index', prints('rev-parse', '--git-path', 'index')),
   variable('GIT_NAMESPACE', 'elsewhere', prints('ls-remote', '.')),
   variable('GIT_PREFIX', 'folder/', null),
-  variable('GIT_INTERNAL_SUPER_PREFIX', 'folder/', log),
+  // git took it away in 2.41.
+  variable('GIT_INTERNAL_SUPER_PREFIX', 'folder/', null),
   variable('GIT_DEFAULT_HASH', 'sha256', prints('init', '--bare', '../default-hash.git')),
   variable('GIT_TEMPLATE_DIR', '{scratch}', null),
 ]
