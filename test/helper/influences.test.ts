@@ -31,7 +31,7 @@ interface Outcome {
 
 const EXECUTABLE = fileURLToPath(new URL('../../bin/gittorrent.js', import.meta.url))
 
-/** 65 commits with every oddity that git stores, in a chain of 5 links, one of them coarse. */
+/** 65 commits with every oddity that git stores, in a chain of 6 links, one of them coarse. */
 const HISTORY = historyOfSeed(44, { commitCountMin: 50, commitCountMax: 70, objectFormat: 'sha1' })
 
 /** What `gittorrent chain --json` shows of the links, built in this process with an environment of its own. */
@@ -73,7 +73,7 @@ before(async () => {
   await withPlace(async ({ directory }) => {
     expected = await linksOf(directory)
   })
-  assert.equal(expected.length, 5)
+  assert.equal(expected.length, 6)
 })
 
 /** A copy of the repository that nobody has built in. */
