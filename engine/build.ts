@@ -15,13 +15,19 @@ import { collectSegment, SHARD_COUNT } from './segment-objects.ts'
 import type { Change, TreePair } from './tree-diff.ts'
 import type { WorkPool } from './work.ts'
 
-/** Commits whose trees one diff task compares: neighbours share most of their trees. */
-const DIFF_COMMIT_COUNT = 128
+/** How work is cut; bounds memory, reaches no byte. */
+interface WorkSizes {
+  /** Commits whose trees one diff task compares: neighbours share most of their trees. */
+  readonly diffCommitCount: number
+  /** Commits after which a batch of whole segments is closed. */
+  readonly batchCommitCount: number
+}
+
+const WORK_SIZES: WorkSizes = { diffCommitCount: 128, batchCommitCount: 512 }
 /**
- * Commits after which a batch of whole segments is closed, and batches in flight: bound memory and what is lost at a
- * kill (segments are final batch by batch), hide the tail. A quarter costs the same time as 2,048.
+ * Batches in flight: hides the tail of one behind the next. A kill loses what is in them; a quarter of 2,048 commits
+ * each costs the same time.
  */
-const BATCH_COMMIT_COUNT = 512
 const BATCH_COUNT_MAX = 4
 
 export interface SegmentRange {
@@ -38,6 +44,8 @@ export interface BuildInputs {
   /** Where the pool puts compressed entries aside; null for a pool that holds everything in memory. */
   readonly spills: SpillStore | null
   readonly parameters: FormatParameters
+  /** The usual sizes unless given. */
+  readonly workSizes?: WorkSizes
 }
 
 export interface BuiltSegment extends SegmentBody {
@@ -80,12 +88,13 @@ export async function buildSegments(
   await lastFinished
 }
 
-function planBatches(ranges: readonly SegmentRange[], { graph, taken }: BuildInputs): SegmentWork[][] {
+function planBatches(ranges: readonly SegmentRange[], inputs: BuildInputs): SegmentWork[][] {
+  const { graph, taken, workSizes = WORK_SIZES } = inputs
   const batches: SegmentWork[][] = []
-  let count = BATCH_COMMIT_COUNT
+  let count = workSizes.batchCommitCount
   for (const range of ranges) {
     const commits = takeCommits(graph, graph.numberOf(range.tip), taken)
-    if (count >= BATCH_COMMIT_COUNT) {
+    if (count >= workSizes.batchCommitCount) {
       batches.push([])
       count = 0
     }
@@ -96,7 +105,9 @@ function planBatches(ranges: readonly SegmentRange[], { graph, taken }: BuildInp
 }
 
 /** Compares the trees of all commits of a batch, and of each segment's tip with its base; one result per pair. */
-async function startDiffs(batch: readonly SegmentWork[], { graph, pool }: BuildInputs): Promise<Change[][]> {
+async function startDiffs(batch: readonly SegmentWork[], inputs: BuildInputs): Promise<Change[][]> {
+  const { graph, pool, workSizes = WORK_SIZES } = inputs
+  const { diffCommitCount } = workSizes
   const pairs: TreePair[] = []
   for (const { range, commits } of batch) {
     for (const commit of commits) pairs.push(pairOfCommit(graph, commit))
@@ -104,9 +115,9 @@ async function startDiffs(batch: readonly SegmentWork[], { graph, pool }: BuildI
     pairs.push({ tree: graph.treeOf(graph.numberOf(range.tip)), olds })
   }
   const tasks: Promise<Change[][]>[] = []
-  for (let start = 0; start < pairs.length; start += DIFF_COMMIT_COUNT) {
+  for (let start = 0; start < pairs.length; start += diffCommitCount) {
     const { hashLength } = graph
-    tasks.push(pool.diff({ kind: 'diff', hashLength, pairs: pairs.slice(start, start + DIFF_COMMIT_COUNT) }))
+    tasks.push(pool.diff({ kind: 'diff', hashLength, pairs: pairs.slice(start, start + diffCommitCount) }))
   }
   return (await Promise.all(tasks)).flat()
 }

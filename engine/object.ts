@@ -14,6 +14,8 @@ export const TAG = 4
 export type ObjectType = typeof COMMIT | typeof TREE | typeof BLOB | typeof TAG
 
 const SPACE = 0x20
+/** Longer modes keep their low bits, as git's do. */
+const MODE_MASK = 0o777777
 const MODE_TYPE_MASK = 0o170000
 const MODE_TREE = 0o040000
 const MODE_GITLINK = 0o160000
@@ -49,7 +51,7 @@ export class TreeCursor {
     let mode = 0
     for (let byte = bytes[at] ?? SPACE; byte !== SPACE; byte = bytes[++at] ?? -1) {
       if (byte < 0x30 || byte > 0x37) throw malformed('an octal mode', at)
-      mode = mode * 8 + (byte - 0x30)
+      mode = ((mode << 3) | (byte - 0x30)) & MODE_MASK
     }
     this.nameStart = at + 1
     const end = bytes.indexOf(0, at + 1)

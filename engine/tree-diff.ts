@@ -79,9 +79,10 @@ function compareStep(
     let differs = true
     for (const old of olds) {
       const match = old.seek(cursor)
-      if (match === null) continue
+      // A gitlink with the name of a blob is not that blob: the parent does not reach it.
+      if (match === null || match.kind !== cursor.kind) continue
       if (sameEntryOid(cursor, match)) differs = false
-      else if (match.kind === cursor.kind) counterparts.push(oidFromBytes(match.bytes, match.oidStart, hashLength))
+      else counterparts.push(oidFromBytes(match.bytes, match.oidStart, hashLength))
     }
     if (!differs) continue
     const oid = oidFromBytes(cursor.bytes, cursor.oidStart, hashLength)

@@ -46,7 +46,7 @@ export async function openRepository(path: string): Promise<Repository> {
     throw new HelperError('repository-unusable', `repository '${path}': expected a git repository, got none`)
   }
   const gitDir = resolve(path, commonDir)
-  const partial = await runGit(gitDir, [
+  const promisors = await runGit(gitDir, [
     'config',
     '--get-regexp',
     '^(extensions\\.partialclone|remote\\..*\\.promisor)$',
@@ -56,7 +56,7 @@ export async function openRepository(path: string): Promise<Repository> {
     gitDir,
     objectFormat: format,
     isShallow: shallow === 'true' || existsSync(join(gitDir, 'shallow')),
-    isPartial: partial.trim() !== '',
+    isPartial: promisors.split('\n').some((line) => line !== '' && !/\.promisor (false|no|off|0)$/i.test(line)),
     isBare: bare === 'true',
   }
 }

@@ -20,7 +20,8 @@ export async function withScratchRepository<Result>(
 ): Promise<Result> {
   const folder = await mkdtemp(join(tmpdir(), 'gittorrent-verify-'))
   try {
-    const args = ['init', '--quiet', '--bare', `--object-format=${objectFormat}`, folder]
+    // No template: one may bring configuration, grafts, alternates.
+    const args = ['init', '--quiet', '--bare', '--template=', `--object-format=${objectFormat}`, folder]
     await promisify(execFile)('git', args, { env: plumbingEnvironment() })
     if (lender !== null) {
       await writeFile(join(folder, 'objects', 'info', 'alternates'), `${join(lender.gitDir, 'objects')}\n`)

@@ -8,7 +8,7 @@
 import assert from 'node:assert/strict'
 import { readFile, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { it } from 'node:test'
+import { after, before, describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { generateRepository } from '../../bench/generate-repository.ts'
 import { buildChains, type Chains } from '../../helper/build/chains.ts'
@@ -16,32 +16,38 @@ import { resolveTip } from '../../helper/build/history.ts'
 import { SnapshotStore, snapshotCheckpoint } from '../../helper/build/snapshots.ts'
 import { openRepository } from '../../helper/git/repository.ts'
 import { reachableObjects } from '../support/oracles.ts'
-import { withTemporaryDirectory } from '../support/temporary-directory.ts'
+import { directoryUntilExit } from '../support/temporary-directory.ts'
 import { readLink } from './format-reader.ts'
 
 const GOLDEN = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..', 'test', 'engine', 'golden.json')
 const DEPTH_MAX = 56
 
-async function withGoldenChain(
-  objectFormat: 'sha1' | 'sha256',
-  use: (chains: Chains, tip: string, directory: string) => Promise<void>,
-): Promise<void> {
-  await withTemporaryDirectory(async (scratch) => {
-    const directory = join(scratch, 'r.git')
-    const { tip } = await generateRepository(directory, { commitCount: 700, seed: 42, objectFormat })
-    const repository = await openRepository(directory)
-    const chains = await buildChains(repository, [await resolveTip(repository, 'HEAD')], { threadCount: 2 })
-    try {
-      await use(chains, tip, directory)
-    } finally {
-      await chains.close()
-    }
-  })
+interface GoldenChain {
+  readonly tip: string
+  readonly directory: string
+  readonly chains: Chains
+}
+
+async function buildGolden(directory: string, objectFormat: 'sha1' | 'sha256'): Promise<GoldenChain> {
+  const { tip } = await generateRepository(directory, { commitCount: 700, seed: 42, objectFormat })
+  const repository = await openRepository(directory)
+  const chains = await buildChains(repository, [await resolveTip(repository, 'HEAD')], { threadCount: 2 })
+  return { tip, directory, chains }
 }
 
 for (const objectFormat of ['sha1', 'sha256'] as const) {
-  it(`the ${objectFormat} chain of the golden history is the recorded one`, () =>
-    withGoldenChain(objectFormat, async ({ chains, repository, store }, tip) => {
+  describe(`the golden history in ${objectFormat}`, () => {
+    let golden: GoldenChain
+
+    before(async () => {
+      golden = await buildGolden(join(directoryUntilExit(), `${objectFormat}.git`), objectFormat)
+    })
+
+    after(() => golden.chains.close())
+
+    it('has the recorded chain and snapshot', async () => {
+      const { tip } = golden
+      const { chains, repository, store } = golden.chains
       const links = (chains[0]?.links ?? []).map(({ plan, segments, infohash, sha256, lengthBytes }) => ({
         tip: plan.tip,
         base: plan.base,
@@ -52,22 +58,23 @@ for (const objectFormat of ['sha1', 'sha256'] as const) {
       }))
       const newest = snapshotCheckpoint(chains[0]?.checkpoints ?? [])
       assert.ok(newest !== null)
-      const { commit, infohash, sha256, lengthBytes } = await new SnapshotStore(repository, store.folder).ensure(
-        newest.oid,
-      )
+      const snapshots = new SnapshotStore(repository, store.folder)
+      const { commit, infohash, sha256, lengthBytes } = await snapshots.ensure(newest.oid)
       const snapshot = { commit, bytes: lengthBytes, sha256, infohash: Buffer.from(infohash).toString('hex') }
-      const golden = JSON.parse(await readFile(GOLDEN, 'utf8').catch(() => '{}'))
+      const recorded = JSON.parse(await readFile(GOLDEN, 'utf8').catch(() => '{}'))
       if (process.env.GOLDEN === 'write') {
-        await writeFile(GOLDEN, `${JSON.stringify({ ...golden, [objectFormat]: { tip, links, snapshot } }, null, 2)}\n`)
+        await writeFile(
+          GOLDEN,
+          `${JSON.stringify({ ...recorded, [objectFormat]: { tip, links, snapshot } }, null, 2)}\n`,
+        )
       } else {
-        assert.deepEqual({ tip, links, snapshot }, golden[objectFormat])
+        assert.deepEqual({ tip, links, snapshot }, recorded[objectFormat])
       }
-    }))
+    })
 
-  it(`a reader made from the document decodes the ${objectFormat} links to what git has`, () =>
-    withGoldenChain(objectFormat, async ({ chains }, _tip, directory) => {
+    it('is decoded by a reader made from the document to what git has', async () => {
       const older = new Map<string, { type: string; bytes: Buffer }>()
-      const links = chains[0]?.links ?? []
+      const links = golden.chains.chains[0]?.links ?? []
       for (const link of [...links].reverse()) {
         const payload = Buffer.from(await link.read(0, link.lengthBytes))
         const read = readLink(payload, objectFormat, older)
@@ -75,7 +82,8 @@ for (const objectFormat of ['sha1', 'sha256'] as const) {
         assert.ok(read.depthMax <= DEPTH_MAX)
         for (const [oid, object] of read.objects) older.set(oid, object)
       }
-      const expected = await reachableObjects(directory, [links[0]?.plan.tip ?? ''])
+      const expected = await reachableObjects(golden.directory, [links[0]?.plan.tip ?? ''])
       assert.deepEqual([...older.keys()].sort(), [...expected].sort())
-    }))
+    })
+  })
 }

@@ -4,12 +4,16 @@
  */
 
 import { createHash } from 'node:crypto'
+import type { NumberSource } from '../../bench/random-numbers.ts'
 import {
+  type BuildInputs,
   buildSegments,
   buildSnapshot,
   CommitGraph,
   CommitMarks,
   createCheckpointRule,
+  type Deflate,
+  type DeflatePart,
   type FormatParameters,
   GT1,
   hashLengthOf,
@@ -53,8 +57,13 @@ export interface HarnessOptions {
   /** Where compressed entries go, and how to read them back; memory unless given. */
   readonly openSinks?: WorkTools['openSinks']
   readonly spills?: SpillStore
-  /** Awaited before each task: decides in which order tasks run. */
-  readonly delay?: () => Promise<void>
+  /** Picks which of the waiting tasks runs next; first come first served unless given. */
+  readonly pickTask?: NumberSource
+  /** Picks how many objects of a request are read at a time; all of them unless given. */
+  readonly pickRead?: NumberSource
+  readonly deflate?: Deflate
+  readonly deflatePart?: DeflatePart
+  readonly workSizes?: NonNullable<BuildInputs['workSizes']>
   /** Checkpoints of at least this level cut the line; every one unless given. */
   readonly cutLevel?: number
 }
@@ -83,6 +92,7 @@ export async function buildLine(
     pool,
     spills: options.spills ?? null,
     parameters,
+    ...(options.workSizes === undefined ? {} : { workSizes: options.workSizes }),
   }
   const built: BuiltForTest[] = []
   try {
@@ -135,35 +145,51 @@ export async function snapshotOf(
 
 function openWork(gitDir: string, options: HarnessOptions): { catFile: CatFile; pool: WorkPool } {
   const catFile = new CatFile(gitDir)
-  const tools = {
-    read: (oids: readonly string[]) => catFile.read(oids),
-    readContents: (oids: readonly string[], lengthMax: number) => catFile.readUpTo(oids, lengthMax),
-    stream: (oid: string) => catFile.stream(oid),
-    deflate: pickDeflate(),
-    deflatePart: pickDeflatePart(),
+  return { catFile, pool: poolOf(toolsOf(catFile, options), options.pickTask) }
+}
+
+function toolsOf(catFile: CatFile, options: HarnessOptions): WorkTools {
+  const { pickRead } = options
+  return {
+    read: (oids) => inPieces(oids, pickRead, (piece) => catFile.read(piece)),
+    readContents: (oids, lengthMax) => inPieces(oids, pickRead, (piece) => catFile.readUpTo(piece, lengthMax)),
+    stream: (oid) => catFile.stream(oid),
+    deflate: options.deflate ?? pickDeflate(),
+    deflatePart: options.deflatePart ?? pickDeflatePart(),
     openSinks: options.openSinks ?? (() => () => new MemorySink()),
     cacheLengthMax: options.cacheLengthMax ?? 1 << 24,
     heavyGate: { enter() {}, leave() {} },
     heavyLength: options.heavyLength ?? 1 << 23,
     pendingLengthMax: options.pendingLengthMax ?? 1 << 24,
   }
-  return { catFile, pool: poolOf(tools, options.delay) }
 }
 
-function poolOf(tools: WorkTools, delay: () => Promise<void> = async () => {}): WorkPool {
+/** Answers a request by several smaller ones, each after the one before. */
+async function inPieces<Content>(
+  oids: readonly string[],
+  pick: NumberSource | undefined,
+  read: (piece: readonly string[]) => Promise<Content[]>,
+): Promise<Content[]> {
+  if (pick === undefined) return read(oids)
+  const contents: Content[] = []
+  while (contents.length < oids.length) {
+    contents.push(...(await read(oids.slice(contents.length, contents.length + 1 + pick(5)))))
+  }
+  return contents
+}
+
+function poolOf(tools: WorkTools, pickTask: NumberSource = () => 0): WorkPool {
+  const waiting: (() => void)[] = []
+  const turn = <Result>(run: () => Promise<Result>): Promise<Result> =>
+    new Promise((resolve, reject) => {
+      waiting.push(() => run().then(resolve, reject))
+      // Whoever submits in the same turn of the event loop waits as well, and may be taken first.
+      setImmediate(() => waiting.splice(pickTask(waiting.length), 1)[0]?.())
+    })
   return {
-    diff: async (task) => {
-      await delay()
-      return runDiffTask(structuredClone(task), tools)
-    },
-    place: async (task) => {
-      await delay()
-      return runPlaceTask(task, tools)
-    },
-    snapshot: async (task) => {
-      await delay()
-      return runSnapshotTask(task, tools)
-    },
+    diff: (task) => turn(() => runDiffTask(structuredClone(task), tools)),
+    place: (task) => turn(() => runPlaceTask(task, tools)),
+    snapshot: (task) => turn(() => runSnapshotTask(task, tools)),
   }
 }
 

@@ -13,6 +13,7 @@ import { GT1 } from '../../engine/index.ts'
 import { importCommits } from '../support/fast-import.ts'
 import { git } from '../support/git.ts'
 import { allObjects, unpackLinks, verifiedEntries } from '../support/oracles.ts'
+import { randomNumbers } from '../support/random-numbers.ts'
 import { withTemporaryDirectory } from '../support/temporary-directory.ts'
 import { snapshotOf } from './harness.ts'
 import { historyArbitrary, type WrittenHistory, writeHistory } from './histories.ts'
@@ -48,12 +49,8 @@ describe('a snapshot', () => {
     holdsForHistories(async ({ directory, objectFormat, tip }) => {
       const expected = Buffer.from(await snapshotOf(directory, objectFormat, tip, { parameters: SHORT }))
       await git(['repack', '-adfq', '--depth=3', '--window=3'], { directory })
-      let state = 3
-      const delay = async (): Promise<void> => {
-        state = (state * 48271) % 2147483647
-        for (let turns = state % 9; turns > 0; turns--) await new Promise((resolve) => setImmediate(resolve))
-      }
-      const options = { parameters: SHORT, delay, cacheLengthMax: 1, heavyLength: 40 }
+      const varied = { pickTask: randomNumbers(3), pickRead: randomNumbers(4), cacheLengthMax: 1, heavyLength: 40 }
+      const options = { parameters: SHORT, ...varied }
       assert.ok(expected.equals(await snapshotOf(directory, objectFormat, tip, options)))
     }, 12))
 

@@ -75,7 +75,50 @@ test('every kind of oddity occurs in a long history', async () => {
     const bases = await gitLines(['log', '--all', '--merges', '--format=%H %P'], { directory })
     assert.ok((await crissCrossCount(directory, bases)) > 0, 'a criss-cross merge')
     assert.ok(Number(await git(['rev-list', '--count', '--first-parent', tip], { directory })) > 20, 'a long line')
-    assert.ok((await gitLines(['tag'], { directory })).length > 0, 'a tag')
+    const tags = await gitLines(['for-each-ref', '--format=%(objecttype) %(*objecttype)', 'refs/tags'], { directory })
+    for (const kind of ['commit ', 'tag commit', 'tag tag', 'tag tree', 'tag blob'])
+      assert.ok(tags.includes(kind), kind)
+    const changes = await gitLines(['log', '--all', '--raw', '-M', '--format=', '--no-abbrev'], { directory })
+    assert.ok(
+      changes.some((line) => /^:10\d+ 10\d+ (\w+) \1 M/.test(line)),
+      'a change of mode alone',
+    )
+    assert.ok(
+      changes.some((line) => / R\d+\t/.test(line)),
+      'a rename',
+    )
+    assert.ok(
+      changes.some((line) => line.includes('\\377')),
+      'a name that is not UTF-8',
+    )
+  })
+})
+
+test('a long line has empty commits, trees that come back, and clocks that stand still or run backwards', async () => {
+  const description = historyOfSeed(3, { commitCountMin: 150, commitCountMax: 200, objectFormat: 'sha1' })
+  await withTemporaryDirectory(async (directory) => {
+    await writeHistory(directory, description)
+    const lines = await gitLines(['log', '--first-parent', '--reverse', '--format=%T %ct'], { directory })
+    const commits = lines.map((line) => line.split(' '))
+    const trees = commits.map(([tree]) => tree)
+    const seconds = commits.map(([, time]) => Number(time))
+    const some = (holds: (index: number) => boolean): boolean => trees.some((_, index) => index > 0 && holds(index))
+    assert.ok(
+      some((index) => trees[index] === trees[index - 1]),
+      'an empty commit',
+    )
+    assert.ok(
+      some((index) => trees[index] !== trees[index - 1] && trees.indexOf(trees[index]) < index),
+      'a revert',
+    )
+    assert.ok(
+      some((index) => seconds[index] === seconds[index - 1]),
+      'equal times',
+    )
+    assert.ok(
+      some((index) => (seconds[index] ?? 0) < (seconds[index - 1] ?? 0)),
+      'a clock that runs backwards',
+    )
   })
 })
 
