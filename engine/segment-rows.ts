@@ -56,11 +56,10 @@ export function encodeSegmentRows(numbers: Int32Array, rows: ObjectRows): Uint8A
 
 /**
  * Adds a stored segment to a line that stands at the segment's base, and closes it there.
- * @throws table-malformed; the line is then unusable
+ * @throws table-malformed, object-type; the line is then as it was
  */
 export function loadSegmentRows(bytes: Uint8Array, line: LineState): void {
-  const { views: first } = line.rows
-  const { hashLength } = first
+  const { hashLength } = line.rows.views
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   if (bytes.length < HEADER_LENGTH || view.getUint32(0, true) !== MAGIC) throw malformed('the magic GTR1')
   const count = view.getUint32(8, true)
@@ -69,6 +68,8 @@ export function loadSegmentRows(bytes: Uint8Array, line: LineState): void {
   if (view.getUint32(4, true) !== hashLength || bytes.length !== at.outside + outsideCount * hashLength) {
     throw malformed(`${at.outside + outsideCount * hashLength} bytes`)
   }
+  const outside = findOutside(bytes, at.outside, outsideCount, line)
+  checkForest(bytes, view, at, count, outside, line)
   const numbers = new Int32Array(count)
   for (let row = 0; row < count; row++) {
     const type = parseObjectType(bytes[at.types + row] ?? 0)
@@ -77,21 +78,43 @@ export function loadSegmentRows(bytes: Uint8Array, line: LineState): void {
   const { depths, bases } = line.rows.views
   for (let row = 0; row < count; row++) {
     const stored = view.getInt32(at.bases + row * 4, true)
-    if (stored >= count || -2 - stored >= outsideCount) throw malformed('a base inside its bounds')
     const number = numbers[row] ?? 0
     depths[number] = bytes[at.depths + row] ?? 0
     if (stored === -1) bases[number] = -1
-    else if (stored >= 0) bases[number] = numbers[stored] ?? -1
-    else bases[number] = findOutside(bytes, at.outside + (-2 - stored) * hashLength, line)
+    else bases[number] = (stored >= 0 ? numbers[stored] : outside[-2 - stored]) ?? -1
   }
   line.closeSegment()
 }
 
-function findOutside(bytes: Uint8Array, offset: number, line: LineState): number {
+/** Numbers of the outside bases, which the older segments of the line hold. */
+function findOutside(bytes: Uint8Array, offset: number, count: number, line: LineState): Int32Array {
   const { hashLength } = line.rows.views
-  const number = line.find(oidFromBytes(bytes, offset, hashLength))
-  if (number < 0) throw malformed('bases of older segments')
-  return number
+  const numbers = new Int32Array(count)
+  for (let index = 0; index < count; index++) {
+    numbers[index] = line.find(oidFromBytes(bytes, offset + index * hashLength, hashLength))
+    if ((numbers[index] ?? -1) < 0) throw malformed('bases of older segments')
+  }
+  return numbers
+}
+
+/** An object is one deeper than its base: then no walk from base to base goes round in circles. */
+function checkForest(
+  bytes: Uint8Array,
+  view: DataView,
+  at: ReturnType<typeof sectionsOf>,
+  count: number,
+  outside: Int32Array,
+  line: LineState,
+): void {
+  const { depths } = line.rows.views
+  for (let row = 0; row < count; row++) {
+    parseObjectType(bytes[at.types + row] ?? 0)
+    const stored = view.getInt32(at.bases + row * 4, true)
+    if (stored >= count || -2 - stored >= outside.length) throw malformed('a base inside its bounds')
+    const depthOfBase = stored >= 0 ? bytes[at.depths + stored] : depths[outside[-2 - stored] ?? 0]
+    const expected = stored === -1 ? 0 : (depthOfBase ?? 0) + 1
+    if (bytes[at.depths + row] !== expected) throw malformed('objects one deeper than their bases')
+  }
 }
 
 function sectionsOf(count: number, hashLength: number) {

@@ -9,6 +9,7 @@ import {
   buildSegments,
   type Checkpoint,
   CommitMarks,
+  EngineError,
   encodeSegmentRows,
   type Grain,
   GT1,
@@ -156,8 +157,7 @@ class HistoryBuilder {
       const plan = plans[at]
       if (plan === undefined) break
       const rows = (await store.find(plan)) === null ? null : await store.readRows(plan)
-      if (rows === null) break
-      loadSegmentRows(rows, line)
+      if (rows === null || !loadsRows(rows, line)) break
       takeCommits(graph, graph.numberOf(plan.tip), taken)
       this.#loaded++
     }
@@ -195,4 +195,15 @@ function plansBetween(
     tip: checkpoint.oid,
     base: (checkpoints[start + index - 1] ?? (start + index === 0 ? base : null))?.oid ?? null,
   }))
+}
+
+/** Loads stored rows into a line; false, and the line as it was, when they are damaged. */
+function loadsRows(rows: Uint8Array, line: LineState): boolean {
+  try {
+    loadSegmentRows(rows, line)
+    return true
+  } catch (error) {
+    if (error instanceof EngineError) return false
+    throw error
+  }
 }

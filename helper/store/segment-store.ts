@@ -194,12 +194,15 @@ export class SegmentStore {
   }
 }
 
-function parseStored(name: string, text: string): StoredSegment | null {
+/** The facts in the text of a .json file, or null. */
+export function parseStored(name: string, text: string): StoredSegment | null {
   try {
     const { objectCount, commitCount, length, sha256, pack, offset } = JSON.parse(text)
     const counts = [objectCount, commitCount, length, offset]
     if (!counts.every((count) => Number.isSafeInteger(count) && count >= 0)) return null
-    if (typeof sha256 !== 'string' || (pack !== null && !/^pack-[0-9a-f]+\.pack$/.test(pack))) return null
+    if (!Number.isSafeInteger(length + offset)) return null
+    if (typeof sha256 !== 'string' || !/^[0-9a-f]{64}$/.test(sha256)) return null
+    if (pack !== null && (typeof pack !== 'string' || !/^pack-[0-9a-f]+\.pack$/.test(pack))) return null
     return { name, objectCount, commitCount, length, sha256, pack, offset }
   } catch {
     return null
