@@ -45,7 +45,7 @@ const VERIFY = 'crypto Ed25519'
 const NO_BYTES = new Uint8Array(0)
 
 export async function kernels(): Promise<Kernel[]> {
-  return [...bounds(), ...(await ofHistory()), ...ofDeltas(), ...ofPacks(), ...ofNetwork()]
+  return [...bounds(), ...(await ofHistory()), ...ofDeltas(), ...(await ofPacks()), ...ofNetwork()]
 }
 
 /** Eight MiB of noise. */
@@ -121,7 +121,7 @@ function ofDeltas(): Kernel[] {
   ]
 }
 
-function ofPacks(): Kernel[] {
+async function ofPacks(): Promise<Kernel[]> {
   const deflate = pickDeflate()
   const inflate = createInflate()
   const [first = NO_BYTES] = versions
@@ -135,17 +135,22 @@ function ofPacks(): Kernel[] {
     numbers,
     bases: numbers.map(() => -1),
     depths: new Uint8Array(count),
-    lengths: new Uint32Array(count).fill(200),
-    dataEnds: Uint32Array.from(numbers, (index) => (index + 1) * piece.length),
+    lengths: new Float64Array(count).fill(200),
+    dataEnds: Float64Array.from(numbers, (index) => (index + 1) * piece.length),
     data: new Uint8Array(Buffer.concat(Array.from({ length: count }, () => piece))),
   }
-  const body = assembleBody([shard], table).bytes
+  const writeBody = async (): Promise<Uint8Array> => {
+    const parts: Uint8Array[] = []
+    for await (const part of assembleBody([shard], table, null).parts()) parts.push(part)
+    return Buffer.concat(parts)
+  }
+  const body = await writeBody()
   const source = sourceOfBytes(body)
   return [
     kernel('deflate, chosen', first.length, DEFLATE, () => deflate(first)),
     kernel('deflate, pako', first.length, DEFLATE, () => deflateReference(first)),
     kernel('inflate, pako', first.length, INFLATE, () => inflate(stream, first.length)),
-    kernel('pack write', body.length, COPY, () => assembleBody([shard], table)),
+    kernel('pack write', body.length, COPY, writeBody),
     kernel('pack read, pako', count * 200, INFLATE, () =>
       totalsOf(readPackBody({ source, hashLength: 20, inflate }, count)),
     ),

@@ -9,7 +9,7 @@ import { test } from 'node:test'
 import { superviseCampaign } from '../../fuzz/driver/supervise.ts'
 import { regressionsOf, targetNames } from '../../fuzz/driver/target.ts'
 
-const EXECUTION_COUNT = 2000
+const EXECUTION_COUNT = 1000
 /** No bound on a loaded machine; what hangs is found by standing still. */
 const SECONDS = 600
 const PLANTED = '../test/fuzz/planted'
