@@ -40,8 +40,13 @@ const report = summarise(
 const baseline: Report = existsSync(BASELINE) ? JSON.parse(readFileSync(BASELINE, 'utf8')).kernels : {}
 const machine = { cpu: cpus()[0]?.model ?? 'unknown', node: process.version, rounds: ROUND_COUNT }
 if (values.save === true) {
-  const figures = Object.entries(report).map(([name, { ratio }]) => [name, { ratio: ratio.map(rounded) }])
-  writeFileSync(BASELINE, `${JSON.stringify({ machine, kernels: Object.fromEntries(figures) }, null, 2)}\n`)
+  // One line per kernel, as the formatter wants it and a diff reads best.
+  const lines = Object.entries(report).map(
+    ([name, { ratio }]) => `    ${JSON.stringify(name)}: { "ratio": [${ratio.map(rounded).join(', ')}] }`,
+  )
+  const { cpu, node, rounds } = machine
+  const about = `{ "cpu": ${JSON.stringify(cpu)}, "node": ${JSON.stringify(node)}, "rounds": ${rounds} }`
+  writeFileSync(BASELINE, `{\n  "machine": ${about},\n  "kernels": {\n${lines.join(',\n')}\n  }\n}\n`)
 }
 if (values.json === true) console.log(JSON.stringify({ machine, kernels: report }, null, 2))
 else printTable()

@@ -89,7 +89,8 @@ class Campaign {
     while (!this.#isOver() && this.#findings.size < FINDING_COUNT_MAX) {
       const startMs = performance.now()
       const batch: Uint8Array[] = []
-      for (let i = 0; i < batchCount; i++) {
+      const count = Math.min(batchCount, this.#options.executionCountMax - this.#executionCount)
+      for (let i = 0; i < count; i++) {
         batch.push(mutate({ next: this.#next, corpus: this.#corpus, dictionary: words, inputLengthMax }))
       }
       for (const input of batch) await this.#tryAndKeep(input)
