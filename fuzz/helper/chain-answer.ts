@@ -4,7 +4,7 @@
  */
 
 import { createHash } from 'node:crypto'
-import { EngineError, layOutLink, linkName, type ObjectFormat, pieceLengthOf } from '../../engine/index.ts'
+import { EngineError, GT1, layOutLink, linkName, type ObjectFormat, pieceLengthOf } from '../../engine/index.ts'
 import { HelperError } from '../../helper/errors.ts'
 import { decodeChainAnswer } from '../../helper/share/chain-message.ts'
 import { type Bencode, bencodeDict, encodeBencode, NetError } from '../../net/index.ts'
@@ -35,7 +35,7 @@ export function seeds(): Uint8Array[] {
 
 /** A chain of a fine link of two segments and a coarse one down to the root. */
 function answer(format: ObjectFormat): Uint8Array {
-  const [tip, middle, coarse] = [...checkpoints(format, 0, 2), ...checkpoints(format, 4, 1)]
+  const [tip, middle, coarse] = [...checkpoints(format, 0, 2), ...checkpoints(format, GT1.coarseLevel, 1)]
   const bytesOf = (oid: string | undefined): Uint8Array => Buffer.from(oid ?? '', 'hex')
   const hash = Buffer.alloc(32, 1)
   const linkOf = (ends: readonly (string | undefined)[], level: number): Bencode => {
@@ -52,7 +52,7 @@ function answer(format: ObjectFormat): Uint8Array {
     const segments = tips.map((oid) => [bytesOf(oid), 5n, 2n, 1000n, hash])
     return bencodeDict({ b: bytesOf(base), k: BigInt(level), p: pieces, s: hash, t: bytesOf(last), x: segments })
   }
-  const links = [linkOf([coarse, middle, tip], 1), linkOf([undefined, coarse], 5)]
+  const links = [linkOf([coarse, middle, tip], 1), linkOf([undefined, coarse], GT1.coarseLevel + 1)]
   const chain = bencodeDict({ l: links, r: Buffer.from('refs/heads/main'), t: bytesOf(tip) })
   return encodeBencode(bencodeDict({ c: [chain], v: 1n }))
 }
