@@ -1,11 +1,9 @@
-// Fuzz target: messages of the peer protocol behind a good handshake, as bittorrent-protocol takes them behind our guard,
-// with ut_metadata and an extension of ours. It may end the connection, not throw; what it keeps stays bounded.
+// Fuzz target: messages behind a good handshake as bittorrent-protocol takes them on a topic's connection, behind our
+// framer and shield. They may end the connection, not throw, and not keep it busy.
 import Wire from 'bittorrent-protocol'
 import { Framer } from '../../net/framer.ts'
 import { NetError } from '../../net/index.ts'
-import { guardWire } from '../../net/wire-guard.ts'
-
-const PIECE_COUNT = 40
+import { shieldWire } from '../../net/wire-guard.ts'
 
 export function fuzz(bytes: Uint8Array): void {
   const wire = new Wire()
@@ -13,7 +11,7 @@ export function fuzz(bytes: Uint8Array): void {
   const drop = (): void => {
     dropped = true
   }
-  guardWire(wire, { pieceCount: PIECE_COUNT, drop, onBlock: () => {} })
+  shieldWire(wire, drop)
   wire.on('error', drop)
   wire.resume()
   const framer = new Framer({ onHandshake: () => {}, wants: () => true })
