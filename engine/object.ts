@@ -2,10 +2,11 @@
  * Git objects as bytes: the type numbers of pack entries and a cursor over the entries of a tree
  * (git's pack-format and "Git Objects" documents). Trees are read leniently, because real histories store zero-padded
  * modes and unsorted entries; only what cannot be split into entries at all is refused.
- * Not here: commit headers and tags, which the commit source of the outside already reads.
+ * Of a commit only what the graph is made of is read: tree and parents. Not here: everything else in commits, and tags.
  */
 
 import { EngineError } from './errors.ts'
+import { type ObjectFormat, type Oid, parseOid } from './oid.ts'
 
 export const COMMIT = 1
 export const TREE = 2
@@ -16,6 +17,7 @@ export type ObjectType = typeof COMMIT | typeof TREE | typeof BLOB | typeof TAG
 const SPACE = 0x20
 /** Longer modes keep their low bits, as git's do. */
 const MODE_MASK = 0o777777
+const NEWLINE = 0x0a
 const MODE_TYPE_MASK = 0o170000
 const MODE_TREE = 0o040000
 const MODE_GITLINK = 0o160000
@@ -101,4 +103,35 @@ function malformed(expected: string, offset: number): EngineError {
 export function parseObjectType(number: number): ObjectType {
   if (number === COMMIT || number === TREE || number === BLOB || number === TAG) return number
   throw new EngineError('object-type', `object type: expected 1 to 4, got ${number}`, { number })
+}
+
+/** What the graph needs of a commit. */
+export interface CommitLinks {
+  readonly tree: Oid
+  /** In stored order. */
+  readonly parents: readonly Oid[]
+}
+
+/**
+ * Tree and parents of a commit: its first line, and the `parent` lines right after it.
+ * @param bytes content of a commit object, without git's header; only read
+ * @throws EngineError 'object-malformed', 'oid-malformed'
+ */
+export function parseCommit(bytes: Uint8Array, format: ObjectFormat): CommitLinks {
+  let at = 0
+  const lineAfter = (word: string): string | null => {
+    for (let i = 0; i < word.length; i++) if (bytes[at + i] !== word.charCodeAt(i)) return null
+    const end = bytes.indexOf(NEWLINE, at)
+    if (end < 0) return null
+    const text = String.fromCharCode(...bytes.subarray(at + word.length, Math.min(end, at + word.length + 80)))
+    at = end + 1
+    return text
+  }
+  const tree = lineAfter('tree ')
+  if (tree === null) throw new EngineError('object-malformed', 'commit: expected a tree on its first line, got none')
+  const parents: Oid[] = []
+  for (let parent = lineAfter('parent '); parent !== null; parent = lineAfter('parent ')) {
+    parents.push(parseOid(parent, format))
+  }
+  return { tree: parseOid(tree, format), parents }
 }

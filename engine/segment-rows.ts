@@ -55,7 +55,7 @@ export function encodeSegmentRows(numbers: Int32Array, rows: ObjectRows): Uint8A
 
 /**
  * Adds a stored segment to a line that stands at the segment's base, and closes it there.
- * @throws table-malformed; the line is then unusable
+ * @throws table-malformed, object-type; the line is then as it was
  */
 export function loadSegmentRows(bytes: Uint8Array, line: LineState): void {
   const { hashLength } = line.rows.views
@@ -67,6 +67,8 @@ export function loadSegmentRows(bytes: Uint8Array, line: LineState): void {
   if (view.getUint32(4, true) !== hashLength || bytes.length !== at.outside + outsideCount * hashLength) {
     throw malformed(`${at.outside + outsideCount * hashLength} bytes`)
   }
+  const outside = findOutside(bytes, at.outside, outsideCount, line)
+  checkForest(bytes, view, at, count, outside, line)
   const first = line.addRows({
     count,
     oids: bytes.subarray(at.oids, at.types),
@@ -74,22 +76,44 @@ export function loadSegmentRows(bytes: Uint8Array, line: LineState): void {
     depths: bytes.subarray(at.depths, at.bases),
     nameAt: (row) => view.getUint32(at.names + row * 4, true),
   })
-  const { bases, types } = line.rows.views
+  const { bases } = line.rows.views
   for (let row = 0; row < count; row++) {
-    parseObjectType(types[first + row] ?? 0)
     const stored = view.getInt32(at.bases + row * 4, true)
-    if (stored >= count || -2 - stored >= outsideCount) throw malformed('a base inside its bounds')
     if (stored === -1) bases[first + row] = -1
-    else if (stored >= 0) bases[first + row] = first + stored
-    else bases[first + row] = findOutside(bytes, at.outside + (-2 - stored) * hashLength, line)
+    else bases[first + row] = (stored >= 0 ? first + stored : outside[-2 - stored]) ?? -1
   }
   line.closeSegment()
 }
 
-function findOutside(bytes: Uint8Array, offset: number, line: LineState): number {
-  const number = line.findBytes(bytes, offset)
-  if (number < 0) throw malformed('bases of older segments')
-  return number
+/** Numbers of the outside bases, which the older segments of the line hold. */
+function findOutside(bytes: Uint8Array, offset: number, count: number, line: LineState): Int32Array {
+  const { hashLength } = line.rows.views
+  const numbers = new Int32Array(count)
+  for (let index = 0; index < count; index++) {
+    numbers[index] = line.findBytes(bytes, offset + index * hashLength)
+    if ((numbers[index] ?? -1) < 0) throw malformed('bases of older segments')
+  }
+  return numbers
+}
+
+/** An object is one deeper than its base: then no walk from base to base goes round in circles. */
+function checkForest(
+  bytes: Uint8Array,
+  view: DataView,
+  at: ReturnType<typeof sectionsOf>,
+  count: number,
+  outside: Int32Array,
+  line: LineState,
+): void {
+  const { depths } = line.rows.views
+  for (let row = 0; row < count; row++) {
+    parseObjectType(bytes[at.types + row] ?? 0)
+    const stored = view.getInt32(at.bases + row * 4, true)
+    if (stored >= count || -2 - stored >= outside.length) throw malformed('a base inside its bounds')
+    const depthOfBase = stored >= 0 ? bytes[at.depths + stored] : depths[outside[-2 - stored] ?? 0]
+    const expected = stored === -1 ? 0 : (depthOfBase ?? 0) + 1
+    if (bytes[at.depths + row] !== expected) throw malformed('objects one deeper than their bases')
+  }
 }
 
 function sectionsOf(count: number, hashLength: number) {

@@ -8,6 +8,7 @@
  *
  * No text has two meanings, and nothing is tried in a second one. Which names a topic gets is in topic-name.ts.
  */
+import { isIPv6 } from 'node:net'
 import { HelperError, printable } from './errors.ts'
 import { URL_LENGTH_MAX } from './limits.ts'
 
@@ -97,6 +98,7 @@ function networkUrl(text: string, scheme: Exclude<OriginScheme, 'file'>, rest: s
   const isHttp = scheme === 'http' || scheme === 'https'
   const decoded = isHttp ? rawPath : percentDecode(text, rawPath)
   const path = !isHttp && decoded.startsWith('/~') ? decoded.slice(1) : decoded
+  refuseHost(text, authority.host)
   refuseOptions(text, authority.host, path)
   if (scheme === 'git' && authority.user !== null) throw malformed(text, 'git://host/path without a user')
   return { kind: 'origin', scheme, url: `${scheme}://${rest}`, ...authority, path }
@@ -118,6 +120,7 @@ function scpForm(text: string): Origin | null {
   const port = inner ? parsePort(text, inner[2] ?? '') : null
   const path = (match[3] ?? '').replace(/^\/~/, '~')
   if (host === '' || path === '') throw malformed(text, 'host:path')
+  refuseHost(text, host)
   refuseOptions(text, host, path)
   return { kind: 'origin', scheme: 'ssh', url: text, user: match[1] ?? null, host, port, path }
 }
@@ -148,6 +151,14 @@ function percentDecode(text: string, path: string): string {
   const decoded = bytes.replace(/%([0-9A-Fa-f]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
   if (/[\u0000-\u001f\u007f]/.test(decoded)) throw malformed(text, 'a path without control characters')
   return Buffer.from(decoded, 'latin1').toString('utf8')
+}
+
+/** What is neither a name made of labels nor an IPv6 literal would give one origin two topic names. */
+function refuseHost(text: string, host: string): void {
+  if (host.includes(':')) {
+    if (isIPv6(host.replace(/%.*$/, ''))) return
+  } else if (!/[\s"#%/<>?@[\\\]^`{|}]/.test(host) && !host.replace(/\.$/, '').split('.').includes('')) return
+  throw malformed(text, 'a host name or an address')
 }
 
 /** A host or path that starts with "-" would reach ssh or a git command as an option. */

@@ -36,11 +36,19 @@ export function formatAddress(address: Address): string {
   return address.host.includes(':') ? `[${address.host}]:${address.port}` : `${address.host}:${address.port}`
 }
 
-/** IPv4 inside IPv6 (::ffff:a.b.c.d) as IPv4; zone indexes cut off. */
+/** The one text of an address literal: zone index cut off, IPv6 as RFC 5952 writes it, IPv4 inside IPv6 as IPv4. */
 export function plainHost(host: string): string {
   const bare = host.replace(/%.*$/, '')
-  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(bare)?.[1]
-  return mapped ?? bare
+  if (isIP(bare) !== 6) return bare
+  const text = canonicalIPv6(bare)
+  const [, high, low] = /^::ffff:([0-9a-f]+):([0-9a-f]+)$/.exec(text) ?? []
+  if (high === undefined || low === undefined) return text
+  return [high, low].flatMap((word) => [Number.parseInt(word, 16) >> 8, Number.parseInt(word, 16) & 0xff]).join('.')
+}
+
+function canonicalIPv6(text: string): string {
+  // URL compresses zeros as RFC 5952 asks
+  return new URL(`http://[${text}]`).hostname.slice(1, -1)
 }
 
 function classOfIPv4(host: string): AddressClass {
@@ -121,6 +129,5 @@ function textOfIPv6(ip: Uint8Array): string {
   if (mapped) return ip.subarray(12).join('.')
   const groups: string[] = []
   for (let i = 0; i < 16; i += 2) groups.push((((ip[i] ?? 0) << 8) | (ip[i + 1] ?? 0)).toString(16))
-  // URL compresses zeros as RFC 5952 asks
-  return new URL(`http://[${groups.join(':')}]`).hostname.slice(1, -1)
+  return canonicalIPv6(groups.join(':'))
 }

@@ -8,7 +8,7 @@ import { randomBytes } from 'node:crypto'
 import { createSocket } from 'node:dgram'
 import { get as httpGet } from 'node:http'
 import { get as httpsGet } from 'node:https'
-import { type Address, expandAddress, isDialable } from './address.ts'
+import { type Address, expandAddress, isDialable, plainHost } from './address.ts'
 import { asBytes, asDict, asInteger, asList, concatBytes, decodeBencode, latin1 } from './bencode.ts'
 import { NetError } from './errors.ts'
 import { LOOKUP_ADDRESS_COUNT_MAX, TRACKER_ANSWER_LENGTH_MAX, TRACKER_RESEND_MS, TRACKER_TIMEOUT_MS } from './limits.ts'
@@ -132,7 +132,7 @@ export function parseTrackerAnswer(body: Uint8Array): Address[] {
     const host = asBytes(asDict(entry)?.get('ip'), 1, 45)
     const port = asInteger(asDict(entry)?.get('port'), NO_PORT + 1, 65535)
     if (host === null || port === null) continue
-    const address = { host: latin1(host), port }
+    const address = { host: plainHost(latin1(host)), port }
     if (isDialable(address)) addresses.push(address)
   }
   const compact = asBytes(answer.get('peers'), 0, TRACKER_ANSWER_LENGTH_MAX)

@@ -6,6 +6,7 @@
 
 import { applyDelta, readDeltaHeader } from '../../engine/delta-apply.ts'
 import { AssertionError, EngineError } from '../../engine/errors.ts'
+import { SMALL_DELTA } from '../driver/seeds.ts'
 
 const RESULT_LENGTH_MAX = 2 ** 20
 
@@ -21,3 +22,28 @@ export function fuzz(bytes: Uint8Array): void {
     if (!(error instanceof EngineError)) throw error
   }
 }
+
+export function seeds(): Uint8Array[] {
+  const long = Buffer.of(
+    200,
+    ...new Uint8Array(200).fill(65),
+    0xc8,
+    1,
+    0xd2,
+    1,
+    0xb1,
+    100,
+    0,
+    100,
+    3,
+    1,
+    2,
+    3,
+    0x90,
+    107,
+  )
+  return [Buffer.of(5, 1, 2, 3, 4, 5, ...SMALL_DELTA), long]
+}
+
+/** The longest result. */
+export const allocationLengthMax = RESULT_LENGTH_MAX + 2 ** 16

@@ -8,6 +8,7 @@ import { createHash } from 'node:crypto'
 import { EngineError } from '../../engine/errors.ts'
 import { createInflate } from '../../engine/inflate.ts'
 import { type PackReading, readPack, readPackBody, sourceOfBytes, totalsOf } from '../../engine/pack-reader.ts'
+import { packOf, smallBody } from '../driver/seeds.ts'
 
 const LIMITS = { entryCountMax: 1000, objectLengthMax: 2 ** 20, inflatedLengthMax: 2 ** 22, objectsLengthMax: 2 ** 24 }
 
@@ -30,3 +31,16 @@ function runningHash(algorithm: string) {
   const hash = createHash(algorithm)
   return { update: (part: Uint8Array): void => void hash.update(part), digest: (): Uint8Array => hash.digest() }
 }
+
+export function seeds(): Uint8Array[] {
+  return [20, 32].flatMap((hashLength, choice) => {
+    const body = smallBody(hashLength)
+    const pack = packOf(body, 3, choice === 0 ? 'sha1' : 'sha256')
+    return [Buffer.of(choice, ...pack), Buffer.of(choice + 2, ...body), Buffer.of(choice + 2 + 4 + (3 << 3), ...body)]
+  })
+}
+
+export const dictionary = ['PACK', '\0\0\0\x02', 'x\x9c']
+
+/** Entries may declare what a stream of their length can hold, and are inflated into that much room. */
+export const allocationLengthMax = 2 * LIMITS.inflatedLengthMax

@@ -16,3 +16,17 @@ export function fuzz(bytes: Uint8Array): void {
     if (!(error instanceof NetError)) throw error
   }
 }
+
+export function seeds(): Uint8Array[] {
+  const messages = Buffer.from(
+    '00000000' + '0000000101' + '000000050400000001' + '00000003140064' + '0000000107',
+    'hex',
+  )
+  return [
+    Buffer.concat([Buffer.of(0), messages]),
+    Buffer.concat([Buffer.of(4), messages]),
+    Buffer.concat([HANDSHAKE, messages]),
+  ]
+}
+
+export const dictionary = ['\0\0\0\x01', '\0\x08\0\0', '\0\0\0\x0d\x06', '\x13BitTorrent protocol']

@@ -10,6 +10,7 @@ import {
   buildSegments,
   type Checkpoint,
   CommitMarks,
+  EngineError,
   encodeSegmentRows,
   type Grain,
   GT1,
@@ -198,8 +199,7 @@ class HistoryBuilder {
         chunk.map(async (plan) => ((await store.find(plan)) === null ? null : store.readRows(plan))),
       )
       for (const [index, bytes] of rows.entries()) {
-        if (bytes === null) return at + index
-        loadSegmentRows(bytes, line)
+        if (bytes === null || !loadsRows(bytes, line)) return at + index
         this.#loaded++
       }
     }
@@ -259,4 +259,15 @@ function plansBetween(grain: Grain, checkpoints: readonly Checkpoint[], base: Ch
     tip: checkpoint.oid,
     base: (checkpoints[index - 1] ?? base)?.oid ?? null,
   }))
+}
+
+/** Loads stored rows into a line; false, and the line as it was, when they are damaged. */
+function loadsRows(rows: Uint8Array, line: LineState): boolean {
+  try {
+    loadSegmentRows(rows, line)
+    return true
+  } catch (error) {
+    if (error instanceof EngineError) return false
+    throw error
+  }
 }

@@ -158,6 +158,7 @@ function decodeLink(value: Bencode, format: ObjectFormat, levelOf: LevelOf): Lin
   if (level === null || values === null || values.length === 0 || values.length > SEGMENT_COUNT_MAX) {
     throw malformed(`a link of 1 to ${SEGMENT_COUNT_MAX} segments`)
   }
+  if (tip === base) throw malformed('a link with two different ends')
   const isCoarse = level > GT1.coarseLevel
   const segments: SegmentClaim[] = []
   for (const segment of values) {

@@ -176,7 +176,7 @@ export class SegmentStore {
   async #read(name: string): Promise<StoredSegment | null> {
     const text = await readFile(join(this.folder, 'segments', `${name}.json`), 'utf8').catch(() => null)
     if (text === null) return null
-    const segment = parseSegment(name, text)
+    const segment = parseStored(name, text)
     return segment !== null && existsSync(this.#fileOf(segment)) ? segment : null
   }
 
@@ -197,7 +197,8 @@ export class SegmentStore {
   }
 }
 
-function parseSegment(name: string, text: string): StoredSegment | null {
+/** What the text of a .json file says, or null. */
+export function parseStored(name: string, text: string): StoredSegment | null {
   try {
     return parseSegmentFacts(name, JSON.parse(text))
   } catch {

@@ -19,7 +19,7 @@ export interface StoredSegment {
 export function parseSegmentFacts(name: string, facts: Readonly<Record<string, unknown>>): StoredSegment | null {
   const { objectCount, commitCount, length, sha256, pack, offset } = facts
   if (!isCount(objectCount) || !isCount(commitCount) || !isCount(length) || !isCount(offset)) return null
-  if (typeof sha256 !== 'string') return null
+  if (!isCount(length + offset) || typeof sha256 !== 'string' || !/^[0-9a-f]{64}$/.test(sha256)) return null
   if (pack !== null && (typeof pack !== 'string' || !/^pack-[0-9a-f]+\.pack$/.test(pack))) return null
   return { name, objectCount, commitCount, length, sha256, pack, offset }
 }

@@ -34,11 +34,12 @@ test('malformed addresses are refused', () => {
 })
 
 test('classes are told apart, also behind IPv6 mapping', () => {
-  for (const host of ['127.0.0.1', '127.9.9.9', '::1', 'localhost', '::ffff:127.0.0.1']) {
+  for (const host of ['127.0.0.1', '127.9.9.9', '::1', 'localhost', '::ffff:127.0.0.1', '::ffff:7f00:1', '0:0::0:1']) {
     assert.equal(classOfHost(host), 'loopback', host)
   }
   for (const host of [
     '10.1.2.3',
+    '::ffff:c0a8:101',
     '172.16.0.1',
     '192.168.1.1',
     '169.254.0.1',

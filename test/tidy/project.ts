@@ -14,9 +14,9 @@ export function readProjectFile(path: string): string {
   return readFileSync(join(projectRoot, path), 'utf8')
 }
 
-/** Returns the names of the packages that an installation brings along. */
-export function dependencyNames(): string[] {
-  return Object.keys(section(parseObject(readProjectFile('package.json')), 'dependencies'))
+/** Returns the names of the packages that an installation brings along, or that development needs. */
+export function dependencyNames(key: 'dependencies' | 'devDependencies'): string[] {
+  return Object.keys(section(parseObject(readProjectFile('package.json')), key))
 }
 
 /** Parses JSON that must be an object. */

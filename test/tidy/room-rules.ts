@@ -64,16 +64,18 @@ export const engineKnowsNoNode: Rule = (files) =>
         .map(({ specifier, line }) => `${file.path}:${line} engine imports ${specifier}, take it as a port`),
     )
 
-/** Product rooms use only what an installation has. `dependencies` are those of package.json. */
-export function packagesAreInstalled(dependencies: readonly string[]): Rule {
+/**
+ * The engine, which is published as modules, uses only what an installation has: the dependencies of package.json. The
+ * other rooms are published as bundles that carry what they import, so development dependencies will do for them.
+ */
+export function packagesAreInstalled(dependencies: readonly string[], bundled: readonly string[]): Rule {
   return (files) =>
-    files
-      .filter(isProduct)
-      .flatMap((file) =>
-        file.imports
-          .filter(({ specifier, target }) => target === null && !isInstalled(specifier, dependencies))
-          .map(({ specifier, line }) => `${file.path}:${line} ${specifier} is not in the dependencies of package.json`),
-      )
+    files.filter(isProduct).flatMap((file) => {
+      const known = file.room === 'engine' ? dependencies : [...dependencies, ...bundled]
+      return file.imports
+        .filter(({ specifier, target }) => target === null && !isInstalled(specifier, known))
+        .map(({ specifier, line }) => `${file.path}:${line} ${specifier} is not in the dependencies of package.json`)
+    })
 }
 
 function isInstalled(specifier: string, dependencies: readonly string[]): boolean {

@@ -44,7 +44,9 @@ test('engine imports no Node and product rooms only installed packages', () => {
     'helper/a.ts': `import 'node:fs'\nimport 'fast-check'`,
   }
   assertCatches(rooms.engineKnowsNoNode, texts, [/engine\/a\.ts:1 .*node:fs/])
-  assertCatches(rooms.packagesAreInstalled(['pako']), texts, [/helper\/a\.ts:2 fast-check/])
+  assertCatches(rooms.packagesAreInstalled(['pako'], []), texts, [/helper\/a\.ts:2 fast-check/])
+  const engine = { 'engine/a.ts': `import 'pako'\nimport 'webtorrent'`, 'net/a.ts': `import 'webtorrent'` }
+  assertCatches(rooms.packagesAreInstalled(['pako'], ['webtorrent']), engine, [/engine\/a\.ts:2 webtorrent/])
 })
 
 test('relative imports end in .ts', () => {

@@ -16,7 +16,10 @@ const rules = {
   ...ROOM_RULES,
   ...CODE_RULES,
   ...TABLE_RULES,
-  'product rooms import only what an installation has': packagesAreInstalled(dependencyNames()),
+  'product rooms import only what an installation has': packagesAreInstalled(
+    dependencyNames('dependencies'),
+    dependencyNames('devDependencies'),
+  ),
 }
 
 for (const [claim, rule] of Object.entries(rules)) {
