@@ -10,6 +10,12 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   seed: async () => (await import('../commands/seed.ts')).seedCommand,
   chain: async () => (await import('../commands/chain.ts')).chainCommand,
   export: async () => (await import('../commands/export.ts')).exportCommand,
+  daemon: async () => (await import('../commands/daemon.ts')).daemonCommand,
+  add: async () => (await import('../commands/daemon-control.ts')).addCommand,
+  remove: async () => (await import('../commands/daemon-control.ts')).removeCommand,
+  list: async () => (await import('../commands/daemon-control.ts')).listCommand,
+  status: async () => (await import('../commands/daemon-control.ts')).statusCommand,
+  stop: async () => (await import('../commands/daemon-control.ts')).stopCommand,
   verify: async () => (await import('../commands/verify.ts')).verifyCommand,
 }
 

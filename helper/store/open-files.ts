@@ -31,6 +31,11 @@ export class OpenFiles {
     }
   }
 
+  /** Lets go of one file, which may have been replaced; the next reader opens it anew. */
+  async forget(path: string): Promise<void> {
+    await this.#evict(path)
+  }
+
   /** Closes what nobody reads; the rest as soon as it is done. */
   async close(): Promise<void> {
     for (const path of [...this.#entries.keys()]) await this.#evict(path)

@@ -12,7 +12,7 @@
 
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { readFile, rm } from 'node:fs/promises'
+import { readFile, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type BuiltSegment, type SegmentPlan, segmentNameOf } from '../../engine/index.ts'
 import { HelperError } from '../errors.ts'
@@ -38,6 +38,8 @@ export class SegmentStore {
   readonly #gitDir: string
   readonly #known = new Map<string, StoredSegment | null>()
   readonly #checked = new Set<string>()
+  /** Size and time of files that hold bodies, as refresh() saw them. */
+  readonly #marks = new Map<string, string>()
   readonly #files = new OpenFiles(OPEN_BODY_COUNT_MAX)
 
   /** `gitDir` is the common directory of the repository, absolute; `folder` is for scratch stores. */
@@ -73,6 +75,31 @@ export class SegmentStore {
   async findIntact(plan: SegmentPlan): Promise<StoredSegment | null> {
     const segment = await this.find(plan)
     return segment !== null && (await this.#bodyIsIntact(segment)) ? segment : null
+  }
+
+  /**
+   * Looks again at what may have changed behind our back: segments that others have built are found, bodies whose file is
+   * gone or has changed since it was checked are no longer taken for granted.
+   */
+  async refresh(): Promise<void> {
+    const marks = new Map<string, string>()
+    for (const [name, segment] of this.#known) {
+      if (segment === null) this.#known.delete(name)
+      else if (!(await this.#isUnchanged(segment, marks))) {
+        this.#known.delete(name)
+        this.#checked.delete(name)
+      }
+    }
+  }
+
+  async #isUnchanged(segment: StoredSegment, marks: Map<string, string>): Promise<boolean> {
+    const path = this.#fileOf(segment)
+    const mark = marks.get(path) ?? (await markOf(path))
+    marks.set(path, mark)
+    const before = this.#marks.get(path)
+    this.#marks.set(path, mark)
+    if (before !== undefined && before !== mark) await this.#files.forget(path)
+    return mark !== '' && (before === undefined || before === mark)
   }
 
   /** Stores a body, unless the same bytes are stored already. */
@@ -192,6 +219,12 @@ export class SegmentStore {
     }
     return hash.digest('hex') === segment.sha256
   }
+}
+
+/** What tells a file from another one in its place; empty when there is none. */
+async function markOf(path: string): Promise<string> {
+  const found = await stat(path).catch(() => null)
+  return found === null ? '' : `${found.ino} ${found.size} ${found.mtimeMs}`
 }
 
 function parseStored(name: string, text: string): StoredSegment | null {
