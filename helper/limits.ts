@@ -189,3 +189,6 @@ export const REPOSITORY_READ_PARALLEL_COUNT = 2
 
 /** Milliseconds after which a clone that vanished is forgotten, unless somebody had added it by hand. */
 export const MISSING_FORGET_MS = 24 * 3_600_000
+
+/** Milliseconds in which a peer or tracker has to take a connection of the doctor's. */
+export const DOCTOR_CONNECT_TIMEOUT_MS = 3_000

@@ -16,6 +16,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   list: async () => (await import('../commands/daemon-control.ts')).listCommand,
   status: async () => (await import('../commands/daemon-control.ts')).statusCommand,
   stop: async () => (await import('../commands/daemon-control.ts')).stopCommand,
+  doctor: async () => (await import('../commands/doctor.ts')).doctorCommand,
   verify: async () => (await import('../commands/verify.ts')).verifyCommand,
 }
 
