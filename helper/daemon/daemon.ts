@@ -252,7 +252,9 @@ export class Daemon {
       }
     }
     for (const [gitDir, { kept }] of this.#members) {
-      if (kept.entry.claim === 'export-ok' && !found.has(gitDir)) await this.#drop(gitDir)
+      if (kept.entry.claim !== 'export-ok' || found.has(gitDir)) continue
+      await this.#drop(gitDir)
+      this.#options.log(`'${kept.entry.path}': not exported any more`)
     }
   }
 

@@ -61,6 +61,7 @@ export class KeptRepository {
   readonly #store: SegmentStore
   #before: readonly ServedLink[] = []
   #fingerprint = ''
+  #servedKey = ''
   #looking: Promise<void> | null = null
   #isStale = false
   #retryAtMs = 0
@@ -127,7 +128,8 @@ export class KeptRepository {
     if (tips.length === 0) return this.#leave('waiting', 'no branch of the origin yet')
     await this.#store.refresh()
     await this.#serve(repository, tips)
-    this.#fingerprint = `${this.isPublic} ${JSON.stringify(tips)} ${await this.#storeMark()}`
+    // As it was before the look: what changed meanwhile, by our own build too, is worth another one.
+    this.#fingerprint = fingerprint
     this.#retryDelayMs = BUILD_RETRY_MS_MIN
   }
 
@@ -190,6 +192,11 @@ export class KeptRepository {
   /** Announces new chains; those before stay for peers that are in the middle of them. */
   async #replace(repository: Repository, chains: readonly Chain[]): Promise<void> {
     const { net, topics, log } = this.#ports
+    this.state = 'serving'
+    this.detail = ''
+    const key = `${this.isPublic} ${chains.flatMap(({ links }) => links.map(placeOf)).join(' ')}`
+    if (key === this.#servedKey) return
+    this.#servedKey = key
     const gone = this.#before
     this.#before = this.served
     this.served = chains.flatMap(({ ref, links }) =>
@@ -198,8 +205,6 @@ export class KeptRepository {
     const handlers = answererOf({ chains, repository }, this.entry.remote)
     topics.offer(this.#topicHash, this, { handlers, isPublic: this.isPublic })
     await this.#stop(gone)
-    this.state = 'serving'
-    this.detail = ''
     log(`'${this.entry.path}': serving ${this.served.length} links`)
   }
 
@@ -245,6 +250,7 @@ export class KeptRepository {
     const all = [...this.served, ...this.#before]
     this.served = []
     this.#before = []
+    this.#servedKey = ''
     await this.#ports.topics.withdraw(this.#topicHash, this)
     await this.#stop(all)
   }
@@ -268,4 +274,10 @@ export class KeptRepository {
     await this.#withdraw()
     await this.#store.close()
   }
+}
+
+/** What a link is, and where its bodies lie. */
+function placeOf({ infohash, segments }: LinkFile): string {
+  const packs = new Set(segments.map(({ pack }) => pack ?? ''))
+  return `${Buffer.from(infohash).toString('hex')} ${[...packs].join(' ')}`
 }

@@ -82,24 +82,29 @@ export class SegmentStore {
    * gone or has changed since it was checked are no longer taken for granted.
    */
   async refresh(): Promise<void> {
-    const marks = new Map<string, string>()
+    const areUnchanged = new Map<string, boolean>()
     for (const [name, segment] of this.#known) {
-      if (segment === null) this.#known.delete(name)
-      else if (!(await this.#isUnchanged(segment, marks))) {
+      if (segment === null) {
         this.#known.delete(name)
-        this.#checked.delete(name)
+        continue
       }
+      const path = this.#fileOf(segment)
+      const isUnchanged = areUnchanged.get(path) ?? (await this.#isUnchanged(path))
+      areUnchanged.set(path, isUnchanged)
+      if (isUnchanged) continue
+      this.#known.delete(name)
+      this.#checked.delete(name)
     }
   }
 
-  async #isUnchanged(segment: StoredSegment, marks: Map<string, string>): Promise<boolean> {
-    const path = this.#fileOf(segment)
-    const mark = marks.get(path) ?? (await markOf(path))
-    marks.set(path, mark)
+  async #isUnchanged(path: string): Promise<boolean> {
+    const mark = await markOf(path)
     const before = this.#marks.get(path)
     this.#marks.set(path, mark)
-    if (before !== undefined && before !== mark) await this.#files.forget(path)
-    return mark !== '' && (before === undefined || before === mark)
+    if (before === mark && mark !== '') return true
+    // A handle would go on to read what has been replaced.
+    await this.#files.forget(path)
+    return false
   }
 
   /** Stores a body, unless the same bytes are stored already. */

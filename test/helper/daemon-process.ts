@@ -4,16 +4,22 @@
  */
 
 import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { join } from 'node:path'
 import type { DemoWorld } from '../../bench/demo-world.ts'
+import { readSettings } from '../../helper/config.ts'
+import { askDaemon } from '../../helper/daemon/control-client.ts'
+import { type DaemonHome, daemonHome } from '../../helper/daemon/home.ts'
 import type { DaemonStatus, RepositoryStatus } from '../../helper/daemon/status.ts'
 
 const WAIT_TIMEOUT_MS = 120_000
+const LOOK_INTERVAL_MS = 250
 
 export class DaemonProcess {
   readonly #world: DemoWorld
   readonly #child: ChildProcess
   readonly #home: string
+  readonly #places: DaemonHome
   readonly exited: Promise<{ status: number | null; signal: string | null }>
   said = ''
 
@@ -21,6 +27,7 @@ export class DaemonProcess {
     this.#world = world
     this.#child = child
     this.#home = home
+    this.#places = daemonHome({ ...readSettings(new Map(), {}), home }, {})
     child.stderr?.on('data', (chunk: Uint8Array) => {
       this.said += Buffer.from(chunk).toString('utf8')
     })
@@ -70,18 +77,21 @@ export class DaemonProcess {
     await this.#until(() => pattern.test(this.said.slice(from)), `to say ${pattern}`)
   }
 
-  /** Resolves with the status of a repository once it is as wanted. */
+  /** Resolves with the status of a repository once it is as wanted; looks whenever the daemon says something. */
   async until(path: string, isWanted: (status: RepositoryStatus) => boolean): Promise<RepositoryStatus> {
     for (const deadlineMs = performance.now() + WAIT_TIMEOUT_MS; ; ) {
       const { repositories } = await this.status()
       const found = repositories.find((repository) => repository.path === join(this.#world.folder, path))
       if (found !== undefined && isWanted(found)) return found
-      if (performance.now() > deadlineMs) throw new Error(`'${path}' is ${JSON.stringify(found)}\n${this.said}`)
+      if (performance.now() > deadlineMs)
+        throw new Error(`'${path}' is ${found?.state}, ${found?.detail}\n${this.said}`)
+      if (this.#child.stderr === null) throw new Error('the daemon says nothing')
+      await once(this.#child.stderr, 'data', { signal: AbortSignal.timeout(LOOK_INTERVAL_MS) }).catch(() => {})
     }
   }
 
   async status(): Promise<DaemonStatus> {
-    return JSON.parse(await this.ask('status', '--json'))
+    return (await askDaemon(this.#places, { command: 'status' })) as DaemonStatus
   }
 
   /** Runs a command of ours against this daemon; resolves with its stdout. */
