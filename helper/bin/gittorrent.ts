@@ -16,6 +16,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   list: async () => (await import('../commands/daemon-control.ts')).listCommand,
   status: async () => (await import('../commands/daemon-control.ts')).statusCommand,
   stop: async () => (await import('../commands/daemon-control.ts')).stopCommand,
+  adopt: async () => (await import('../commands/adopt.ts')).adoptCommand,
   doctor: async () => (await import('../commands/doctor.ts')).doctorCommand,
   help: async () => (await import('../commands/help.ts')).helpCommand,
   completion: async () => (await import('../commands/help.ts')).completionCommand,

@@ -141,6 +141,14 @@ export class SegmentStore {
     await this.#record({ name: segmentNameOf(plan), ...facts })
   }
 
+  /** Removes the body's own file, once the table says that it lies in a pack. */
+  async dropFile(plan: SegmentPlan): Promise<void> {
+    const segment = await this.find(plan)
+    if (segment === null || segment.pack === null) return
+    await this.#files.forget(this.#bodyPath(segment.name))
+    await rm(this.#bodyPath(segment.name), { force: true })
+  }
+
   async drop(plan: SegmentPlan): Promise<void> {
     const name = segmentNameOf(plan)
     this.#known.set(name, null)
