@@ -25,7 +25,7 @@ export function commandPage({ name, usage, summary, notes }: CommandEntry, versi
 }
 
 function header(name: string, summary: string, version: string): string {
-  return `.TH ${quoted(name.toUpperCase())} 1 "" ${quoted(`gittorrent ${version}`)}\n.SH NAME\n${escaped(name)} \\- ${escaped(summary)}\n`
+  return `.TH ${quoted(name.toUpperCase())} 1 "" ${quoted(`gittorrent ${version}`)}\n.nh\n.SH NAME\n${escaped(name)} \\- ${escaped(summary)}\n`
 }
 
 function blocks(all: readonly Block[]): string {

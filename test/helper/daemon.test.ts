@@ -194,7 +194,8 @@ for (const [name, { costsSegments, strike }] of Object.entries(BLOWS)) {
     await daemon.ask('remove', `source-of-${directory}`)
     const saidLength = daemon.said.length
     await strike(directory)
-    if (costsSegments) await daemon.says(/building[\s\S]*serving/, saidLength)
+    if (costsSegments) await daemon.says(/building/, saidLength)
+    await daemon.until(directory, isServing)
     await assertAvailable(daemon)
     await daemon.ask('remove', directory)
     await daemon.end()

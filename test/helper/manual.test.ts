@@ -7,7 +7,7 @@
 import assert from 'node:assert/strict'
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer as createHttpServer } from 'node:http'
 import { connect, type Server, type Socket } from 'node:net'
 import { join } from 'node:path'
@@ -22,6 +22,8 @@ import { type Manual, parseManual } from '../../helper/manual/manual.ts'
 import { plain, sectionText } from '../../helper/manual/plain-text.ts'
 import { projectRoot, readProjectFile } from '../tidy/project.ts'
 import { startSmartHttp, type TestOrigin, writeFakeSsh } from './origin.ts'
+
+const LINE_TIMEOUT_MS = 60_000
 
 const manual: Manual = parseManual(readProjectFile('helper/MANUAL.md'))
 
@@ -234,11 +236,13 @@ async function runExample(line: string, folder: string, home: string, document: 
   if (isClone) rmSync(join(folder, 'project'), { recursive: true, force: true })
   const needsProject = /project\/?( |$)/.test(line) && !isClone
   const env = { ...world.environment, HOME: home }
-  if (needsProject)
-    spawnSync('git', ['clone', '-q', 'gittorrent::https://example.org/project.git'], { cwd: folder, env })
+  if (needsProject && !existsSync(join(folder, 'project'))) {
+    const { status, said } = await runLine('git clone -q gittorrent::https://example.org/project.git', folder, env)
+    assert.equal(status, 0, said)
+  }
   const serves = /^gittorrent (seed|daemon)/.test(line)
   // What serves until it is stopped has worked once it says so.
-  const command = serves ? `${line.replace(/#.*/, '')} & PID=$!; trap 'kill $PID' EXIT; wait $PID` : line
+  const command = serves ? `exec ${line.replace(/#.*/, '')}` : line
   const { status, said } = await runLine(command, folder, env, serves ? /seeding on/ : null)
   assert.equal(status, 0, `${document}: ${line}\n${said}`)
   if (isClone) assert.equal((await runLine('git -C project fsck', folder, env)).status, 0, line)
@@ -251,7 +255,12 @@ async function runLine(
   env: NodeJS.ProcessEnv,
   until: RegExp | null = null,
 ): Promise<{ status: number | null; said: string }> {
-  const child = spawn('bash', ['-c', `{ ${line}\n} 2>&1`], { cwd, env, stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn('bash', ['-c', `exec 2>&1; ${line}`], {
+    cwd,
+    env,
+    stdio: ['ignore', 'pipe', 'inherit'],
+    timeout: LINE_TIMEOUT_MS,
+  })
   let said = ''
   let hasServed = false
   child.stdout.on('data', (chunk: Uint8Array) => {
