@@ -23,9 +23,15 @@ export class BackgroundBuilds {
     this.#env = env
   }
 
-  /** Runs `gittorrent seed <args> --once` after the builds before it. @throws HelperError 'git-failed' with its words */
-  run(args: readonly string[]): Promise<void> {
-    const build = this.#last.then(() => this.#run(args))
+  /**
+   * Runs `gittorrent seed <args> --once` after the builds before it; calls `onStart` when its turn has come.
+   * @throws HelperError 'git-failed' with its words
+   */
+  run(args: readonly string[], onStart: () => void): Promise<void> {
+    const build = this.#last.then(() => {
+      onStart()
+      return this.#run(args)
+    })
     this.#last = build.catch(() => {})
     return build
   }

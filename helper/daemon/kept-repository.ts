@@ -182,11 +182,12 @@ export class KeptRepository {
     const { builds, usedLength, diskLimit, origin, log } = this.#ports
     const { gitDir, path, remote, includeLocal } = this.entry
     await requireRoom(gitDir, usedLength(), diskLimit)
-    this.state = 'building'
-    this.detail = ''
-    log(`'${path}': building`)
     const local = includeLocal ? ['--local-branches'] : []
-    await builds.run([gitDir, '--origin', origin.url, '--remote', remote, ...local])
+    await builds.run([gitDir, '--origin', origin.url, '--remote', remote, ...local], () => {
+      this.state = 'building'
+      this.detail = ''
+      log(`'${path}': building`)
+    })
   }
 
   /** Announces new chains; those before stay for peers that are in the middle of them. */
