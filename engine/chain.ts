@@ -42,47 +42,72 @@ export interface LinkPlan {
   readonly segments: readonly SegmentPlan[]
 }
 
-/** A line that others can branch off: where each of its commits stands. */
+/** A line that others can branch off. */
 export interface TracedLine extends Line {
-  /** Height of each commit number of the line that no earlier line has. */
-  readonly heights: ReadonlyMap<number, number>
+  /** Numbers of its commits that no trunk has, newest first; the commit at index i has the height length - i. */
+  readonly commits: Int32Array
+  /** Height of the newest commit that a trunk has, 0 if there is none; checkpoints up to here are the trunk's. */
+  readonly sharedHeight: number
+}
+
+/** Lines that others are compared with: for each commit on one of them, which line it is and how high it stands. */
+export class Trunks {
+  readonly #lines: TracedLine[] = []
+  /** Index of a line plus one, 0 for none, by commit number. */
+  readonly #lineOf: Uint16Array
+  readonly #heights: Int32Array
+
+  constructor(graph: CommitGraph) {
+    this.#lineOf = new Uint16Array(graph.count)
+    this.#heights = new Int32Array(graph.count)
+  }
+
+  /** Adds a line that was read with these trunks. */
+  add(line: TracedLine): void {
+    this.#lines.push(line)
+    line.commits.forEach((commit, index) => {
+      this.#lineOf[commit] = this.#lines.length
+      this.#heights[commit] = line.length - index
+    })
+  }
+
+  /** The line that a commit is on, or null. */
+  lineOf(commit: number): TracedLine | null {
+    return this.#lines[(this.#lineOf[commit] ?? 0) - 1] ?? null
+  }
+
+  heightOf(commit: number): number {
+    return this.#heights[commit] ?? 0
+  }
 }
 
 /**
- * Walks the first-parent line from `tip` down to a root, or to the first commit that one of `trunks` holds, from where
- * on the line is that trunk's. Linear in the commits walked. @throws object-missing
+ * Walks the first-parent line from `tip` down to a root, or to the first commit that is on one of `trunks`, from where
+ * on the line is that trunk's. Linear in the commits walked; only they are hashed. @throws object-missing
  */
-export function readLine(
-  graph: CommitGraph,
-  tip: Oid,
-  levelOf: LevelOf,
-  trunks: readonly TracedLine[] = [],
-): TracedLine {
+export function readLine(graph: CommitGraph, tip: Oid, levelOf: LevelOf, trunks: Trunks | null = null): TracedLine {
   const walked: number[] = []
-  let below: readonly Checkpoint[] = []
-  let heightBelow = 0
+  let trunk: TracedLine | null = null
+  let sharedHeight = 0
   for (let commit = graph.numberOf(tip); ; commit = graph.parentOf(commit, 0)) {
-    const trunk = trunks.find((line) => line.heights.has(commit))
-    if (trunk !== undefined) {
-      const height = trunk.heights.get(commit) ?? 0
-      below = trunk.checkpoints.filter((checkpoint) => checkpoint.height <= height)
-      heightBelow = height
-      break
-    }
+    trunk = trunks?.lineOf(commit) ?? null
+    if (trunk !== null) sharedHeight = trunks?.heightOf(commit) ?? 0
+    if (trunk !== null) break
     walked.push(commit)
     if (graph.parentCountOf(commit) === 0) break
   }
-  const length = heightBelow + walked.length
-  const heights = new Map<number, number>()
+  const length = sharedHeight + walked.length
   const checkpoints: Checkpoint[] = []
-  walked.forEach((commit, distance) => {
-    const height = length - distance
-    heights.set(commit, height)
-    const oid = graph.oidOf(commit)
-    const level = levelOf(oid)
-    if (level !== null) checkpoints.push({ oid, level, height })
+  const name = new Uint8Array(graph.hashLength)
+  walked.forEach((commit, index) => {
+    graph.copyName(commit, name)
+    const level = levelOf(name)
+    if (level !== null) checkpoints.push({ oid: graph.oidOf(commit), level, height: length - index })
   })
-  return { tip, length, checkpoints: [...checkpoints, ...below], heights }
+  for (const checkpoint of trunk?.checkpoints ?? []) {
+    if (checkpoint.height <= sharedHeight) checkpoints.push(checkpoint)
+  }
+  return { tip, length, checkpoints, commits: Int32Array.from(walked), sharedHeight }
 }
 
 /** The links of the chain of a line's tip, newest first; empty if the line has no checkpoint. */
@@ -108,17 +133,13 @@ export function planChain(line: Line, parameters: FormatParameters): LinkPlan[] 
 }
 
 /**
- * The links of a line that branches off another, without what that one's chain brings: the link that would cross from
- * the branch into `isShared` checkpoints ends at the highest of them (of a coarse link: the highest coarse one).
+ * The links of a line that branches off a trunk, without what that one's chain brings: the link that would cross into
+ * the trunk's checkpoints ends at the highest of them (of a coarse link: the highest coarse one).
  */
-export function planBranchChain(
-  line: Line,
-  parameters: FormatParameters,
-  isShared: (checkpoint: Checkpoint) => boolean,
-): LinkPlan[] {
-  const { checkpoints } = line
+export function planBranchChain(line: TracedLine, parameters: FormatParameters): LinkPlan[] {
+  const { checkpoints, sharedHeight } = line
   const { coarseLevel } = parameters
-  const firstShared = checkpoints.findIndex(isShared)
+  const firstShared = checkpoints.findIndex(({ height }) => height <= sharedHeight)
   const links = planChain(line, parameters)
   if (firstShared < 0) return links
   const positionOf = (oid: Oid | null): number =>

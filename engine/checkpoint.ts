@@ -7,14 +7,14 @@ import xxhash from 'xxhash-wasm'
 import { CHECKPOINT_LEVEL_MAX, type FormatParameters } from './format.ts'
 import { bytesOfOid } from './oid.ts'
 
-/** Level of a commit, or null if it is no checkpoint. */
-export type LevelOf = (oid: string) => number | null
+/** Level of a commit, or null if it is no checkpoint. Its name is hex, or raw where many are asked for. */
+export type LevelOf = (name: string | Uint8Array) => number | null
 
 /** Prepares the rule; loading the hash is the only asynchronous step. */
 export async function createCheckpointRule(parameters: FormatParameters): Promise<LevelOf> {
   const { h64Raw } = await xxhash()
   const modulus = BigInt(parameters.checkpointModulus)
-  return (oid) => levelOfHash(h64Raw(bytesOfOid(oid), 0n), modulus)
+  return (name) => levelOfHash(h64Raw(typeof name === 'string' ? bytesOfOid(name) : name, 0n), modulus)
 }
 
 /** Level of a 64-bit hash value under N0 = `modulus`, or null. A hash of zero has the highest level. */

@@ -38,7 +38,7 @@ export interface FormatParameters {
 
 export const GT1: FormatParameters = {
   checkpointModulus: 2,
-  coarseLevel: 5,
+  coarseLevel: 6,
   depthMax: 56,
   spineDepthMax: 28,
   depthStep: 28,

@@ -15,10 +15,13 @@ export {
   readLine,
   type SegmentPlan,
   type TracedLine,
+  Trunks,
 } from './chain.ts'
 export { createCheckpointRule, type LevelOf } from './checkpoint.ts'
 export { CommitGraph } from './commit-graph.ts'
+export { encodeCommitGraph, parseCommitGraph } from './commit-graph-file.ts'
 export { CommitMarks, takeCommits } from './commit-order.ts'
+export type { CommitTable } from './commit-table.ts'
 export type { HeavyGate } from './content-cache.ts'
 export { type Deflate, selectDeflate } from './deflate.ts'
 export { EngineError, type EngineErrorCode } from './errors.ts'

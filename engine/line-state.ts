@@ -7,7 +7,7 @@
 import type { ObjectType } from './object.ts'
 import { allocateTable, type TableBuffers, type TableViews, viewTable } from './object-table.ts'
 import { oidFromBytes, writeOid } from './oid.ts'
-import { OidIndex } from './oid-index.ts'
+import { RowIndex } from './row-index.ts'
 
 const NONE = -1
 const TABLE_CAPACITY_FIRST = 1 << 16
@@ -24,18 +24,25 @@ export class ObjectRows {
     this.views = viewTable(this.buffers)
   }
 
-  /** Adds a row for the name at `bytes[offset…]`; returns its number. */
-  append(bytes: Uint8Array, offset: number, type: ObjectType, name: number): number {
-    if (this.count === this.#capacity) {
-      this.#capacity *= 2
+  /** Makes room for `count` more rows and counts them in; returns the number of the first. They have no base yet. */
+  extend(count: number): number {
+    const first = this.count
+    this.count += count
+    if (this.count > this.#capacity) {
+      while (this.count > this.#capacity) this.#capacity *= 2
       this.views = viewTable(this.buffers, this.#capacity)
     }
-    const number = this.count++
-    const { oids, hashLength } = this.views
-    for (let i = 0; i < hashLength; i++) oids[number * hashLength + i] = bytes[offset + i] ?? 0
-    this.views.types[number] = type
-    this.views.names[number] = name
-    this.views.bases[number] = NONE
+    this.views.bases.fill(NONE, first, this.count)
+    return first
+  }
+
+  /** Adds one row; returns its number. */
+  append(oid: string, type: ObjectType, name: number): number {
+    const number = this.extend(1)
+    const { oids, types, names, hashLength } = this.views
+    writeOid(oid, oids, number * hashLength)
+    types[number] = type
+    names[number] = name
     return number
   }
 
@@ -44,90 +51,104 @@ export class ObjectRows {
   }
 }
 
+/** The rows of one segment before they are part of a line; sections as segment-rows.ts stores them. */
+export interface RowSections {
+  readonly count: number
+  readonly oids: Uint8Array
+  readonly types: Uint8Array
+  readonly depths: Uint8Array
+  readonly nameAt: (row: number) => number
+}
+
 export class LineState {
   readonly rows: ObjectRows
-  /** Segments that have been closed. */
-  segmentCount = 0
   readonly #parent: LineState | null
   readonly #parentSegmentCount: number
-  readonly #index: OidIndex
-  #numbers = new Int32Array(1024)
-  #segmentOf = new Int32Array(1024)
+  /** Objects of this line alone, in order of arrival. */
+  readonly #index: RowIndex
+  /** How many of them there were at the end of each closed segment. */
+  readonly #ends: number[] = []
   #sameNameBefore = new Int32Array(1024)
   readonly #latest = new Map<number, number>()
   readonly #scratch: Uint8Array
-  #firstOpen = 0
 
   /** A line that sees the first `parentSegmentCount` segments of `parent`, or an empty one. */
   constructor(rows: ObjectRows, parent: LineState | null = null, parentSegmentCount = 0) {
     this.rows = rows
     this.#parent = parent
     this.#parentSegmentCount = parentSegmentCount
-    this.#index = new OidIndex(rows.views.hashLength)
+    this.#index = new RowIndex(rows)
     this.#scratch = new Uint8Array(rows.views.hashLength)
   }
 
   /** Number of an object of this line so far, or -1. */
   find(oid: string): number {
     writeOid(oid, this.#scratch, 0)
-    return this.#findBefore(this.#scratch, this.segmentCount + 1)
-  }
-
-  /** Adds an object that `find` does not know to the open segment. */
-  add(oid: string, type: ObjectType, name: number): number {
-    writeOid(oid, this.#scratch, 0)
-    return this.addBytes(this.#scratch, 0, type, name)
+    return this.findBytes(this.#scratch, 0)
   }
 
   /** The same for the name at `bytes[offset…]`. */
-  addBytes(bytes: Uint8Array, offset: number, type: ObjectType, name: number): number {
-    const number = this.rows.append(bytes, offset, type, name)
-    const local = this.#index.add(bytes, offset)
-    if (local === this.#numbers.length) this.#grow()
-    this.#numbers[local] = number
-    this.#segmentOf[local] = this.segmentCount
+  findBytes(bytes: Uint8Array, offset: number): number {
+    return this.#findBefore(bytes, offset, this.#index.count)
+  }
+
+  /** Adds an object that `find` does not know to the open segment; returns its number. */
+  add(oid: string, type: ObjectType, name: number): number {
+    const number = this.rows.append(oid, type, name)
+    this.#index.add(number, 1)
     return number
+  }
+
+  /** The same for many objects; returns the number of the first, the others follow it. */
+  addRows({ count, oids, types, depths, nameAt }: RowSections): number {
+    const first = this.rows.extend(count)
+    const { views } = this.rows
+    views.oids.set(oids, first * views.hashLength)
+    views.types.set(types, first)
+    views.depths.set(depths, first)
+    for (let row = 0; row < count; row++) views.names[first + row] = nameAt(row)
+    this.#index.add(first, count)
+    return first
   }
 
   /** Newest object with a name key in the closed segments, or -1. */
   latestOf(name: number): number {
-    return this.#latestBefore(name, this.segmentCount)
+    return this.#latestBefore(name, this.#ends[this.#ends.length - 1] ?? 0)
   }
 
   /** Ends the open segment: its objects, in order of discovery, become the newest of their names. */
   closeSegment(): void {
     const { names } = this.rows.views
-    for (let local = this.#firstOpen; local < this.#index.count; local++) {
-      const name = names[this.#numbers[local] ?? 0] ?? 0
-      this.#sameNameBefore[local] = this.#latest.get(name) ?? NONE
-      this.#latest.set(name, local)
+    const { count } = this.#index
+    if (count > this.#sameNameBefore.length) {
+      const grown = new Int32Array(Math.max(count, this.#sameNameBefore.length * 2))
+      grown.set(this.#sameNameBefore)
+      this.#sameNameBefore = grown
     }
-    this.#firstOpen = this.#index.count
-    this.segmentCount++
+    for (let member = this.#ends[this.#ends.length - 1] ?? 0; member < count; member++) {
+      const name = names[this.#index.rowOf(member)] ?? 0
+      this.#sameNameBefore[member] = this.#latest.get(name) ?? NONE
+      this.#latest.set(name, member)
+    }
+    this.#ends.push(count)
   }
 
-  #findBefore(oid: Uint8Array, segmentCount: number): number {
-    const local = this.#index.find(oid, 0)
-    if (local !== NONE && (this.#segmentOf[local] ?? 0) < segmentCount) return this.#numbers[local] ?? NONE
-    return this.#parent === null ? NONE : this.#parent.#findBefore(oid, this.#parentSegmentCount)
+  /** Looks among the first `memberCount` objects of this line and in what it sees of its parent. */
+  #findBefore(bytes: Uint8Array, offset: number, memberCount: number): number {
+    const member = this.#index.find(bytes, offset)
+    if (member !== NONE && member < memberCount) return this.#index.rowOf(member)
+    return this.#parent === null ? NONE : this.#parent.#findBefore(bytes, offset, this.#parentMemberCount)
   }
 
-  #latestBefore(name: number, segmentCount: number): number {
-    let local = this.#latest.get(name) ?? NONE
-    while (local !== NONE && (this.#segmentOf[local] ?? 0) >= segmentCount) local = this.#sameNameBefore[local] ?? NONE
-    if (local !== NONE) return this.#numbers[local] ?? NONE
-    return this.#parent === null ? NONE : this.#parent.#latestBefore(name, this.#parentSegmentCount)
+  #latestBefore(name: number, memberCount: number): number {
+    let member = this.#latest.get(name) ?? NONE
+    while (member !== NONE && member >= memberCount) member = this.#sameNameBefore[member] ?? NONE
+    if (member !== NONE) return this.#index.rowOf(member)
+    return this.#parent === null ? NONE : this.#parent.#latestBefore(name, this.#parentMemberCount)
   }
 
-  #grow(): void {
-    this.#numbers = grow(this.#numbers)
-    this.#segmentOf = grow(this.#segmentOf)
-    this.#sameNameBefore = grow(this.#sameNameBefore)
+  /** Objects of the parent in the segments that this line sees. */
+  get #parentMemberCount(): number {
+    return this.#parent === null ? 0 : (this.#parent.#ends[this.#parentSegmentCount - 1] ?? 0)
   }
-}
-
-function grow(array: Int32Array<ArrayBuffer>): Int32Array<ArrayBuffer> {
-  const grown = new Int32Array(array.length * 2)
-  grown.set(array)
-  return grown
 }

@@ -12,6 +12,11 @@ export type Oid = string & { readonly oid: unique symbol }
 
 const HEX = /^[0-9a-f]+$/
 const HEX_PAIRS = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
+/** Value of each byte as a lowercase hex digit, 255 for bytes that are none. */
+const DIGIT_VALUES = Uint8Array.from({ length: 256 }, (_, byte) => {
+  const value = '0123456789abcdef'.indexOf(String.fromCharCode(byte))
+  return value < 0 ? 255 : value
+})
 
 /** Length of a raw object name in bytes: 20 or 32. */
 export function hashLengthOf(format: ObjectFormat): number {
@@ -40,6 +45,24 @@ export function oidFromBytes(bytes: Uint8Array, offset: number, length: number):
 export function writeOid(oid: string, target: Uint8Array, offset: number): void {
   for (let i = 0; i < oid.length; i += 2) {
     target[offset + (i >> 1)] = (digitOf(oid.charCodeAt(i)) << 4) | digitOf(oid.charCodeAt(i + 1))
+  }
+}
+
+/** The same for ASCII digits at `digits[start…]`; `length` is that of the raw name. @throws oid-malformed */
+export function writeOidOfDigits(
+  digits: Uint8Array,
+  start: number,
+  target: Uint8Array,
+  offset: number,
+  length: number,
+): void {
+  for (let i = 0; i < length; i++) {
+    const high = DIGIT_VALUES[digits[start + i * 2] ?? 0] ?? 0
+    const low = DIGIT_VALUES[digits[start + i * 2 + 1] ?? 0] ?? 0
+    if (high > 15 || low > 15) {
+      throw new EngineError('oid-malformed', 'object name: expected lowercase hex digits, got another byte')
+    }
+    target[offset + i] = (high << 4) | low
   }
 }
 

@@ -10,7 +10,6 @@
 import { EngineError } from './errors.ts'
 import type { LineState, ObjectRows } from './line-state.ts'
 import { parseObjectType } from './object.ts'
-import { oidFromBytes } from './oid.ts'
 
 const MAGIC = 0x31525447
 const HEADER_LENGTH = 16
@@ -59,8 +58,7 @@ export function encodeSegmentRows(numbers: Int32Array, rows: ObjectRows): Uint8A
  * @throws table-malformed; the line is then unusable
  */
 export function loadSegmentRows(bytes: Uint8Array, line: LineState): void {
-  const { views: first } = line.rows
-  const { hashLength } = first
+  const { hashLength } = line.rows.views
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   if (bytes.length < HEADER_LENGTH || view.getUint32(0, true) !== MAGIC) throw malformed('the magic GTR1')
   const count = view.getUint32(8, true)
@@ -69,27 +67,27 @@ export function loadSegmentRows(bytes: Uint8Array, line: LineState): void {
   if (view.getUint32(4, true) !== hashLength || bytes.length !== at.outside + outsideCount * hashLength) {
     throw malformed(`${at.outside + outsideCount * hashLength} bytes`)
   }
-  const numbers = new Int32Array(count)
+  const first = line.addRows({
+    count,
+    oids: bytes.subarray(at.oids, at.types),
+    types: bytes.subarray(at.types, at.names),
+    depths: bytes.subarray(at.depths, at.bases),
+    nameAt: (row) => view.getUint32(at.names + row * 4, true),
+  })
+  const { bases, types } = line.rows.views
   for (let row = 0; row < count; row++) {
-    const type = parseObjectType(bytes[at.types + row] ?? 0)
-    numbers[row] = line.addBytes(bytes, at.oids + row * hashLength, type, view.getUint32(at.names + row * 4, true))
-  }
-  const { depths, bases } = line.rows.views
-  for (let row = 0; row < count; row++) {
+    parseObjectType(types[first + row] ?? 0)
     const stored = view.getInt32(at.bases + row * 4, true)
     if (stored >= count || -2 - stored >= outsideCount) throw malformed('a base inside its bounds')
-    const number = numbers[row] ?? 0
-    depths[number] = bytes[at.depths + row] ?? 0
-    if (stored === -1) bases[number] = -1
-    else if (stored >= 0) bases[number] = numbers[stored] ?? -1
-    else bases[number] = findOutside(bytes, at.outside + (-2 - stored) * hashLength, line)
+    if (stored === -1) bases[first + row] = -1
+    else if (stored >= 0) bases[first + row] = first + stored
+    else bases[first + row] = findOutside(bytes, at.outside + (-2 - stored) * hashLength, line)
   }
   line.closeSegment()
 }
 
 function findOutside(bytes: Uint8Array, offset: number, line: LineState): number {
-  const { hashLength } = line.rows.views
-  const number = line.find(oidFromBytes(bytes, offset, hashLength))
+  const number = line.findBytes(bytes, offset)
   if (number < 0) throw malformed('bases of older segments')
   return number
 }

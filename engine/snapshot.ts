@@ -10,7 +10,7 @@ import type { FormatParameters } from './format.ts'
 import type { SpillStore } from './held-bytes.ts'
 import { ObjectRows } from './line-state.ts'
 import { BLOB, COMMIT, ENTRY_GITLINK, ENTRY_TREE, TREE, TreeCursor } from './object.ts'
-import { bytesOfOid, oidFromBytes } from './oid.ts'
+import { oidFromBytes } from './oid.ts'
 import type { ReadObjects } from './tree-diff.ts'
 import type { WorkPool } from './work.ts'
 
@@ -49,9 +49,9 @@ export async function buildSnapshot(
 ): Promise<void> {
   const { pool, spills, parameters } = inputs
   const rows = new ObjectRows(inputs.hashLength)
-  rows.append(bytesOfOid(commit), 0, COMMIT, 0)
+  rows.append(commit, COMMIT, 0)
   for (const { oid, type, pathHash } of sortFound(await findObjects(tree, inputs))) {
-    rows.append(bytesOfOid(oid), 0, type, pathHash)
+    rows.append(oid, type, pathHash)
   }
   const runs: Promise<PlacedEntries>[] = []
   for (let first = 0; first < rows.count; first += parameters.snapshotRunLength) {

@@ -51,11 +51,23 @@ export const TEMPORARY_FILE_AGE_MS_MAX = 24 * 3600 * 1000
 /** Segment bodies open at a time, per repository; each costs a descriptor. */
 export const OPEN_BODY_COUNT_MAX = 32
 
+/** A file that changed less than this before it was checked may change again with the same times (some file systems count seconds). */
+export const RACY_AGE_MS_MAX = 2_000
+
 /** Bytes read at a time when a body or a link is hashed. */
 export const READ_CHUNK_LENGTH = 4 * 1024 * 1024
 
 /** Lines of one repository that get chains; further branches are negotiated live. */
 export const LINE_COUNT_MAX = 64
+
+/** Layers of a split commit-graph; git merges them long before. */
+export const COMMIT_GRAPH_LAYER_COUNT_MAX = 256
+
+/** Commits read one by one before \`git log\` over the whole history is the faster way. */
+export const COMMIT_WALK_COUNT_MAX = 16_384
+
+/** Commits to build for each worker thread that is started. */
+export const BUILD_COMMITS_PER_THREAD_MIN = 64
 
 /** Worker threads of a build; more cores gain little, because git inflates in as many processes again. */
 export const BUILD_THREAD_COUNT_MAX = 16

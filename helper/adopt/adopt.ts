@@ -32,7 +32,7 @@ const PACK_OVERHEAD_LENGTH = 1024
 export interface AdoptOptions {
   readonly remote: string
   readonly includeLocal: boolean
-  readonly onProgress?: NonNullable<ChainOptions['onProgress']>
+  readonly build: ChainOptions
   readonly trace: Trace
 }
 
@@ -49,8 +49,7 @@ export async function adopt(repository: Repository, options: AdoptOptions): Prom
   }
   const tips = await publicTips(repository, options.remote, options.includeLocal)
   const main = tips[0] ?? (await resolveTip(repository, 'HEAD'))
-  const { onProgress } = options
-  const chains = await buildChains(repository, [main, ...tips.slice(1)], onProgress === undefined ? {} : { onProgress })
+  const chains = await buildChains(repository, [main, ...tips.slice(1)], options.build)
   try {
     trace(() => 'adopt: built')
     const [chain] = chains.chains

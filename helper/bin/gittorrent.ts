@@ -26,11 +26,13 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
 const FAILED = 128
 const USAGE = 129
 
+let status = FAILED
 const interruption = new AbortController()
 for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.on(name, () => {
     // The second signal does not wait for an orderly end.
-    if (interruption.signal.aborted) process.exit(128 + constants.signals[name])
+    status = 128 + constants.signals[name]
+    if (interruption.signal.aborted) process.exit(status)
     interruption.abort()
   })
 }
@@ -65,5 +67,5 @@ try {
 } catch (error) {
   const isUsage = error instanceof HelperError && error.code === 'usage'
   context.printText(isUsage ? `${error.message}\n` : `fatal: ${messageOf(error)}\n`)
-  process.exitCode = isUsage ? USAGE : FAILED
+  process.exitCode = isUsage ? USAGE : status
 }

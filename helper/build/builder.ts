@@ -1,7 +1,8 @@
 /**
  * Brings the store up to what the lines of a history need: loads what is stored, builds what is missing, oldest first.
  * Coarse segments come first; fine ones start from the coarse checkpoint below them. A branch sees the segments of the
- * line it leaves. Stored bodies without rows (a fresh clone) are built again and so verified.
+ * line it leaves. Stored bodies without rows (a fresh clone) are built again and so verified. A line with nothing to
+ * build is not even loaded, unless another one leaves it.
  */
 
 import {
@@ -30,24 +31,42 @@ export interface BuildReport {
   readonly loaded: number
 }
 
+/** Rows read at a time. */
+const ROWS_READ_COUNT = 64
+
 export interface BuildPorts {
   readonly store: SegmentStore
   /** Called when the first segment has to be built, at most once. */
   readonly openWorkshop: () => Promise<{ readonly pool: WorkPool; readonly spills: SpillStore }>
+  /** Called once, before the first segment is built: how many commits all of them walk. */
+  readonly onStart: (commitCount: number) => void
   readonly onSegment: (segment: BuiltSegment, grain: Grain) => void
 }
 
-/** State of a line's coarse segments, for the lines that branch off it. */
-interface LineProgress {
+/** A line's coarse segments, for its fine ones and for the lines that branch off it. */
+interface CoarseLine {
+  /** Stands at the line's newest coarse checkpoint once it is loaded. */
   readonly state: LineState
   /** Coarse checkpoints of the line, oldest first, those of the line it left included. */
   readonly coarse: readonly Checkpoint[]
+  /** The line that holds the first `countBelow` of them. */
+  readonly below: CoarseLine | null
+  readonly countBelow: number
+  isLoaded: boolean
+}
+
+/** Fine segments over one coarse checkpoint, as far as links need them, oldest first. */
+interface FineRun {
+  /** Coarse segments under them. */
+  readonly coarseCount: number
+  readonly plans: readonly SegmentPlan[]
 }
 
 /** @throws HelperError, EngineError; what was built before stays stored */
 export async function buildHistory(history: History, ports: BuildPorts): Promise<BuildReport> {
-  if (await isComplete(history, ports.store)) return { built: 0, loaded: 0 }
   const builder = new HistoryBuilder(history, ports)
+  const commitCount = await builder.countMissing()
+  if (commitCount > 0) ports.onStart(commitCount)
   for (const line of history.lines) await builder.buildLine(line)
   return builder.report
 }
@@ -66,7 +85,7 @@ class HistoryBuilder {
   readonly #history: History
   readonly #ports: BuildPorts
   readonly #rows: ObjectRows
-  readonly #progress: LineProgress[] = []
+  readonly #lines: CoarseLine[] = []
   #workshop: { readonly pool: WorkPool; readonly spills: SpillStore } | null = null
   #built = 0
   #loaded = 0
@@ -81,89 +100,126 @@ class HistoryBuilder {
     return { built: this.#built, loaded: this.#loaded }
   }
 
-  async buildLine({ line, links }: HistoryLine): Promise<void> {
-    const top = line.checkpoints[0]
-    if (top === undefined) return
-    const ascending = [...line.checkpoints].reverse()
-    const coarse = ascending.filter((checkpoint) => checkpoint.level >= GT1.coarseLevel)
-    const state = this.#forkCoarse(coarse)
-    const start = state.segmentCountBelow
-    await this.#ensure(plansBetween('coarse', coarse, start), state.line, this.#marksAt(coarse[start - 1] ?? null))
-    this.#progress.push({ state: state.line, coarse })
-    await this.#buildFine(
-      ascending,
-      coarse,
-      state,
-      new Set(links.flatMap(({ segments }) => segments.map(segmentNameOf))),
-    )
+  /** Commits of all segments that have to be built; those of several segments count in each. */
+  async countMissing(): Promise<number> {
+    let count = 0
+    const seen = new Set<string>()
+    for (const line of this.#history.lines) {
+      const runs = fineRunsOf(line).map(({ plans }) => plans)
+      if (await this.#isComplete(line)) continue
+      for (const plans of [plansBetween('coarse', coarseOf(line)), ...runs]) count += await this.#countRun(plans, seen)
+    }
+    return count
   }
 
-  /** A line state that starts from the segments which an earlier line shares with this one. */
-  #forkCoarse(coarse: readonly Checkpoint[]): CoarseState {
-    let best: CoarseState = { line: new LineState(this.#rows), segmentCountBelow: 0, below: null }
-    for (const progress of this.#progress) {
-      let shared = 0
-      while (shared < coarse.length && coarse[shared]?.oid === progress.coarse[shared]?.oid) shared++
-      if (shared <= best.segmentCountBelow) continue
-      best = { line: this.#stateAt(progress, shared), segmentCountBelow: shared, below: progress }
+  async #countRun(plans: readonly SegmentPlan[], seen: Set<string>): Promise<number> {
+    const { graph } = this.#history
+    let count = 0
+    let marks: CommitMarks | null = null
+    for (const plan of plans) {
+      const isMissing = !seen.has(segmentNameOf(plan)) && !(await this.#isStored(plan))
+      if (!isMissing && marks === null) continue
+      marks ??= this.#marksAt(plan.base)
+      const { length } = takeCommits(graph, graph.numberOf(plan.tip), marks)
+      if (isMissing) count += length
+      seen.add(segmentNameOf(plan))
     }
-    return best
+    return count
+  }
+
+  async buildLine(historyLine: HistoryLine): Promise<void> {
+    const line = this.#openCoarse(coarseOf(historyLine))
+    this.#lines.push(line)
+    if (await this.#isComplete(historyLine)) return
+    await this.#load(line)
+    for (const { coarseCount, plans } of fineRunsOf(historyLine)) {
+      if (await this.#areStored(plans)) continue
+      await this.#ensure(plans, coarseCount === 0 ? new LineState(this.#rows) : this.#stateAt(line, coarseCount))
+    }
+  }
+
+  #isComplete({ links }: HistoryLine): Promise<boolean> {
+    return this.#areStored(links.flatMap(({ segments }) => segments))
+  }
+
+  async #areStored(plans: readonly SegmentPlan[]): Promise<boolean> {
+    for (const plan of plans) if (!(await this.#isStored(plan))) return false
+    return true
+  }
+
+  async #isStored(plan: SegmentPlan): Promise<boolean> {
+    return this.#ports.store.isOwnWork(plan) && (await this.#ports.store.find(plan)) !== null
+  }
+
+  /** A line that starts from the segments which an earlier line shares with this one. */
+  #openCoarse(coarse: readonly Checkpoint[]): CoarseLine {
+    let below: CoarseLine | null = null
+    let countBelow = 0
+    for (const line of this.#lines) {
+      let shared = 0
+      while (shared < coarse.length && coarse[shared]?.oid === line.coarse[shared]?.oid) shared++
+      if (shared <= countBelow) continue
+      below = line
+      countBelow = shared
+    }
+    const state = below === null ? new LineState(this.#rows) : this.#stateAt(below, countBelow)
+    return { state, coarse, below, countBelow, isLoaded: false }
   }
 
   /** The line state after the first `count` coarse segments of a line, ready for others. */
-  #stateAt({ state, coarse }: LineProgress, count: number): LineState {
-    // A line that left another counts only its own segments; those below belong to its parent.
-    const own = count - (coarse.length - state.segmentCount)
-    if (own >= 0) return new LineState(this.#rows, state, own)
-    const parent = this.#progress.find(
-      (other) => other.state !== state && other.coarse[count - 1]?.oid === coarse[count - 1]?.oid,
-    )
-    return parent === undefined ? new LineState(this.#rows, state, 0) : this.#stateAt(parent, count)
+  #stateAt({ state, below, countBelow }: CoarseLine, count: number): LineState {
+    if (count >= countBelow || below === null) return new LineState(this.#rows, state, count - countBelow)
+    return this.#stateAt(below, count)
   }
 
-  async #buildFine(
-    ascending: readonly Checkpoint[],
-    coarse: readonly Checkpoint[],
-    state: CoarseState,
-    needed: ReadonlySet<string>,
-  ): Promise<void> {
-    const progress = { state: state.line, coarse }
-    for (let below = -1; below < coarse.length; below++) {
-      const from = below < 0 ? -1 : ascending.findIndex(({ oid }) => oid === coarse[below]?.oid)
-      const next = coarse[below + 1]
-      const to = next === undefined ? ascending.length - 1 : ascending.findIndex(({ oid }) => oid === next.oid)
-      const base = ascending[from] ?? null
-      const plans = plansBetween('fine', ascending.slice(from + 1, to + 1), 0, base)
-      const last = plans.findLastIndex((plan) => needed.has(segmentNameOf(plan)))
-      if (last < 0) continue
-      const line = below < 0 ? new LineState(this.#rows) : this.#stateAt(progress, below + 1)
-      await this.#ensure(plans.slice(0, last + 1), line, this.#marksAt(base))
-    }
+  /** Loads or builds a line's coarse segments, those of the lines below first. */
+  async #load(line: CoarseLine): Promise<void> {
+    if (line.isLoaded) return
+    line.isLoaded = true
+    if (line.below !== null) await this.#load(line.below)
+    await this.#ensure(plansBetween('coarse', line.coarse).slice(line.countBelow), line.state)
   }
 
-  #marksAt(checkpoint: Checkpoint | null): CommitMarks {
+  #marksAt(oid: string | null): CommitMarks {
     const { graph } = this.#history
     const marks = new CommitMarks(graph)
-    if (checkpoint !== null) takeCommits(graph, graph.numberOf(checkpoint.oid), marks)
+    if (oid !== null) takeCommits(graph, graph.numberOf(oid), marks)
     return marks
   }
 
-  /** Loads the stored segments at the start of a run, builds the rest. */
-  async #ensure(plans: readonly SegmentPlan[], line: LineState, taken: CommitMarks): Promise<void> {
+  /** Loads what is stored of consecutive segments, builds the rest; `line` stands at the base of the first. */
+  async #ensure(plans: readonly SegmentPlan[], line: LineState): Promise<void> {
+    const isStored: boolean[] = []
+    for (const plan of plans) isStored.push(await this.#isStored(plan))
+    for (let at = 0; at < plans.length; ) {
+      const start = await this.#loadStored(plans, at, line)
+      const end = isStored.indexOf(true, start + 1)
+      at = end < 0 ? plans.length : end
+      if (start < at) await this.#build(plans.slice(start, at), line)
+    }
+  }
+
+  /** Loads stored segments from `start` on; returns the index of the first that is not stored. */
+  async #loadStored(plans: readonly SegmentPlan[], start: number, line: LineState): Promise<number> {
+    const { store } = this.#ports
+    for (let at = start; at < plans.length; at += ROWS_READ_COUNT) {
+      const chunk = plans.slice(at, at + ROWS_READ_COUNT)
+      const rows = await Promise.all(
+        chunk.map(async (plan) => ((await store.find(plan)) === null ? null : store.readRows(plan))),
+      )
+      for (const [index, bytes] of rows.entries()) {
+        if (bytes === null) return at + index
+        loadSegmentRows(bytes, line)
+        this.#loaded++
+      }
+    }
+    return plans.length
+  }
+
+  async #build(missing: readonly SegmentPlan[], line: LineState): Promise<void> {
     const { store, onSegment } = this.#ports
     const { graph } = this.#history
-    let at = 0
-    for (; at < plans.length; at++) {
-      const plan = plans[at]
-      if (plan === undefined) break
-      const rows = (await store.find(plan)) === null ? null : await store.readRows(plan)
-      if (rows === null) break
-      loadSegmentRows(rows, line)
-      takeCommits(graph, graph.numberOf(plan.tip), taken)
-      this.#loaded++
-    }
-    const missing = plans.slice(at)
-    if (missing.length === 0) return
+    const taken = this.#marksAt(missing[0]?.base ?? null)
     const { pool, spills } = (this.#workshop ??= await this.#ports.openWorkshop())
     let index = 0
     await buildSegments(missing, { graph, line, taken, pool, spills, parameters: GT1 }, async (segment) => {
@@ -177,23 +233,40 @@ class HistoryBuilder {
   }
 }
 
-interface CoarseState {
-  readonly line: LineState
-  /** Coarse segments that an earlier line holds. */
-  readonly segmentCountBelow: number
-  readonly below: LineProgress | null
+/** Coarse checkpoints of a line, oldest first. */
+function coarseOf({ line }: HistoryLine): Checkpoint[] {
+  return line.checkpoints.filter((checkpoint) => checkpoint.level >= GT1.coarseLevel).reverse()
 }
 
-/** Consecutive segments that end at checkpoints[start…], the first one starting at the checkpoint before, or at `base`. */
-function plansBetween(
-  grain: Grain,
-  checkpoints: readonly Checkpoint[],
-  start: number,
-  base: Checkpoint | null = null,
-): SegmentPlan[] {
-  return checkpoints.slice(start).map((checkpoint, index) => ({
+/** The fine segments that a line's links need, and those below each over the same coarse checkpoint. */
+function fineRunsOf({ line, links }: HistoryLine): FineRun[] {
+  const fine = links.flatMap(({ segments }) => segments).filter(({ grain }) => grain === 'fine')
+  const needed = new Set(fine.map(({ tip }) => tip))
+  const runs: FineRun[] = []
+  let run: Checkpoint[] = []
+  let base: Checkpoint | null = null
+  let coarseCount = 0
+  const close = (): void => {
+    const count = run.findLastIndex(({ oid }) => needed.has(oid)) + 1
+    if (count > 0) runs.push({ coarseCount, plans: plansBetween('fine', run.slice(0, count), base) })
+  }
+  for (const checkpoint of [...line.checkpoints].reverse()) {
+    run.push(checkpoint)
+    if (checkpoint.level < GT1.coarseLevel) continue
+    close()
+    run = []
+    base = checkpoint
+    coarseCount++
+  }
+  close()
+  return runs
+}
+
+/** Consecutive segments that end at the checkpoints, the first one starting at `base`. */
+function plansBetween(grain: Grain, checkpoints: readonly Checkpoint[], base: Checkpoint | null = null): SegmentPlan[] {
+  return checkpoints.map((checkpoint, index) => ({
     grain,
     tip: checkpoint.oid,
-    base: (checkpoints[start + index - 1] ?? (start + index === 0 ? base : null))?.oid ?? null,
+    base: (checkpoints[index - 1] ?? base)?.oid ?? null,
   }))
 }

@@ -5,8 +5,9 @@
 
 import { availableParallelism } from 'node:os'
 import type { Checkpoint, Oid } from '../../engine/index.ts'
+import { HelperError } from '../errors.ts'
 import { type Repository, requireWholeHistory } from '../git/repository.ts'
-import { BUILD_THREAD_COUNT_MAX } from '../limits.ts'
+import { BUILD_COMMITS_PER_THREAD_MIN, BUILD_THREAD_COUNT_MAX } from '../limits.ts'
 import { SegmentStore } from '../store/segment-store.ts'
 import { type BuildReport, buildHistory, isComplete } from './builder.ts'
 import { type History, type NamedTip, planHistory } from './history.ts'
@@ -35,11 +36,13 @@ export interface ChainOptions {
   /** Commits walked into built segments so far, of how many in all. */
   readonly onProgress?: (done: number, total: number) => void
   readonly threadCount?: number
+  /** Stops the build; what is stored by then stays. */
+  readonly signal?: AbortSignal
 }
 
 /**
- * Builds the chains of some tips, the main one first. A stored body that differs from its hash is dropped by the first
- * attempt and built again by the second.
+ * Builds the chains of some tips, the main one first. A stored body that differs from its hash is dropped and built again
+ * by a second attempt.
  * @throws HelperError 'repository-unusable' for a shallow or partial repository
  */
 export async function buildChains(
@@ -63,7 +66,16 @@ export async function buildPlanned(
 ): Promise<Chains> {
   let report = await buildOnce(repository, history, store, options)
   if (await dropDamaged(history, store)) report = await buildOnce(repository, history, store, options)
-  const chains = await openChains(history, repository, store)
+  let chains: Chain[]
+  try {
+    chains = await openChains(history, repository, store)
+  } catch (error) {
+    // A body that was good once and has rotted since is found, and dropped, when a new link is hashed.
+    if (!(error instanceof HelperError) || error.code !== 'store-corrupt') throw error
+    report = await buildOnce(repository, history, store, options)
+    chains = await openChains(history, repository, store)
+  }
+  await store.saveChecks()
   return { repository, chains, report, store, close: () => store.close() }
 }
 
@@ -83,25 +95,63 @@ async function buildOnce(
   store: SegmentStore,
   options: ChainOptions,
 ): Promise<BuildReport> {
+  const interruption = watchFor(options.signal)
   let workshop: Workshop | null = null
-  let commits = 0
+  let done = 0
+  let total = 0
   const openWorkshop = async (): Promise<Workshop> => {
-    const threadCount = options.threadCount ?? Math.min(availableParallelism(), BUILD_THREAD_COUNT_MAX)
-    workshop = await Workshop.open(repository.gitDir, store.folder, threadCount)
-    return workshop
+    // A worker takes a tenth of a second to start: a few commits are built before the second one is there.
+    const useful = total === 0 ? BUILD_THREAD_COUNT_MAX : Math.ceil(total / BUILD_COMMITS_PER_THREAD_MIN)
+    const threadCount = options.threadCount ?? Math.min(availableParallelism(), BUILD_THREAD_COUNT_MAX, useful)
+    const opened = await Workshop.open(repository.gitDir, store.folder, threadCount)
+    workshop = opened
+    if (interruption.isOver) await opened.close()
+    return opened
+  }
+  const onStart = (commitCount: number): void => {
+    total = commitCount
   }
   const onSegment = ({ commitCount }: { commitCount: number }): void => {
-    commits += commitCount
-    options.onProgress?.(commits, history.graph.count)
+    done += commitCount
+    // Rows that turn out to be damaged add to what was counted.
+    total = Math.max(total, done)
+    options.onProgress?.(done, total)
   }
   try {
-    return await buildHistory(history, { store, openWorkshop, onSegment })
+    // A task that has lost its worker never ends: the race leaves it behind.
+    return await Promise.race([
+      buildHistory(history, { store, openWorkshop, onStart, onSegment }),
+      interruption.happened,
+    ])
   } finally {
+    interruption.close()
     await (workshop as Workshop | null)?.close()
   }
 }
 
-/** Compares every stored body with its hash, once per process; true if one differed and is gone now. */
+/** A promise that is rejected when `signal` is aborted, until it is closed. */
+function watchFor(signal: AbortSignal | undefined) {
+  const state = { isOver: false, happened: new Promise<never>(() => {}), close: () => {} }
+  if (signal === undefined) return state
+  state.happened = new Promise<never>((_, reject) => {
+    const stop = (): void => {
+      state.isOver = true
+      reject(
+        new HelperError('interrupted', 'build: interrupted, what is finished stays stored, try the same command again'),
+      )
+    }
+    state.close = () => {
+      state.isOver = true
+      signal.removeEventListener('abort', stop)
+    }
+    if (signal.aborted) stop()
+    else signal.addEventListener('abort', stop, { once: true })
+  })
+  state.happened.catch(() => {})
+  return state
+}
+
+/** Compares every stored body with its hash, unless that was done and its file is the same; true if one is gone now. */
 async function dropDamaged({ lines }: History, store: SegmentStore): Promise<boolean> {
   let isDamaged = false
   for (const { links } of lines) {

@@ -14,6 +14,7 @@ import {
   planChain,
   readLine,
   type TracedLine,
+  Trunks,
 } from '../../engine/index.ts'
 import { HelperError } from '../errors.ts'
 import { readCommits } from '../git/commits.ts'
@@ -53,16 +54,14 @@ export async function planHistory(repository: Repository, tips: readonly NamedTi
     graph,
   )
   const levelOf = await createCheckpointRule(GT1)
-  const shared = new Set<Oid>()
+  const trunks = new Trunks(graph)
   for (const { ref, oid } of tips) {
     if (lines.length >= LINE_COUNT_MAX) break
-    const trunks = lines.map(({ line }) => line)
     const line = readLine(graph, oid, levelOf, trunks)
-    const links =
-      lines.length === 0 ? planChain(line, GT1) : planBranchChain(line, GT1, (checkpoint) => shared.has(checkpoint.oid))
+    const links = lines.length === 0 ? planChain(line, GT1) : planBranchChain(line, GT1)
     if (lines.length > 0 && links.length === 0) continue
     lines.push({ ref, line, links })
-    for (const checkpoint of line.checkpoints) shared.add(checkpoint.oid)
+    trunks.add(line)
   }
   return { graph, lines }
 }

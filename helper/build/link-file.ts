@@ -1,15 +1,12 @@
 /**
- * A link as something to serve: its layout over stored segments, its trailer, piece hashes and infohash. Hashing reads
- * every body once; the result is kept in `$GIT_DIR/gittorrent/links/`, keyed by the hashes of the bodies, so that a
- * second start reads nothing. Here an oid and an infohash meet.
+ * A link as something to serve: its layout over stored segments, its trailer, piece hashes and infohash. Here an oid and
+ * an infohash meet. A piece is compared with its hash when it is read for the first time in a process, so that bytes
+ * which rotted on the disk are never served; the segments they belong to are dropped and built again at the next start.
  */
 
 import { createHash } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import {
   encodeInfo,
-  hashLengthOf,
   infohashOf,
   type LinkLayout,
   type LinkPlan,
@@ -20,20 +17,11 @@ import {
   segmentNameOf,
 } from '../../engine/index.ts'
 import { HelperError } from '../errors.ts'
-import { READ_CHUNK_LENGTH } from '../limits.ts'
-import { writeFileAtomically } from '../store/atomic-file.ts'
-import type { SegmentStore, StoredSegment } from '../store/segment-store.ts'
-import { PieceHasher } from './piece-hasher.ts'
+import type { SegmentStore } from '../store/segment-store.ts'
+import type { StoredSegment } from '../store/stored-segment.ts'
+import { type LinkHashes, loadOrComputeHashes } from './link-hashes.ts'
 
-/** What hashing a link's payload gives. */
-interface LinkHashes {
-  /** Hash of the pack, by object format. */
-  readonly trailer: Uint8Array
-  /** SHA-256 of the payload, hex. */
-  readonly sha256: string
-  /** SHA-1 of every piece, joined. */
-  readonly pieces: Uint8Array
-}
+const PIECE_HASH_LENGTH = 20
 
 export interface LinkFile {
   readonly plan: LinkPlan
@@ -50,7 +38,10 @@ export interface LinkFile {
   readonly infohash: Uint8Array
   /** Where the bodies lie in the payload. */
   readonly bodies: { readonly start: number; readonly end: number }
-  /** Bytes of the payload; the range lies inside it. */
+  /**
+   * Bytes of the payload; the range lies inside it.
+   * @throws HelperError 'store-corrupt' when a piece that it touches differs from its hash
+   */
   read(offset: number, length: number): Promise<Uint8Array>
 }
 
@@ -81,71 +72,54 @@ export async function openLinkFile(plan: LinkPlan, format: ObjectFormat, store: 
       start: layout.bodyOffsets[0] ?? layout.length - layout.trailerLength,
       end: layout.length - layout.trailerLength,
     },
-    read: (offset, length) => readPayload(layout, segments, hashes.trailer, store, offset, length),
+    read: readerOf({ plan, segments, layout, hashes, pieceLength, store }),
   }
 }
 
-async function loadOrComputeHashes(
-  plan: LinkPlan,
-  format: ObjectFormat,
-  layout: LinkLayout,
-  segments: readonly StoredSegment[],
-  store: SegmentStore,
-): Promise<LinkHashes> {
-  const key = createHash('sha256')
-  key.update(layout.header)
-  for (const { sha256 } of segments) key.update(sha256)
-  const path = join(store.folder, 'links', key.digest('hex'))
-  const known = parseHashes(await readFile(path).catch(() => null), layout, format)
-  if (known !== null) return known
-  const hashes = await computeHashes(plan, format, layout, segments, store)
-  await writeFileAtomically(path, [Buffer.from(hashes.sha256, 'hex'), hashes.trailer, hashes.pieces])
-  return hashes
+interface Payload {
+  readonly plan: LinkPlan
+  readonly segments: readonly StoredSegment[]
+  readonly layout: LinkLayout
+  readonly hashes: LinkHashes
+  readonly pieceLength: number
+  readonly store: SegmentStore
 }
 
-/** Stored form: SHA-256 of the payload, trailer, piece hashes. */
-function parseHashes(bytes: Uint8Array | null, layout: LinkLayout, format: ObjectFormat): LinkHashes | null {
-  const trailerEnd = 32 + hashLengthOf(format)
-  const pieceCount = Math.ceil(layout.length / pieceLengthOf(layout.length))
-  if (bytes === null || bytes.length !== trailerEnd + pieceCount * 20) return null
-  const sha256 = Buffer.from(bytes.subarray(0, 32)).toString('hex')
-  return { sha256, trailer: bytes.slice(32, trailerEnd), pieces: bytes.slice(trailerEnd) }
-}
-
-async function computeHashes(
-  plan: LinkPlan,
-  format: ObjectFormat,
-  layout: LinkLayout,
-  segments: readonly StoredSegment[],
-  store: SegmentStore,
-): Promise<LinkHashes> {
-  const payload = createHash('sha256')
-  const pack = createHash(format)
-  const pieces = new PieceHasher(pieceLengthOf(layout.length))
-  const take = (bytes: Uint8Array): void => {
-    payload.update(bytes)
-    pieces.update(bytes)
+/** Reads a payload, each piece whole and checked until it has been good once. */
+function readerOf(payload: Payload): LinkFile['read'] {
+  const { layout, hashes, pieceLength } = payload
+  const isGood = new Uint8Array(Math.ceil(layout.length / pieceLength))
+  const checkPiece = async (piece: number): Promise<void> => {
+    const start = piece * pieceLength
+    const bytes = await readPayload(payload, start, Math.min(pieceLength, layout.length - start))
+    const expected = hashes.pieces.subarray(piece * PIECE_HASH_LENGTH, (piece + 1) * PIECE_HASH_LENGTH)
+    if (!createHash('sha1').update(bytes).digest().equals(expected)) throw await dropDamaged(payload, piece)
+    isGood[piece] = 1
   }
-  take(layout.header)
-  pack.update(layout.header.subarray(layout.packOffset))
-  for (const segment of segments) {
-    for (let at = 0; at < segment.length; at += READ_CHUNK_LENGTH) {
-      const bytes = await store.readBody(segment, at, Math.min(READ_CHUNK_LENGTH, segment.length - at))
-      take(bytes)
-      pack.update(bytes)
+  return async (offset, length) => {
+    for (let piece = Math.floor(offset / pieceLength); piece * pieceLength < offset + length; piece++) {
+      if (isGood[piece] !== 1) await checkPiece(piece)
     }
+    return readPayload(payload, offset, length)
   }
-  const trailer = pack.digest()
-  take(trailer)
-  if (plan.segments.length !== segments.length) throw missing(linkName(plan.tip, plan.base))
-  return { trailer, sha256: payload.digest('hex'), pieces: pieces.finish() }
+}
+
+/** Drops what a bad piece is made of, as far as it differs from its own hash. */
+async function dropDamaged({ plan, layout, pieceLength, store }: Payload, piece: number): Promise<HelperError> {
+  const start = piece * pieceLength
+  for (let index = firstBodyAt(layout.bodyOffsets, start); index < plan.segments.length; index++) {
+    const segment = plan.segments[index]
+    if (segment === undefined || (layout.bodyOffsets[index] ?? 0) >= start + pieceLength) break
+    await store.dropIfDamaged(segment)
+  }
+  return new HelperError(
+    'store-corrupt',
+    `link ${linkName(plan.tip, plan.base)}: expected piece ${piece} as it was hashed, got other bytes, try \`gittorrent seed\` again`,
+  )
 }
 
 async function readPayload(
-  layout: LinkLayout,
-  segments: readonly StoredSegment[],
-  trailer: Uint8Array,
-  store: SegmentStore,
+  { layout, segments, hashes: { trailer }, store }: Payload,
   offset: number,
   length: number,
 ): Promise<Uint8Array> {

@@ -7,9 +7,16 @@ import { folderLength } from '../daemon/disk.ts'
 import { openRepository, type Repository } from '../git/repository.ts'
 import { humanBytes } from '../progress.ts'
 import { openTrace } from '../trace.ts'
-import { type Command, onlyPositional, parseCommand, progressOf, textOption } from './command-line.ts'
+import {
+  buildOptionsOf,
+  type Command,
+  onlyPositional,
+  PROGRESS_OPTIONS,
+  parseCommand,
+  textOption,
+} from './command-line.ts'
 
-const USAGE = 'adopt <repository> [--undo] [--remote <name>] [--local-branches] [--json]'
+const USAGE = 'adopt <repository> [--undo] [--remote <name>] [--local-branches] [--json] [--progress | -q]'
 
 export const adoptCommand: Command = {
   usage: USAGE,
@@ -19,10 +26,9 @@ export const adoptCommand: Command = {
       remote: { type: 'string' },
       'local-branches': { type: 'boolean' },
     } as const
-    const parsed = parseCommand(args, USAGE, { ...options, json: { type: 'boolean' } })
+    const parsed = parseCommand(args, USAGE, { ...options, json: { type: 'boolean' }, ...PROGRESS_OPTIONS })
     const repository = await openRepository(onlyPositional(parsed.positionals, USAGE))
     const trace = openTrace(context.env)
-    const progress = progressOf(context)
     const bytesBefore = await bytesOf(repository)
     const pack =
       parsed.values.undo === true
@@ -30,7 +36,7 @@ export const adoptCommand: Command = {
         : await adopt(repository, {
             remote: textOption(parsed, 'remote') ?? 'origin',
             includeLocal: parsed.values['local-branches'] === true,
-            onProgress: (done, total) => progress.update('Building segments', `${Math.floor((done * 100) / total)}%`),
+            build: buildOptionsOf(context, parsed),
             trace,
           })
     const result = { repository: repository.path, pack, bytesBefore, bytesAfter: await bytesOf(repository) }

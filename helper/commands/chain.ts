@@ -7,11 +7,23 @@ import { resolveTip } from '../build/history.ts'
 import { type SnapshotFile, SnapshotStore, snapshotCheckpoint } from '../build/snapshots.ts'
 import { openRepository } from '../git/repository.ts'
 import { humanBytes } from '../progress.ts'
-import { type Command, onlyPositional, parseCommand, progressOf, textOption } from './command-line.ts'
+import {
+  buildOptionsOf,
+  type Command,
+  onlyPositional,
+  PROGRESS_OPTIONS,
+  parseCommand,
+  textOption,
+} from './command-line.ts'
 
-const USAGE = 'chain <repository> [--ref <ref>] [--snapshot] [--json]'
+const USAGE = 'chain <repository> [--ref <ref>] [--snapshot] [--json] [--progress | -q]'
 
-const OPTIONS = { ref: { type: 'string' }, snapshot: { type: 'boolean' }, json: { type: 'boolean' } } as const
+const OPTIONS = {
+  ...PROGRESS_OPTIONS,
+  ref: { type: 'string' },
+  snapshot: { type: 'boolean' },
+  json: { type: 'boolean' },
+} as const
 
 export const chainCommand: Command = {
   usage: USAGE,
@@ -19,11 +31,7 @@ export const chainCommand: Command = {
     const parsed = parseCommand(args, USAGE, OPTIONS)
     const repository = await openRepository(onlyPositional(parsed.positionals, USAGE))
     const tip = await resolveTip(repository, textOption(parsed, 'ref') ?? 'HEAD')
-    const progress = progressOf(context)
-    const chains = await buildChains(repository, [tip], {
-      onProgress: (done, total) =>
-        progress.update('Building segments', `${Math.floor((done * 100) / total)}% (${done}/${total} commits)`),
-    })
+    const chains = await buildChains(repository, [tip], buildOptionsOf(context, parsed))
     try {
       const [chain] = chains.chains
       const store = new SnapshotStore(repository, chains.store.folder)

@@ -4,6 +4,8 @@
  */
 
 import { type ParseArgsConfig, parseArgs } from 'node:util'
+import { showBuild } from '../build/build-progress.ts'
+import type { ChainOptions } from '../build/chains.ts'
 import { type GitConfig, readGitConfig, readSettings, SETTING_OPTIONS, type Settings } from '../config.ts'
 import { HelperError } from '../errors.ts'
 import { openProgress, type Progress, SILENT } from '../progress.ts'
@@ -65,7 +67,15 @@ export function textOption(parsed: ParsedCommand, name: string): string | null {
   return typeof value === 'string' ? value : null
 }
 
-/** Progress for people who watch; nothing when stderr is no terminal. */
-export function progressOf({ isTerminal, printText }: CommandContext): Progress {
-  return isTerminal ? openProgress(printText) : SILENT
+/** Options of every command that may build for long. */
+export const PROGRESS_OPTIONS: Options = { progress: { type: 'boolean' }, quiet: { type: 'boolean', short: 'q' } }
+
+/** Progress for people who watch: when stderr is a terminal or --progress was given, never under --quiet. */
+function progressOf({ isTerminal, printText }: CommandContext, { values }: ParsedCommand): Progress {
+  return values.quiet !== true && (isTerminal || values.progress === true) ? openProgress(printText) : SILENT
+}
+
+/** How a command builds: it shows progress and stops when it is interrupted. */
+export function buildOptionsOf(context: CommandContext, parsed: ParsedCommand): ChainOptions {
+  return { onProgress: showBuild(progressOf(context, parsed)), signal: context.signal }
 }

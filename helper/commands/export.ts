@@ -17,19 +17,26 @@ import { READ_CHUNK_LENGTH } from '../limits.ts'
 import { humanBytes } from '../progress.ts'
 import { temporaryPath, writeFileAtomically } from '../store/atomic-file.ts'
 import { describeLinks } from './chain.ts'
-import { type Command, onlyPositional, parseCommand, textOption } from './command-line.ts'
+import {
+  buildOptionsOf,
+  type Command,
+  onlyPositional,
+  PROGRESS_OPTIONS,
+  parseCommand,
+  textOption,
+} from './command-line.ts'
 
-const USAGE = 'export <repository> --out <directory> [--ref <ref>]'
+const USAGE = 'export <repository> --out <directory> [--ref <ref>] [--progress | -q]'
 
 export const exportCommand: Command = {
   usage: USAGE,
   async run(args, context) {
-    const parsed = parseCommand(args, USAGE, { out: { type: 'string' }, ref: { type: 'string' } })
+    const parsed = parseCommand(args, USAGE, { ...PROGRESS_OPTIONS, out: { type: 'string' }, ref: { type: 'string' } })
     const repository = await openRepository(onlyPositional(parsed.positionals, USAGE))
     const out = textOption(parsed, 'out')
     if (out === null) throw new HelperError('usage', `usage: gittorrent ${USAGE}`)
     const tip = await resolveTip(repository, textOption(parsed, 'ref') ?? 'HEAD')
-    const chains = await buildChains(repository, [tip])
+    const chains = await buildChains(repository, [tip], buildOptionsOf(context, parsed))
     try {
       const [chain] = chains.chains
       await mkdir(out, { recursive: true })

@@ -18,9 +18,18 @@ import { netOptionsFor } from '../share/ways-in.ts'
 import type { Trace } from '../trace.ts'
 import type { Origin } from '../url.ts'
 import { describeLinks } from './chain.ts'
-import { type Command, type CommandContext, parseNetworkCommand, progressOf, textOption } from './command-line.ts'
+import {
+  buildOptionsOf,
+  type Command,
+  type CommandContext,
+  type ParsedCommand,
+  PROGRESS_OPTIONS,
+  parseNetworkCommand,
+  textOption,
+} from './command-line.ts'
 
-const USAGE = 'seed <repository>... [--origin <URL>] [--remote <name>] [--local-branches] [--once] [--json]'
+const USAGE =
+  'seed <repository>... [--origin <URL>] [--remote <name>] [--local-branches] [--once] [--json] [--progress | -q]'
 const ANY_PORT = { host: '0.0.0.0', port: 0 }
 
 interface Offer {
@@ -32,6 +41,7 @@ export const seedCommand: Command = {
   usage: USAGE,
   async run(args, context) {
     const options = {
+      ...PROGRESS_OPTIONS,
       origin: { type: 'string' },
       remote: { type: 'string' },
       'local-branches': { type: 'boolean' },
@@ -46,7 +56,7 @@ export const seedCommand: Command = {
       for (const path of parsed.positionals) {
         const repository = await openRepository(path)
         const origin = await originOf(repository, remote, textOption(parsed, 'origin'))
-        const chains = await buildOffer(repository, remote, parsed.values['local-branches'] === true, context)
+        const chains = await buildOffer(repository, remote, parsed, context)
         offers.push({ chains, origin })
         report(chains, parsed.values.json === true, context)
       }
@@ -61,20 +71,16 @@ export const seedCommand: Command = {
 async function buildOffer(
   repository: Repository,
   remote: string,
-  includeLocal: boolean,
+  parsed: ParsedCommand,
   context: CommandContext,
 ): Promise<Chains> {
-  const tips = await publicTips(repository, remote, includeLocal)
+  const tips = await publicTips(repository, remote, parsed.values['local-branches'] === true)
   if (tips.length === 0 && !repository.isBare) {
     context.printText(
       `gittorrent: '${repository.path}' has no remote-tracking branch of '${remote}'; local branches are private unless --local-branches is given\n`,
     )
   }
-  const progress = progressOf(context)
-  return buildChains(repository, tips, {
-    onProgress: (done, total) =>
-      progress.update('Building segments', `${Math.floor((done * 100) / total)}% (${done}/${total} commits)`),
-  })
+  return buildChains(repository, tips, buildOptionsOf(context, parsed))
 }
 
 function report({ repository, chains, report: { built } }: Chains, asJson: boolean, context: CommandContext): void {

@@ -31,7 +31,7 @@ export class OpenFiles {
     }
   }
 
-  /** Lets go of one file, which may have been replaced; the next reader opens it anew. */
+  /** Closes one file, or as soon as its readers are done: the path now names another file, or none. */
   async forget(path: string): Promise<void> {
     await this.#evict(path)
   }

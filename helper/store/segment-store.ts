@@ -1,51 +1,40 @@
 /**
- * Segments of one repository, in `$GIT_DIR/gittorrent/`: for each its length, counts and SHA-256, and where its body is.
- * A body is a file of its own, or a range of a kept pack of the object directory, so that a clone made through the
- * helper stores nothing twice. `rows/` keeps what the encoder needs to go on from a segment; it can be derived anew.
+ * Segments of one repository, in `$GIT_DIR/gittorrent/`: for each its length, counts and SHA-256, and where its body is: a
+ * file of its own, or a range of a kept pack of the object directory, so that a clone stores nothing twice.
  *
- *   segments/<name>.body      the body                     rows/<name>      engine/segment-rows.ts
- *   segments/<name>.json      {objects, commits, length, sha256, pack?, offset?}
+ *   segments/<name>.body      the body            rows/<name>   engine/segment-rows.ts: to go on from; derived
+ *   segments/<name>.json      StoredSegment       checks        body-checks.ts; derived
  *
- * Every file is written atomically; the .json comes last, so what it names is there. A body is checked against its
- * SHA-256 before its first use in a process, and forgotten when it differs: it is then built again, never served.
+ * Every file is written atomically; the .json comes last, so what it names is there. A body is compared with its SHA-256
+ * before its first use, unless it was before and its file is the same; one that differs is forgotten: it is then built
+ * again, never served.
  */
 
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { readFile, rm, stat } from 'node:fs/promises'
+import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type BuiltSegment, type SegmentPlan, segmentNameOf } from '../../engine/index.ts'
 import { HelperError } from '../errors.ts'
 import { OPEN_BODY_COUNT_MAX, READ_CHUNK_LENGTH } from '../limits.ts'
 import { AtomicFile, removeLeftovers, writeFileAtomically } from './atomic-file.ts'
+import { BodyChecks } from './body-checks.ts'
 import { OpenFiles } from './open-files.ts'
-
-export interface StoredSegment {
-  readonly name: string
-  readonly objectCount: number
-  readonly commitCount: number
-  /** Bytes of the body. */
-  readonly length: number
-  /** SHA-256 of the body, hex. */
-  readonly sha256: string
-  /** Name of the pack in `objects/pack` that holds the body at `offset`; null when it is a file of its own. */
-  readonly pack: string | null
-  readonly offset: number
-}
+import { readSealedFile, writeSealedFile } from './sealed-file.ts'
+import { parseSegmentFacts, type StoredSegment } from './stored-segment.ts'
 
 export class SegmentStore {
   readonly folder: string
   readonly #gitDir: string
   readonly #known = new Map<string, StoredSegment | null>()
-  readonly #checked = new Set<string>()
-  /** Size and time of files that hold bodies, as refresh() saw them. */
-  readonly #marks = new Map<string, string>()
+  readonly #checks: BodyChecks
   readonly #files = new OpenFiles(OPEN_BODY_COUNT_MAX)
 
   /** `gitDir` is the common directory of the repository, absolute; `folder` is for scratch stores. */
   constructor(gitDir: string, folder = join(gitDir, 'gittorrent')) {
     this.#gitDir = gitDir
     this.folder = folder
+    this.#checks = new BodyChecks(join(folder, 'checks'), (segment) => this.#fileOf(segment))
   }
 
   /** What is stored of a segment, or null. A table that cannot be read counts as absent. */
@@ -53,20 +42,17 @@ export class SegmentStore {
     const name = segmentNameOf(plan)
     let segment = this.#known.get(name)
     if (segment === undefined) {
-      segment = await this.#read(name)
+      segment = (await this.#checks.recall(name)) ?? (await this.#read(name))
       this.#known.set(name, segment)
     }
     return segment
   }
 
-  /** Like `find`, after the body was compared with its hash once; a body that differs is dropped. */
+  /** Like `find`, after the body was compared with its hash; a body that differs is dropped. */
   async findChecked(plan: SegmentPlan): Promise<StoredSegment | null> {
     const segment = await this.find(plan)
-    if (segment === null || this.#checked.has(segment.name)) return segment
-    if (await this.#bodyIsIntact(segment)) {
-      this.#checked.add(segment.name)
-      return segment
-    }
+    if (segment === null || (await this.#checks.recall(segment.name)) !== null) return segment
+    if (await this.#bodyIsIntact(segment)) return segment
     await this.drop(plan)
     return null
   }
@@ -79,32 +65,19 @@ export class SegmentStore {
 
   /**
    * Looks again at what may have changed behind our back: segments that others have built are found, bodies whose file is
-   * gone or has changed since it was checked are no longer taken for granted.
+   * gone or was swapped are no longer taken for granted.
    */
   async refresh(): Promise<void> {
-    const areUnchanged = new Map<string, boolean>()
-    for (const [name, segment] of this.#known) {
-      if (segment === null) {
-        this.#known.delete(name)
-        continue
-      }
-      const path = this.#fileOf(segment)
-      const isUnchanged = areUnchanged.get(path) ?? (await this.#isUnchanged(path))
-      areUnchanged.set(path, isUnchanged)
-      if (isUnchanged) continue
-      this.#known.delete(name)
-      this.#checked.delete(name)
-    }
+    this.#known.clear()
+    this.#checks.forgetUnsettled()
+    // A handle would go on to read what has been replaced.
+    await this.#files.close()
   }
 
-  async #isUnchanged(path: string): Promise<boolean> {
-    const mark = await markOf(path)
-    const before = this.#marks.get(path)
-    this.#marks.set(path, mark)
-    if (before === mark && mark !== '') return true
-    // A handle would go on to read what has been replaced.
-    await this.#files.forget(path)
-    return false
+  /** Reads a body whatever was noted of it, and drops it if it differs from its hash. */
+  async dropIfDamaged(plan: SegmentPlan): Promise<void> {
+    const segment = await this.find(plan)
+    if (segment !== null && !(await this.#bodyIsIntact(segment))) await this.drop(plan)
   }
 
   /** Stores a body, unless the same bytes are stored already. */
@@ -122,14 +95,12 @@ export class SegmentStore {
       }
       const sha256 = hash.digest('hex')
       const known = await this.find(plan)
-      if (known !== null && known.sha256 === sha256 && (await this.#bodyIsIntact(known))) {
-        this.#checked.add(name)
-        return known
-      }
+      if (known !== null && known.sha256 === sha256 && (await this.#bodyIsIntact(known))) return known
       await file.commit()
+      await this.#files.forget(this.#bodyPath(name))
       const segment = { name, objectCount, commitCount, length, sha256, pack: null, offset: 0 }
       await this.#record(segment)
-      this.#checked.add(name)
+      this.#checks.note(segment, this.#checks.statOf(segment))
       return segment
     } finally {
       await file.discard()
@@ -152,9 +123,10 @@ export class SegmentStore {
   async drop(plan: SegmentPlan): Promise<void> {
     const name = segmentNameOf(plan)
     this.#known.set(name, null)
-    this.#checked.delete(name)
+    this.#checks.forget(name)
     await rm(join(this.folder, 'segments', `${name}.json`), { force: true })
     await rm(this.#bodyPath(name), { force: true })
+    await this.#files.forget(this.#bodyPath(name))
     await rm(this.#rowsPath(name), { force: true })
   }
 
@@ -179,16 +151,21 @@ export class SegmentStore {
   }
 
   async readRows(plan: SegmentPlan): Promise<Uint8Array | null> {
-    return await readFile(this.#rowsPath(segmentNameOf(plan))).catch(() => null)
+    return await readSealedFile(this.#rowsPath(segmentNameOf(plan)))
   }
 
   async writeRows(plan: SegmentPlan, rows: Uint8Array): Promise<void> {
-    await writeFileAtomically(this.#rowsPath(segmentNameOf(plan)), [rows])
+    await writeSealedFile(this.#rowsPath(segmentNameOf(plan)), rows)
   }
 
   /** Removes what interrupted runs left half-written, once it is old enough to belong to nobody. */
   async collect(): Promise<void> {
     for (const name of ['.', 'segments', 'rows', 'links']) await removeLeftovers(join(this.folder, name))
+  }
+
+  /** Writes down which bodies were checked, for the next process. */
+  saveChecks(): Promise<void> {
+    return this.#checks.save()
   }
 
   close(): Promise<void> {
@@ -209,6 +186,7 @@ export class SegmentStore {
 
   async #record(segment: StoredSegment): Promise<void> {
     const { name, ...facts } = segment
+    this.#checks.forget(name)
     const text = `${JSON.stringify(facts)}\n`
     await writeFileAtomically(join(this.folder, 'segments', `${name}.json`), [Buffer.from(text)])
     this.#known.set(name, segment)
@@ -217,11 +195,13 @@ export class SegmentStore {
   async #read(name: string): Promise<StoredSegment | null> {
     const text = await readFile(join(this.folder, 'segments', `${name}.json`), 'utf8').catch(() => null)
     if (text === null) return null
-    const segment = parseStored(name, text)
+    const segment = parseSegment(name, text)
     return segment !== null && existsSync(this.#fileOf(segment)) ? segment : null
   }
 
+  /** Compares a body with its hash and notes it when it is the same. */
   async #bodyIsIntact(segment: StoredSegment): Promise<boolean> {
+    const before = this.#checks.statOf(segment)
     const hash = createHash('sha256')
     try {
       for (let at = 0; at < segment.length; at += READ_CHUNK_LENGTH) {
@@ -230,23 +210,15 @@ export class SegmentStore {
     } catch {
       return false
     }
-    return hash.digest('hex') === segment.sha256
+    if (hash.digest('hex') !== segment.sha256) return false
+    this.#checks.note(segment, before)
+    return true
   }
 }
 
-/** What tells a file from another one in its place; empty when there is none. */
-async function markOf(path: string): Promise<string> {
-  const found = await stat(path).catch(() => null)
-  return found === null ? '' : `${found.ino} ${found.size} ${found.mtimeMs}`
-}
-
-function parseStored(name: string, text: string): StoredSegment | null {
+function parseSegment(name: string, text: string): StoredSegment | null {
   try {
-    const { objectCount, commitCount, length, sha256, pack, offset } = JSON.parse(text)
-    const counts = [objectCount, commitCount, length, offset]
-    if (!counts.every((count) => Number.isSafeInteger(count) && count >= 0)) return null
-    if (typeof sha256 !== 'string' || (pack !== null && !/^pack-[0-9a-f]+\.pack$/.test(pack))) return null
-    return { name, objectCount, commitCount, length, sha256, pack, offset }
+    return parseSegmentFacts(name, JSON.parse(text))
   } catch {
     return null
   }

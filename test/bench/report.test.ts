@@ -12,6 +12,7 @@ import { barChart, percent, spread } from '../../bench/report/svg.ts'
 import { POPULATION } from '../../bench/sharing/demand.ts'
 import type { Report } from '../../bench/sharing/print.ts'
 import type { Books, Outcome } from '../../bench/sharing/simulate.ts'
+import { GT1 } from '../../engine/index.ts'
 
 function outcomeOf(name: string, within: number): Outcome {
   const daily: Books = {
@@ -70,6 +71,8 @@ const REPORT: Report = {
   ],
 }
 
+const CUT = GT1.checkpointModulus * 2 ** GT1.coarseLevel
+
 const grainReport = (repository: string) => ({
   bench: 'grain' as const,
   repository,
@@ -78,8 +81,8 @@ const grainReport = (repository: string) => ({
   rows: [1, 2, 4, 8, 16].map((n0) => ({
     repository,
     N0: n0,
-    G: 6 - Math.log2(n0),
-    cut: 64,
+    G: Math.log2(CUT / n0),
+    cut: CUT,
     dailyBytes: 1 / n0,
     monthlyBytes: 1,
     averageChainBytes: 100,
