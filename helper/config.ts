@@ -6,7 +6,13 @@
  */
 import { execFile } from 'node:child_process'
 import { HelperError, printable } from './errors.ts'
-import { CONFIG_LENGTH_BYTES_MAX, GIT_COMMAND_TIMEOUT_MS, SETTING_VALUE_COUNT_MAX } from './limits.ts'
+import {
+  CONFIG_LENGTH_BYTES_MAX,
+  GIT_COMMAND_TIMEOUT_MS,
+  POLL_INTERVAL_DEFAULT_S,
+  REPOSITORY_COUNT_DEFAULT,
+  SETTING_VALUE_COUNT_MAX,
+} from './limits.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
@@ -34,6 +40,25 @@ export interface Settings {
   readonly downloadLimit: number | null
   /** When the closing line with the share from peers is printed; auto is always but under -q. */
   readonly summary: 'auto' | 'always' | 'never'
+  /** Hand finished clones and fetches to the daemon. */
+  readonly seed: boolean
+  /** Folder of the daemon's list and socket; null for the usual one. */
+  readonly home: string | null
+}
+
+/** What only the daemon uses. */
+export interface DaemonSettings {
+  /** Where an embedded tracker listens; null for none. */
+  readonly trackerListen: HostPort | null
+  /** Bytes that segment stores of all repositories together may take before nothing new is built; null is no limit. */
+  readonly diskLimit: number | null
+  readonly repositoryLimit: number
+  /** Folders in which repositories with `git-daemon-export-ok` are looked for. */
+  readonly roots: readonly string[]
+  /** URL under which those folders are served, for repositories that name no origin; null if none. */
+  readonly rootUrl: string | null
+  /** Seconds between two looks at all repositories. */
+  readonly pollIntervalS: number
 }
 
 /** Options that every command on the network shares, in the form that node:util's parseArgs takes. */
@@ -47,6 +72,16 @@ export const SETTING_OPTIONS = {
   webseed: { type: 'string', multiple: true },
   'upload-limit': { type: 'string' },
   'download-limit': { type: 'string' },
+} as const
+
+/** The same for what only the daemon uses. */
+export const DAEMON_OPTIONS = {
+  'tracker-listen': { type: 'string' },
+  'disk-limit': { type: 'string' },
+  'repository-limit': { type: 'string' },
+  root: { type: 'string', multiple: true },
+  'root-url': { type: 'string' },
+  'poll-interval': { type: 'string' },
 } as const
 
 export type SettingOptions = Readonly<Record<string, string | boolean | readonly (string | boolean)[] | undefined>>
@@ -115,6 +150,23 @@ export function readSettings(config: GitConfig, env: Environment, options: Setti
     uploadLimit: byteRate(given('uploadLimit')),
     downloadLimit: byteRate(given('downloadLimit')),
     summary: summaryOf(given('summary')),
+    seed: flag(given('seed'), false),
+    home: given('home')?.values.at(-1) ?? null,
+  }
+}
+
+/** The daemon's own settings. Throws setting-malformed. */
+export function readDaemonSettings(config: GitConfig, env: Environment, options: SettingOptions = {}): DaemonSettings {
+  const given = (name: string, option: string = kebab(name)) => lookUp(config, env, options, name, option)
+  const trackerListen = given('trackerListen')?.values.at(-1)
+  const rootUrl = given('rootUrl')?.values.at(-1)
+  return {
+    trackerListen: trackerListen === undefined ? null : hostPort('trackerListen', trackerListen, 0),
+    diskLimit: byteRate(given('diskLimit'), 'bytes above 0'),
+    repositoryLimit: countOf(given('repositoryLimit'), REPOSITORY_COUNT_DEFAULT),
+    roots: given('root')?.values ?? [],
+    rootUrl: rootUrl === undefined ? null : urlOf('rootUrl', rootUrl, ['http:', 'https:', 'git:', 'ssh:']),
+    pollIntervalS: countOf(given('pollInterval'), POLL_INTERVAL_DEFAULT_S),
   }
 }
 
@@ -170,14 +222,21 @@ function flag(given: Given | null, fallback: boolean): boolean {
 }
 
 /** Bytes per second with git's k, m and g; 0 is refused, because it would mean a transfer that never ends. */
-function byteRate(given: Given | null): number | null {
+function byteRate(given: Given | null, expected = 'bytes per second above 0'): number | null {
   const value = given?.values.at(-1)
   if (given === null || value === undefined) return null
   const match = /^(\d{1,12})([kmg]?)$/i.exec(value)
   const factor = 1024 ** ['', 'k', 'm', 'g'].indexOf((match?.[2] ?? '').toLowerCase())
   const rate = Number(match?.[1]) * factor
-  if (!match || rate < 1 || !Number.isSafeInteger(rate)) throw refused(given.name, value, 'bytes per second above 0')
+  if (!match || rate < 1 || !Number.isSafeInteger(rate)) throw refused(given.name, value, expected)
   return rate
+}
+
+function countOf(given: Given | null, fallback: number): number {
+  const value = given?.values.at(-1)
+  if (given === null || value === undefined) return fallback
+  if (!/^[1-9]\d{0,5}$/.test(value)) throw refused(given.name, value, 'a number from 1 to 999999')
+  return Number(value)
 }
 
 function summaryOf(given: Given | null): Settings['summary'] {

@@ -23,6 +23,9 @@ export type HelperErrorCode =
   | 'store-corrupt'
   | 'chain-malformed'
   | 'verify-failed'
+  | 'daemon-absent'
+  | 'daemon-refused'
+  | 'home-unsafe'
 
 /** Thrown for everything that the outside world hands to the helper and that it cannot use. */
 export class HelperError extends Error {

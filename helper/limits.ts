@@ -141,3 +141,66 @@ export const BUNDLE_HEADER_LENGTH_MAX = 1024
 
 /** Packs that git indexes at the same time; each `git index-pack` has threads of its own. */
 export const INDEX_PARALLEL_COUNT = 4
+
+/** Repositories that one daemon keeps unless told otherwise: each costs a look at its refs per round. */
+export const REPOSITORY_COUNT_DEFAULT = 1000
+
+/** Seconds between two looks at all repositories; what the file system tells is heard at once. */
+export const POLL_INTERVAL_DEFAULT_S = 30
+
+/** Repositories whose folders are watched through the file system, three watches each; the others are only polled. */
+export const WATCHED_REPOSITORY_COUNT_MAX = 256
+
+/** Milliseconds from a change in a repository to the look at it: a fetch writes many refs one after the other. */
+export const REF_SETTLE_MS = 500
+
+/** Milliseconds until a failed build is tried again; doubles up to the second value. */
+export const BUILD_RETRY_MS_MIN = 60_000
+export const BUILD_RETRY_MS_MAX = 3_600_000
+
+/** Niceness of a background build. */
+export const BUILD_NICENESS = 15
+
+/** Bytes that stay free on a disk on which something is built. */
+export const DISK_FREE_LENGTH_MIN = 16 * 1024 * 1024
+
+/** Bytes of one request or answer on the daemon's socket: status of 1,000 repositories with 20 links each. */
+export const CONTROL_REQUEST_LENGTH_MAX = 64 * 1024
+export const CONTROL_ANSWER_LENGTH_MAX = 64 * 1024 * 1024
+
+/** Programs that talk to the daemon at the same time. */
+export const CONTROL_CONNECTION_COUNT_MAX = 32
+
+/** Milliseconds for one request on the daemon's socket; `add` opens the repository first. */
+export const CONTROL_TIMEOUT_MS = 20_000
+
+/** Milliseconds that a finished fetch spends on telling the daemon. */
+export const HAND_OVER_TIMEOUT_MS = 500
+
+/** Bytes of a socket's path: 108 with the closing zero on Linux, 104 elsewhere. */
+export const SOCKET_PATH_LENGTH_MAX = 103
+
+/** Milliseconds in which the daemon has to end, whatever still hangs. */
+export const DAEMON_CLOSE_TIMEOUT_MS = 2_500
+
+/** Milliseconds in which an origin has to answer an anonymous request, and until it is asked again. */
+export const ANONYMOUS_TIMEOUT_MS = 15_000
+export const ANONYMOUS_RETRY_MS = 600_000
+
+/** Milliseconds between two writes of the daemon's list while only counters change. */
+export const LIST_WRITE_INTERVAL_MS = 60_000
+
+/** Folders below a root that are searched for exported repositories: deeper ones are no layout of repositories. */
+export const EXPORT_DEPTH_MAX = 8
+
+/** Folders that one search visits. */
+export const EXPORT_FOLDER_COUNT_MAX = 100_000
+
+/** Repositories that the daemon reads at the same time, each with a git of its own. */
+export const REPOSITORY_READ_PARALLEL_COUNT = 2
+
+/** Milliseconds after which a clone that vanished is forgotten, unless somebody had added it by hand. */
+export const MISSING_FORGET_MS = 24 * 3_600_000
+
+/** Milliseconds in which a peer or tracker has to take a connection of the doctor's. */
+export const DOCTOR_CONNECT_TIMEOUT_MS = 3_000

@@ -93,7 +93,8 @@ function parseOwnUrl(text: string): RemoteUrl {
 function networkUrl(text: string, scheme: Exclude<OriginScheme, 'file'>, rest: string): Origin {
   const slash = rest.indexOf('/')
   if (slash < 0) throw malformed(text, `${scheme}://host/path`)
-  const authority = splitAuthority(text, rest.slice(0, slash))
+  const written = rest.slice(0, slash)
+  const authority = splitAuthority(text, scheme === 'ssh' || scheme === 'git' ? withBrackets(written) : written)
   const rawPath = rest.slice(slash)
   const isHttp = scheme === 'http' || scheme === 'https'
   const decoded = isHttp ? rawPath : percentDecode(text, rawPath)
@@ -128,6 +129,13 @@ function scpForm(text: string): Origin | null {
 function localPath(text: string): Origin {
   refuseOptions(text, '', text)
   return { kind: 'origin', scheme: 'file', url: text, user: null, host: '', port: null, path: text }
+}
+
+/** git also takes `[user@::1]:22` and, without a port, `user@::1`, which no other program does. */
+function withBrackets(authority: string): string {
+  return authority
+    .replace(/^\[([^@\]]*)@([^\]]*)\]/, '$1@[$2]')
+    .replace(/^((?:[^@]*@)?)([0-9A-Fa-f.]*:[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*)$/, '$1[$2]')
 }
 
 function splitAuthority(text: string, authority: string) {

@@ -45,6 +45,12 @@ export interface TopicHandlers {
   onRequest(kind: string, payload: Uint8Array, peerId: string): Promise<Uint8Array>
 }
 
+export interface TopicOptions {
+  readonly announce: boolean
+  /** False keeps the topic from every way in that strangers hear of; true unless given. */
+  readonly isPublic?: boolean
+}
+
 export interface Download {
   /** Resolves when all is written; rejects with NetError (download-no-peers, download-stalled, store-failed, aborted …). */
   readonly result: Promise<DownloadResult>
@@ -65,7 +71,7 @@ export interface Net {
   readonly dhtAddress: Address | null
   /** Names of the ways in that are configured; empty means that nobody can be found. */
   readonly ways: readonly string[]
-  joinTopic(infohash: Uint8Array, handlers: TopicHandlers, options: { announce: boolean }): Topic
+  joinTopic(infohash: Uint8Array, handlers: TopicHandlers, options: TopicOptions): Topic
   /** Serves a torrent from `source`, to its swarm and to `range` questions. @throws NetError torrent-malformed */
   seed(torrent: Torrent, source: Source): Seed
   /** @throws NetError torrent-malformed, torrent-busy */
@@ -183,7 +189,7 @@ class OpenNet implements Net {
     return dht
   }
 
-  joinTopic(infohash: Uint8Array, handlers: TopicHandlers, options: { announce: boolean }): Topic {
+  joinTopic(infohash: Uint8Array, handlers: TopicHandlers, options: TopicOptions): Topic {
     if (this.#closing !== null) throw new NetError('closed', 'topic: the net is closed')
     if (infohash.length !== INFOHASH_LENGTH) throw new NetError('torrent-malformed', 'topic: expected 20 bytes')
     const key = Buffer.from(infohash).toString('hex')
@@ -191,7 +197,7 @@ class OpenNet implements Net {
     const topic = new TopicSwarm({
       infohash: infohash.slice(),
       peerId: this.#peerId,
-      ways: this.#ways,
+      ways: options.isPublic === false ? this.#ways.filter(({ reach }) => reach !== 'public') : this.#ways,
       announce: options.announce,
       ownAddress: this.address,
       budget: this.#budget,

@@ -10,14 +10,28 @@ import { decodeRangeQuestion } from './range.ts'
 import type { Membership, SwarmClient } from './swarm-client.ts'
 import type { CheckedTorrent, Source } from './torrent.ts'
 
+export interface SeedState {
+  /** Bytes read for peers since the seed was added, blocks of the swarm and ranges together. */
+  readonly servedLength: number
+  /** Connections of the swarm. */
+  readonly peerCount: number
+}
+
 export interface Seed {
+  state(): SeedState
   /** Stops serving; idempotent. */
   close(): Promise<void>
 }
 
+/** What one caller serves a torrent from, and how much peers have had of it. */
+interface Offered {
+  readonly source: Source
+  servedLength: number
+}
+
 interface Entry {
   readonly torrent: CheckedTorrent
-  readonly sources: Source[]
+  readonly sources: Offered[]
   swarm: Membership | null
   /** Since when no connection was seen, by the sweep; null while there are some. */
   idleSinceMs: number | null
@@ -45,14 +59,16 @@ export class Seeds {
     const key = torrent.infohashHex
     const entry = this.#entries.get(key) ?? { torrent, sources: [], swarm: null, idleSinceMs: null }
     if (swarm !== null) entry.swarm = swarm
-    entry.sources.push(source)
+    const offered = { source, servedLength: 0 }
+    entry.sources.push(offered)
     this.#entries.set(key, entry)
     let isOpen = true
     return {
+      state: () => ({ servedLength: offered.servedLength, peerCount: entry.swarm?.connectionCount ?? 0 }),
       close: async () => {
         if (!isOpen) return
         isOpen = false
-        entry.sources.splice(entry.sources.lastIndexOf(source), 1)
+        entry.sources.splice(entry.sources.lastIndexOf(offered), 1)
         if (entry.sources.length > 0) return
         this.#entries.delete(key)
         leave(entry)
@@ -81,9 +97,11 @@ export class Seeds {
   }
 
   async #read(entry: Entry, offset: number, length: number): Promise<Uint8Array> {
-    const source = entry.sources.at(-1)
-    if (source === undefined) throw new Refusal('not-found')
-    return source.read(offset, length)
+    const offered = entry.sources.at(-1)
+    if (offered === undefined) throw new Refusal('not-found')
+    const bytes = await offered.source.read(offset, length)
+    offered.servedLength += bytes.length
+    return bytes
   }
 
   #forgetIdle(): void {

@@ -51,7 +51,18 @@ export interface TopicPeer {
   drop(): void
 }
 
+/** How a way in did on its last round. */
+export interface WayState {
+  readonly name: string
+  /** When it last had nothing more to say, in milliseconds since 1970; null before the first time. */
+  readonly askedAtMs: number | null
+  /** Why it did not work the last time; null if it did. */
+  readonly failure: string | null
+}
+
 export interface Topic {
+  /** The ways in that this topic uses, and how each did. */
+  ways(): WayState[]
   /** Usable peers, one per peer id, the oldest connection first. */
   peers(): TopicPeer[]
   /** Resolves with the first usable peer, or null when all ways in have answered with none, at the deadline, or on abort. */
@@ -125,6 +136,7 @@ export class TopicSwarm implements Topic {
   readonly #abort = new AbortController()
   readonly #round: NodeJS.Timeout
   readonly #gossip: NodeJS.Timeout
+  readonly #wayStates = new Map<string, WayState>()
   #searchingCount = 0
   #searchedAtMs = 0
   #closing: Promise<void> | null = null
@@ -142,6 +154,10 @@ export class TopicSwarm implements Topic {
     const byId = new Map<string, TopicPeer>()
     for (const peer of this.#peers) if (!byId.has(peer.id)) byId.set(peer.id, peer)
     return [...byId.values()]
+  }
+
+  ways(): WayState[] {
+    return this.#ports.ways.map(({ name }) => this.#wayStates.get(name) ?? { name, askedAtMs: null, failure: null })
   }
 
   waitForPeer(options: { timeoutMs: number; signal?: AbortSignal | undefined }): Promise<TopicPeer | null> {
@@ -220,7 +236,14 @@ export class TopicSwarm implements Topic {
         signal: this.#abort.signal,
       })
       found
-        .catch((error: unknown) => trace(`${way.name}: ${error instanceof Error ? error.message : String(error)}`))
+        .then(
+          () => null,
+          (error: unknown) => (error instanceof Error ? error.message : String(error)),
+        )
+        .then((failure) => {
+          if (failure !== null) trace(`${way.name}: ${failure}`)
+          this.#wayStates.set(way.name, { name: way.name, askedAtMs: Date.now(), failure })
+        })
         .finally(() => {
           this.#searchingCount -= 1
           this.#settle()

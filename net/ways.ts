@@ -20,6 +20,8 @@ export interface FindOptions {
 
 export interface WayIn {
   readonly name: string
+  /** Who hears of what is looked up or announced here. */
+  readonly reach: AddressClass
   /** Resolves when this way has nothing more to say for now; rejects with NetError when it does not work. */
   find(options: FindOptions): Promise<void>
   /** Takes an announcement back, as far as the way in knows such a thing. */
@@ -30,6 +32,7 @@ export interface WayIn {
 export function staticWay(peers: readonly Address[]): WayIn {
   return {
     name: 'static',
+    reach: 'loopback',
     find: async ({ onAddress }) => {
       for (const peer of peers) onAddress(peer, 'loopback')
     },
@@ -47,6 +50,7 @@ export function trackerWay(url: string, peerId: Uint8Array, ownClass: AddressCla
   const announced = new Set<string>()
   return {
     name: `tracker ${url}`,
+    reach: trackerClass,
     find: async ({ infohash, announcePort, seeding, onAddress, signal }) => {
       const port = mayAnnounce ? announcePort : null
       const key = Buffer.from(infohash).toString('hex')
@@ -68,6 +72,7 @@ export function dhtWay(open: () => Promise<Dht>, dhtClass: AddressClass, ownClas
   const mayAnnounce = mayHearOf(dhtClass, ownClass)
   return {
     name: 'dht',
+    reach: dhtClass,
     find: async ({ infohash, announcePort, onAddress, signal }) => {
       const dht = await open()
       const onPeer = (peer: Address, from: Address | null): void => {

@@ -10,6 +10,16 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   seed: async () => (await import('../commands/seed.ts')).seedCommand,
   chain: async () => (await import('../commands/chain.ts')).chainCommand,
   export: async () => (await import('../commands/export.ts')).exportCommand,
+  daemon: async () => (await import('../commands/daemon.ts')).daemonCommand,
+  add: async () => (await import('../commands/daemon-control.ts')).addCommand,
+  remove: async () => (await import('../commands/daemon-control.ts')).removeCommand,
+  list: async () => (await import('../commands/daemon-control.ts')).listCommand,
+  status: async () => (await import('../commands/daemon-control.ts')).statusCommand,
+  stop: async () => (await import('../commands/daemon-control.ts')).stopCommand,
+  adopt: async () => (await import('../commands/adopt.ts')).adoptCommand,
+  doctor: async () => (await import('../commands/doctor.ts')).doctorCommand,
+  help: async () => (await import('../commands/help.ts')).helpCommand,
+  completion: async () => (await import('../commands/help.ts')).completionCommand,
   verify: async () => (await import('../commands/verify.ts')).verifyCommand,
 }
 
@@ -37,20 +47,19 @@ const context: CommandContext = {
 
 async function main(): Promise<number> {
   const [name, ...args] = process.argv.slice(2)
-  const load = name === undefined ? undefined : COMMANDS[name]
-  if (load === undefined) {
-    const names = Object.keys(COMMANDS).join(', ')
-    const isHelp = name === 'help' || name === '--help' || name === '-h'
-    context.printText(`usage: gittorrent <command> [<options>]\ncommands: ${names}\n`)
-    if (!isHelp && name !== undefined) context.printText(`fatal: '${name}' is not a gittorrent command\n`)
-    return isHelp ? 0 : USAGE
+  if (name === '--help' || name === '-h') return runCommand('help', [])
+  if (name === undefined) {
+    context.printText('usage: gittorrent <command> [<options>], see `gittorrent help`\n')
+    return USAGE
   }
-  const command = await load()
-  if (args.includes('--help') || args.includes('-h')) {
-    context.printText(`usage: gittorrent ${command.usage}\n`)
-    return 0
-  }
-  return command.run(args, context)
+  return args.includes('--help') || args.includes('-h') ? runCommand('help', [name]) : runCommand(name, args)
+}
+
+async function runCommand(name: string, args: readonly string[]): Promise<number> {
+  const load = COMMANDS[name]
+  if (load === undefined)
+    throw new HelperError('usage', `fatal: '${name}' is not a gittorrent command, see \`gittorrent help\``)
+  return (await load()).run(args, context)
 }
 
 try {

@@ -72,6 +72,16 @@ export async function buildHistory(history: History, ports: BuildPorts): Promise
   return builder.report
 }
 
+/** Tells whether every segment that the lines need is stored, and built here. */
+export async function isComplete({ lines }: History, store: SegmentStore): Promise<boolean> {
+  for (const { links } of lines) {
+    for (const plan of links.flatMap(({ segments }) => segments)) {
+      if (!store.isOwnWork(plan) || (await store.find(plan)) === null) return false
+    }
+  }
+  return true
+}
+
 class HistoryBuilder {
   readonly #history: History
   readonly #ports: BuildPorts

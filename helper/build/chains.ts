@@ -9,7 +9,7 @@ import { HelperError } from '../errors.ts'
 import { type Repository, requireWholeHistory } from '../git/repository.ts'
 import { BUILD_COMMITS_PER_THREAD_MIN, BUILD_THREAD_COUNT_MAX } from '../limits.ts'
 import { SegmentStore } from '../store/segment-store.ts'
-import { type BuildReport, buildHistory } from './builder.ts'
+import { type BuildReport, buildHistory, isComplete } from './builder.ts'
 import { type History, type NamedTip, planHistory } from './history.ts'
 import { type LinkFile, openLinkFile } from './link-file.ts'
 import { Workshop } from './workshop.ts'
@@ -77,6 +77,16 @@ export async function buildPlanned(
   }
   await store.saveChecks()
   return { repository, chains, report, store, close: () => store.close() }
+}
+
+/** Opens the chains of a planned history from what is stored; null where something has to be built first. */
+export async function openStoredChains(
+  history: History,
+  repository: Repository,
+  store: SegmentStore,
+): Promise<Chain[] | null> {
+  if (!(await isComplete(history, store)) || (await dropDamaged(history, store))) return null
+  return openChains(history, repository, store)
 }
 
 async function buildOnce(

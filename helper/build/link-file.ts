@@ -36,6 +36,8 @@ export interface LinkFile {
   readonly info: Uint8Array
   /** SHA-1 of `info`, 20 bytes. */
   readonly infohash: Uint8Array
+  /** Where the bodies lie in the payload. */
+  readonly bodies: { readonly start: number; readonly end: number }
   /**
    * Bytes of the payload; the range lies inside it.
    * @throws HelperError 'store-corrupt' when a piece that it touches differs from its hash
@@ -66,6 +68,10 @@ export async function openLinkFile(plan: LinkPlan, format: ObjectFormat, store: 
     sha256: hashes.sha256,
     info,
     infohash: infohashOf(info, (bytes) => createHash('sha1').update(bytes).digest()),
+    bodies: {
+      start: layout.bodyOffsets[0] ?? layout.length - layout.trailerLength,
+      end: layout.length - layout.trailerLength,
+    },
     read: readerOf({ plan, segments, layout, hashes, pieceLength, store }),
   }
 }

@@ -9,13 +9,14 @@ import { buildChains, type Chains } from '../build/chains.ts'
 import { publicTips } from '../build/history.ts'
 import type { Settings } from '../config.ts'
 import { HelperError } from '../errors.ts'
-import { openRepository, type Repository, runGit } from '../git/repository.ts'
+import { originOf } from '../git/origin-of.ts'
+import { openRepository, type Repository } from '../git/repository.ts'
 import { humanBytes } from '../progress.ts'
 import { serveChains } from '../share/serve.ts'
 import { topicOf } from '../share/topic.ts'
 import { netOptionsFor } from '../share/ways-in.ts'
 import type { Trace } from '../trace.ts'
-import { type Origin, parseRemoteUrl } from '../url.ts'
+import type { Origin } from '../url.ts'
 import { describeLinks } from './chain.ts'
 import {
   buildOptionsOf,
@@ -65,21 +66,6 @@ export const seedCommand: Command = {
       for (const { chains } of offers) await chains.close()
     }
   },
-}
-
-async function originOf(repository: Repository, remote: string, given: string | null): Promise<Origin> {
-  const url =
-    given ?? (await runGit(repository.gitDir, ['config', '--get', `remote.${remote}.url`]).catch(() => '')).trim()
-  if (url === '') {
-    throw new HelperError(
-      'usage',
-      `seed: expected an origin of '${repository.path}', got no remote '${remote}', try --origin <URL>`,
-    )
-  }
-  const parsed = parseRemoteUrl(url)
-  if (parsed.kind !== 'origin')
-    throw new HelperError('url-unsupported', `seed: expected the URL of an origin, got '${url}'`)
-  return parsed
 }
 
 async function buildOffer(

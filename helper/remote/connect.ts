@@ -20,9 +20,17 @@ import { relayProtocolV2 } from './relay.ts'
 import type { Session } from './session.ts'
 import { sshCommand } from './ssh-command.ts'
 
-/** Serves `connect <service>` to its end; returns the exit status. `exec` is what --upload-pack and the like named. */
-export async function connectService(session: Session, service: Service, exec: string | null): Promise<number> {
-  const open = () => openService(session, service, exec)
+/** What the user said about the connection. */
+export interface Wishes {
+  /** What --upload-pack and the like named; null for the usual. */
+  readonly exec: string | null
+  /** 4 and 6 for --ipv4 and --ipv6, 0 for any. */
+  readonly family: 0 | 4 | 6
+}
+
+/** Serves `connect <service>` to its end; returns the exit status. */
+export async function connectService(session: Session, service: Service, wishes: Wishes): Promise<number> {
+  const open = () => openService(session, service, wishes)
   const origin = await open()
   const first = service === 'git-upload-archive' ? null : await readPacket(origin.reader)
   if (first === null && service !== 'git-upload-archive') return explainSilence(session, await origin.close())
@@ -33,12 +41,13 @@ export async function connectService(session: Session, service: Service, exec: s
   return copyBothWays(session, origin, first)
 }
 
-async function openService(session: Session, service: Service, exec: string | null): Promise<OriginStream> {
+async function openService(session: Session, service: Service, wishes: Wishes): Promise<OriginStream> {
+  const { exec, family } = wishes
   const { origin, config, env } = session
   const version = wantedVersion(config, service)
-  if (origin.scheme === 'git') return openGitSocket(origin, service, version, config, session)
+  if (origin.scheme === 'git') return openGitSocket(origin, service, version, config, { ...session, family })
   if (origin.scheme === 'ssh') {
-    return openProcess(await sshCommand(origin, exec ?? service, version, config, session), session)
+    return openProcess(await sshCommand(origin, exec ?? service, { version, family }, config, session), session)
   }
   const serverEnv = serverEnvironment(env, version)
   const command =

@@ -20,7 +20,7 @@ export async function openGitSocket(
   service: Service,
   version: 0 | 1 | 2,
   config: GitConfig,
-  around: Surroundings,
+  around: Surroundings & { readonly family: 0 | 4 | 6 },
 ): Promise<OriginStream> {
   const port = origin.port ?? GIT_PORT
   const proxy = proxyFor(origin.host, config, around.env.GIT_PROXY_COMMAND)
@@ -57,9 +57,21 @@ export function wantedVersion(config: GitConfig, service: Service): 0 | 1 | 2 {
   return service === 'git-upload-pack' ? 2 : 0
 }
 
-async function openSocket(host: string, port: number, around: Surroundings): Promise<OriginStream> {
+async function openSocket(
+  host: string,
+  port: number,
+  around: Surroundings & { readonly family: 0 | 4 | 6 },
+): Promise<OriginStream> {
   around.trace(() => `connect ${host} port ${port}`)
-  const socket = connect({ host, port, noDelay: true, keepAlive: true, allowHalfOpen: true, signal: around.signal })
+  const socket = connect({
+    host,
+    port,
+    family: around.family,
+    noDelay: true,
+    keepAlive: true,
+    allowHalfOpen: true,
+    signal: around.signal,
+  })
   socket.setTimeout(ORIGIN_CONNECT_TIMEOUT_MS, () => socket.destroy(new Error('no answer in time')))
   await new Promise<void>((resolve, reject) => {
     socket.once('connect', resolve)

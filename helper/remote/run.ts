@@ -55,7 +55,18 @@ async function openSession(wiring: RemoteHelperWiring): Promise<Session> {
   const origin = originOf(args[1] ?? configValue(config, `remote.${remoteName}.url`))
   requireAllowed(origin.scheme, config, env)
   const gitDir = env.GIT_DIR ?? null
-  const supply = new SupplySession({ origin, gitDir, config, settings, trace, signal, openSupply, printText })
+  const supply = new SupplySession({
+    origin,
+    gitDir,
+    remoteName,
+    env,
+    config,
+    settings,
+    trace,
+    signal,
+    openSupply,
+    printText,
+  })
   trace(() => `origin ${origin.url}, repository ${gitDir ?? 'none'}`)
   const clientReader = new ByteReader(wiring.input)
   const clientWriter = new ByteWriter(wiring.output)

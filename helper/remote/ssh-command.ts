@@ -17,20 +17,27 @@ interface Program {
   readonly isShellLine: boolean
 }
 
+/** What of the connection ssh is told. */
+export interface SshWishes {
+  readonly version: 0 | 1 | 2
+  /** 4 and 6 for -4 and -6, 0 for any. */
+  readonly family: 0 | 4 | 6
+}
+
 /** Returns the command that runs `remoteExec 'path'` on the origin's host. Throws origin-unreachable (simple, port). */
 export async function sshCommand(
   origin: Origin,
   remoteExec: string,
-  version: 0 | 1 | 2,
+  wishes: SshWishes,
   config: GitConfig,
   around: Surroundings,
 ): Promise<Command> {
   const program = programOf(config, around)
-  const env = serverEnvironment(around.env, version)
+  const env = serverEnvironment(around.env, wishes.version)
   const target = origin.user === null ? origin.host : `${origin.user}@${origin.host}`
   const variant =
     explicitVariant(config, around) ?? guessVariant(program) ?? (await probe(program, target, env, around))
-  const options = optionsOf(variant, origin.port, version)
+  const options = optionsOf(variant, origin.port, wishes)
   return build(program, [...options, target, `${remoteExec} ${shellQuoted(origin.path)}`], env)
 }
 
@@ -76,13 +83,16 @@ function probe(program: Program, target: string, env: Command['env'], around: Su
   })
 }
 
-function optionsOf(variant: Variant, port: number | null, version: 0 | 1 | 2): string[] {
-  const options = variant === 'ssh' && version > 0 ? ['-o', 'SendEnv=GIT_PROTOCOL'] : []
-  if (variant === 'tortoiseplink') options.push('-batch')
-  if (port === null) return options
-  if (variant === 'simple') {
-    const message = "cannot set a port: ssh variant 'simple' has no option for it, try ssh.variant=ssh"
+function optionsOf(variant: Variant, port: number | null, { version, family }: SshWishes): string[] {
+  if (variant === 'simple' && (family !== 0 || port !== null)) {
+    const what = family === 0 ? 'a port' : `IPv${family}`
+    const message = `cannot set ${what}: ssh variant 'simple' has no option for it, try ssh.variant=ssh`
     throw new HelperError('origin-unreachable', message)
   }
-  return [...options, variant === 'ssh' ? '-p' : '-P', String(port)]
+  return [
+    ...(variant === 'ssh' && version > 0 ? ['-o', 'SendEnv=GIT_PROTOCOL'] : []),
+    ...(family === 0 ? [] : [`-${family}`]),
+    ...(variant === 'tortoiseplink' ? ['-batch'] : []),
+    ...(port === null ? [] : [variant === 'ssh' ? '-p' : '-P', String(port)]),
+  ]
 }

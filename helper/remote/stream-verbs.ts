@@ -1,9 +1,10 @@
 /**
  * The verbs for origins behind a two-way stream: `capabilities`, `option`, `connect`. With `connect` git does the rest
- * itself. `option servpath` carries --upload-pack and --receive-pack; git keeps all other options to itself here.
+ * itself. `option servpath` carries --upload-pack and --receive-pack, `option family` -4 and -6; git keeps all other
+ * options to itself here.
  */
 import { HelperError, printable } from '../errors.ts'
-import { connectService } from './connect.ts'
+import { connectService, type Wishes } from './connect.ts'
 import { GO_ON, over, type Verb } from './dialogue.ts'
 import type { Service } from './origin-stream.ts'
 
@@ -15,16 +16,18 @@ const SERVICES: ReadonlyMap<string, Service> = new Map<string, Service>([
 
 /** Returns the verbs of one run. */
 export function streamVerbs(): ReadonlyMap<string, Verb> {
-  let servpath: string | null = null
+  let wishes: Wishes = { exec: null, family: 0 }
   const capabilities: Verb = async (_, session) => {
     await session.clientWriter.write('connect\noption\n\n')
     return GO_ON
   }
   const option: Verb = async (line, session) => {
-    const match = /^option servpath (.*)$/.exec(line)
-    if (match) servpath = unquoted(match[1] ?? '')
+    const exec = /^option servpath (.*)$/.exec(line)?.[1]
+    const family = /^option family (all|ipv4|ipv6)$/.exec(line)?.[1]
+    if (exec !== undefined) wishes = { ...wishes, exec: unquoted(exec) }
+    if (family !== undefined) wishes = { ...wishes, family: family === 'ipv4' ? 4 : family === 'ipv6' ? 6 : 0 }
     session.supply.noteOption(line)
-    const isKnown = match !== null || /^option (verbosity|progress) /.test(line)
+    const isKnown = exec !== undefined || family !== undefined || /^option (verbosity|progress) /.test(line)
     await session.clientWriter.write(isKnown ? 'ok\n' : 'unsupported\n')
     return GO_ON
   }
@@ -32,7 +35,7 @@ export function streamVerbs(): ReadonlyMap<string, Verb> {
     const name = line.slice('connect '.length)
     const service = SERVICES.get(name)
     if (!service) throw new HelperError('client-protocol', `cannot connect: unknown service '${printable(name)}'`)
-    return over(await connectService(session, service, servpath))
+    return over(await connectService(session, service, wishes))
   }
   return new Map([
     ['capabilities', capabilities],

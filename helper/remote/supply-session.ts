@@ -2,7 +2,7 @@
  * One conversation's dealings with the swarm: asks the supply at most once, remembers the haves it made true, keeps the
  * account of bytes, and prints the closing line. Errors of the supply end here: the origin then sends everything.
  */
-import type { GitConfig, Settings } from '../config.ts'
+import type { Environment, GitConfig, Settings } from '../config.ts'
 import { messageOf } from '../errors.ts'
 import { openProgress, SILENT, shareLine } from '../progress.ts'
 import type { Trace } from '../trace.ts'
@@ -16,6 +16,8 @@ export type Wanted = Pick<SupplyRequest, 'objectFormat' | 'wants' | 'haves' | 'i
 export interface SupplySurroundings {
   readonly origin: Origin
   readonly gitDir: string | null
+  readonly remoteName: string
+  readonly env: Environment
   readonly config: GitConfig
   readonly settings: Settings
   readonly trace: Trace
@@ -104,5 +106,14 @@ export class SupplySession {
       if (line !== null) this.around.printText(`gittorrent: ${line}\n`)
     }
     await this.supply?.close().catch((error: unknown) => this.around.trace(() => `supply: ${messageOf(error)}`))
+    await this.handOver()
+  }
+
+  /** Lets the daemon keep what came, where the user wants that. */
+  private async handOver(): Promise<void> {
+    const { gitDir, settings } = this.around
+    if (!this.asked || gitDir === null || !settings.seed) return
+    const { handOver } = await import('../daemon/hand-over.ts')
+    await handOver({ ...this.around, gitDir, bytesFromPeers: this.result.bytesFromPeers })
   }
 }

@@ -3,7 +3,7 @@
  * segments. Only what publicTips() lists is ever in here.
  */
 
-import { type Net, Refusal, type Seed, type Topic } from '../../net/index.ts'
+import { type Net, Refusal, type Seed, type Topic, type TopicHandlers } from '../../net/index.ts'
 import type { Chain, Chains } from '../build/chains.ts'
 import { CHAIN_KIND, decodeChainQuestion, encodeChainAnswer } from './chain-message.ts'
 
@@ -14,27 +14,28 @@ export interface Service {
 
 /** Starts serving on an open net; bodies are read from the store when somebody asks. */
 export function serveChains(net: Net, topicHash: Uint8Array, chains: Chains, remote: string): Service {
-  const answer = encodeChainAnswer(chains.chains.map((chain) => ({ ...chain, ref: originRef(chain, remote) })))
   const seeds: Seed[] = []
   for (const { links } of chains.chains) {
     for (const link of links) seeds.push(net.seed(link, link))
   }
-  const topic = net.joinTopic(
-    topicHash,
-    {
-      onRequest: async (kind, payload) => {
-        if (kind !== CHAIN_KIND) throw new Refusal('unknown-kind')
-        if (decodeChainQuestion(payload) !== chains.repository.objectFormat) throw new Refusal('other-object-format')
-        return answer
-      },
-    },
-    { announce: true },
-  )
+  const topic = net.joinTopic(topicHash, answererOf(chains, remote), { announce: true })
   return {
     topic,
     close: async () => {
       await topic.close()
       await Promise.all(seeds.map((seed) => seed.close()))
+    },
+  }
+}
+
+/** Answers what peers ask about one repository's chains. */
+export function answererOf(chains: Pick<Chains, 'chains' | 'repository'>, remote: string): TopicHandlers {
+  const answer = encodeChainAnswer(chains.chains.map((chain) => ({ ...chain, ref: originRef(chain, remote) })))
+  return {
+    onRequest: async (kind, payload) => {
+      if (kind !== CHAIN_KIND) throw new Refusal('unknown-kind')
+      if (decodeChainQuestion(payload) !== chains.repository.objectFormat) throw new Refusal('other-object-format')
+      return answer
     },
   }
 }

@@ -10,6 +10,8 @@ import { isPublicOrigin } from '../public-origin.ts'
 import type { Trace } from '../trace.ts'
 import type { Origin } from '../url.ts'
 
+const ANY_PORT: HostPort = { host: '0.0.0.0', port: 0 }
+
 /** Options of the net for one origin. */
 export function netOptionsFor(origin: Origin, settings: Settings, listen: HostPort | null, trace: Trace): NetOptions {
   const mayBePublic = isPublicOrigin(origin)
@@ -20,6 +22,22 @@ export function netOptionsFor(origin: Origin, settings: Settings, listen: HostPo
     listen,
     peers: settings.peers,
     trackers: settings.trackers.filter((url) => isAllowed(new URL(url).hostname)),
+    dht: settings.dht && dhtBootstrap.length > 0,
+    dhtBootstrap,
+    lsd: settings.lsd,
+    uploadLimit: settings.uploadLimit ?? undefined,
+    downloadLimit: settings.downloadLimit ?? undefined,
+    trace: (line) => trace(() => line),
+  }
+}
+
+/** Options of the net that serves origins of all kinds; each topic then says who may hear of it. */
+export function daemonNetOptions(settings: Settings, trace: Trace): NetOptions {
+  const dhtBootstrap = settings.dhtBootstrap ?? PUBLIC_DHT_BOOTSTRAP
+  return {
+    listen: settings.listen ?? ANY_PORT,
+    peers: settings.peers,
+    trackers: settings.trackers,
     dht: settings.dht && dhtBootstrap.length > 0,
     dhtBootstrap,
     lsd: settings.lsd,

@@ -61,6 +61,11 @@ export class BodyChecks {
     if (this.#checks.delete(name)) this.#isChanged = true
   }
 
+  /** Forgets checks that cannot be told from those of a file that has changed since. */
+  forgetUnsettled(): void {
+    for (const [name, { stamp }] of this.#checks) if (stamp === null) this.#checks.delete(name)
+  }
+
   statOf(segment: StoredSegment): BigIntStats | null {
     return statOf(this.#fileOf(segment))
   }

@@ -63,6 +63,17 @@ export class SegmentStore {
     return segment !== null && (await this.#bodyIsIntact(segment)) ? segment : null
   }
 
+  /**
+   * Looks again at what may have changed behind our back: segments that others have built are found, bodies whose file is
+   * gone or was swapped are no longer taken for granted.
+   */
+  async refresh(): Promise<void> {
+    this.#known.clear()
+    this.#checks.forgetUnsettled()
+    // A handle would go on to read what has been replaced.
+    await this.#files.close()
+  }
+
   /** Reads a body whatever was noted of it, and drops it if it differs from its hash. */
   async dropIfDamaged(plan: SegmentPlan): Promise<void> {
     const segment = await this.find(plan)
@@ -99,6 +110,14 @@ export class SegmentStore {
   /** Notes that the body lies in a kept pack. */
   async recordInPack(plan: SegmentPlan, facts: Omit<StoredSegment, 'name'>): Promise<void> {
     await this.#record({ name: segmentNameOf(plan), ...facts })
+  }
+
+  /** Removes the body's own file, once the table says that it lies in a pack. */
+  async dropFile(plan: SegmentPlan): Promise<void> {
+    const segment = await this.find(plan)
+    if (segment === null || segment.pack === null) return
+    await this.#files.forget(this.#bodyPath(segment.name))
+    await rm(this.#bodyPath(segment.name), { force: true })
   }
 
   async drop(plan: SegmentPlan): Promise<void> {

@@ -26,6 +26,8 @@ describe('settings', () => {
       uploadLimit: null,
       downloadLimit: null,
       summary: 'auto',
+      seed: false,
+      home: null,
     })
   })
 

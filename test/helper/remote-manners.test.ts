@@ -97,6 +97,23 @@ describe('what git asks less often', () => {
       assert.equal(log, "-v -o SendEnv=GIT_PROTOCOL -p 2222 me@host.example git-upload-pack '<path>'\n")
     }))
 
+  it('-4 and -6 reach ssh in the words of its variant, and one that has none says so', () =>
+    withRemoteWorld(async (world) => {
+      const ssh = await writeFakeSsh(world.directory)
+      const variants = ['ssh', 'putty', 'simple'].map(async (variant) => {
+        const environment = { GIT_SSH_COMMAND: ssh, GIT_SSH_VARIANT: variant }
+        return world.outcome(['clone', '-q', '-6', `gittorrent::ssh://host.example${world.origin}`, variant], {
+          environment,
+        })
+      })
+      const [plain, putty, simple] = await Promise.all(variants)
+      assert.deepEqual([plain?.status, putty?.status, simple?.status], [0, 0, 128])
+      assert.match(simple?.stderr ?? '', /IPv6/)
+      const log = (await readFile(`${ssh}.log`, 'utf8')).split('\n').sort()
+      const call = `host.example git-upload-pack '${world.origin}'`
+      assert.deepEqual(log, ['', `-6 ${call}`, `-o SendEnv=GIT_PROTOCOL -6 ${call}`])
+    }))
+
   it('git archive --remote works over a stream, as with plain git', () =>
     withRemoteWorld(async (world) => {
       const listed = async (url: string) =>

@@ -99,6 +99,9 @@ describe('parts of an origin', () => {
     ['git://example.com/~bob/a', { scheme: 'git', path: '~bob/a' }],
     ['HTTPS://Example.com/a%20b', { scheme: 'https', host: 'Example.com', path: '/a%20b' }],
     ['https://u:p@example.com/a', { user: 'u:p' }],
+    ['ssh://::1/a', { host: '::1', port: null }],
+    ['ssh://me@::1/a', { user: 'me', host: '::1', port: null }],
+    ['ssh://[me@::1]:22/a', { user: 'me', host: '::1', port: 22 }],
   ]
   for (const [url, parts] of vectors) {
     it(`${url}`, () => assert.deepEqual({ ...originOf(url), ...parts }, originOf(url)))

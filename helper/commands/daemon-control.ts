@@ -1,0 +1,153 @@
+/**
+ * `gittorrent add`, `remove`, `list`, `status` and `stop`: what a user says to the running daemon. `list` without a daemon
+ * reads the list from its file.
+ */
+import { resolve } from 'node:path'
+import { readGitConfig, readSettings } from '../config.ts'
+import { askDaemon } from '../daemon/control-client.ts'
+import { type DaemonHome, daemonHome } from '../daemon/home.ts'
+import { readList } from '../daemon/repository-list.ts'
+import type { DaemonStatus, RepositoryStatus } from '../daemon/status.ts'
+import { HelperError, printable } from '../errors.ts'
+import { humanBytes } from '../progress.ts'
+import { type Command, type CommandContext, parseCommand, textOption } from './command-line.ts'
+
+const ADD_USAGE = 'add <repository>... [--origin <URL>] [--remote <name>] [--local-branches] [--json]'
+const REMOVE_USAGE = 'remove <repository>... [--json]'
+const LIST_USAGE = 'list [--json]'
+const STATUS_USAGE = 'status [--json]'
+const STOP_USAGE = 'stop [--json]'
+
+export const addCommand: Command = {
+  usage: ADD_USAGE,
+  async run(args, context) {
+    const json = { json: { type: 'boolean' } } as const
+    const options = {
+      origin: { type: 'string' },
+      remote: { type: 'string' },
+      'local-branches': { type: 'boolean' },
+    } as const
+    const parsed = parseCommand(args, ADD_USAGE, { ...options, ...json })
+    if (parsed.positionals.length === 0) throw new HelperError('usage', `usage: gittorrent ${ADD_USAGE}`)
+    const home = await homeOf(context)
+    const added: RepositoryStatus[] = []
+    for (const path of parsed.positionals) {
+      const terms = {
+        origin: textOption(parsed, 'origin'),
+        remote: textOption(parsed, 'remote'),
+        localBranches: parsed.values['local-branches'] === true,
+      }
+      const answer = await askDaemon(home, { command: 'add', path: resolve(path), ...terms })
+      added.push(answer as RepositoryStatus)
+    }
+    show(
+      context,
+      parsed.values.json === true,
+      added,
+      added.map(({ path }) => `added '${printable(path)}'`),
+    )
+    return 0
+  },
+}
+
+export const removeCommand: Command = {
+  usage: REMOVE_USAGE,
+  async run(args, context) {
+    const parsed = parseCommand(args, REMOVE_USAGE, { json: { type: 'boolean' } })
+    if (parsed.positionals.length === 0) throw new HelperError('usage', `usage: gittorrent ${REMOVE_USAGE}`)
+    const home = await homeOf(context)
+    const removed: { path: string }[] = []
+    for (const path of parsed.positionals) {
+      removed.push((await askDaemon(home, { command: 'remove', path: resolve(path) })) as { path: string })
+    }
+    show(
+      context,
+      parsed.values.json === true,
+      removed,
+      removed.map(({ path }) => `removed '${printable(path)}'`),
+    )
+    return 0
+  },
+}
+
+export const listCommand: Command = {
+  usage: LIST_USAGE,
+  async run(args, context) {
+    const asJson = parseWithoutRepository(args, LIST_USAGE)
+    const home = await homeOf(context)
+    const listed = await askDaemon(home, { command: 'status' }).then(
+      (status) =>
+        (status as DaemonStatus).repositories.map(({ path, origin, claim, state }) => ({ path, origin, claim, state })),
+      async (error) => {
+        if (!(error instanceof HelperError) || error.code !== 'daemon-absent') throw error
+        const entries = await readList(home.list)
+        return entries.map(({ path, origin, claim }) => ({ path, origin, claim, state: 'daemon not running' }))
+      },
+    )
+    show(
+      context,
+      asJson,
+      listed,
+      listed.map(({ path, state }) => `${printable(path)}\t${state}`),
+    )
+    return 0
+  },
+}
+
+export const statusCommand: Command = {
+  usage: STATUS_USAGE,
+  async run(args, context) {
+    const asJson = parseWithoutRepository(args, STATUS_USAGE)
+    const status = (await askDaemon(await homeOf(context), { command: 'status' })) as DaemonStatus
+    show(context, asJson, status, [summaryOf(status), ...status.repositories.flatMap(linesOf)])
+    return 0
+  },
+}
+
+export const stopCommand: Command = {
+  usage: STOP_USAGE,
+  async run(args, context) {
+    const asJson = parseWithoutRepository(args, STOP_USAGE)
+    const stopped = (await askDaemon(await homeOf(context), { command: 'stop' })) as { pid: number }
+    show(context, asJson, stopped, [`stopping process ${stopped.pid}`])
+    return 0
+  },
+}
+
+async function homeOf({ env }: CommandContext): Promise<DaemonHome> {
+  return daemonHome(readSettings(await readGitConfig(env), env), env)
+}
+
+function parseWithoutRepository(args: readonly string[], usage: string): boolean {
+  const parsed = parseCommand(args, usage, { json: { type: 'boolean' } })
+  if (parsed.positionals.length > 0) throw new HelperError('usage', `usage: gittorrent ${usage}`)
+  return parsed.values.json === true
+}
+
+function show({ printResult }: CommandContext, asJson: boolean, value: unknown, lines: readonly string[]): void {
+  printResult(asJson ? `${JSON.stringify(value, null, 2)}\n` : lines.map((line) => `${line}\n`).join(''))
+}
+
+function summaryOf({ pid, address, tracker, uploaded, downloaded, ratio, repositories }: DaemonStatus): string {
+  const moved = `${humanBytes(uploaded)} up, ${humanBytes(downloaded)} down, ratio ${ratio ?? '-'}`
+  const where = `${address ?? 'no port'}${tracker === null ? '' : `, tracker ${tracker}`}`
+  return `daemon ${pid} on ${where}: ${repositories.length} repositories, ${moved}`
+}
+
+function linesOf(repository: RepositoryStatus): string[] {
+  const { path, origin, state, detail, peers, uploaded, downloaded, ratio, lastAnnounce, links } = repository
+  const moved = `${humanBytes(uploaded)} up, ${humanBytes(downloaded)} down, ratio ${ratio ?? '-'}`
+  const announced = `${repository.public ? 'public' : 'private'}, last announce ${lastAnnounce ?? 'never'}`
+  return [
+    '',
+    `${printable(path)}`,
+    `  origin ${printable(origin)}`,
+    `  ${state}${detail === '' ? '' : `: ${printable(detail)}`}`,
+    `  ${peers} peers, ${moved}, ${announced}`,
+    ...repository.waysIn.flatMap(({ name, failure }) => (failure === null ? [] : [`  ${name}: ${printable(failure)}`])),
+    ...links.map((link) => {
+      const counts = `${humanBytes(link.bytes)}, ${link.peers} peers, ${humanBytes(link.uploaded)} up`
+      return `  ${link.infohash} ${printable(link.ref)} ${counts}`
+    }),
+  ]
+}

@@ -1,0 +1,284 @@
+/**
+ * One repository that the daemon keeps: looks at its refs and its store, has missing segments built, serves the chains,
+ * and takes them back when the repository goes. Every look starts from what is on disk, so gc, repack, prune, deletion,
+ * moving and restoring need no cases of their own. What was served before a change stays until the change after it.
+ */
+import { stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Net, Seed, Topic } from '../../net/index.ts'
+import { type Chain, openStoredChains } from '../build/chains.ts'
+import { type NamedTip, planHistory, publicTips } from '../build/history.ts'
+import type { LinkFile } from '../build/link-file.ts'
+import { HelperError, messageOf } from '../errors.ts'
+import { openRepository, type Repository, requireWholeHistory } from '../git/repository.ts'
+import { ANONYMOUS_RETRY_MS, BUILD_RETRY_MS_MAX, BUILD_RETRY_MS_MIN } from '../limits.ts'
+import { isPublicOrigin } from '../public-origin.ts'
+import { answererOf } from '../share/serve.ts'
+import { topicOf } from '../share/topic.ts'
+import { SegmentStore } from '../store/segment-store.ts'
+import type { Origin } from '../url.ts'
+import { answersAnonymously } from './anonymous.ts'
+import type { BackgroundBuilds } from './background-build.ts'
+import { folderLength, requireRoom } from './disk.ts'
+import type { ListEntry } from './repository-list.ts'
+import type { SharedTopics } from './shared-topic.ts'
+import type { Turns } from './turns.ts'
+
+/** waiting: no commit to share yet; refused: it may not be served; missing: it is not there; failed: tried again later. */
+export type KeptState = 'new' | 'building' | 'serving' | 'waiting' | 'refused' | 'missing' | 'failed'
+
+export interface KeeperPorts {
+  readonly net: Net
+  readonly topics: SharedTopics
+  readonly builds: BackgroundBuilds
+  readonly origin: Origin
+  readonly diskLimit: number | null
+  /** Bytes that the stores of all repositories take. */
+  readonly usedLength: () => number
+  /** Bounds how many repositories are read at the same time. */
+  readonly turns: Turns
+  readonly log: (text: string) => void
+  readonly signal: AbortSignal
+}
+
+interface ServedLink {
+  readonly ref: string
+  readonly link: LinkFile
+  readonly seed: Seed
+}
+
+export class KeptRepository {
+  readonly entry: ListEntry
+  state: KeptState = 'new'
+  /** Why the state is what it is; empty while there is nothing to say. */
+  detail = ''
+  isPublic = false
+  storeLength = 0
+  /** Links that are announced now, the main line first. */
+  served: readonly ServedLink[] = []
+  readonly #ports: KeeperPorts
+  readonly #topicHash: Uint8Array
+  readonly #store: SegmentStore
+  #before: readonly ServedLink[] = []
+  #fingerprint = ''
+  #servedKey = ''
+  #looking: Promise<void> | null = null
+  #isStale = false
+  #retryAtMs = 0
+  #retryDelayMs = BUILD_RETRY_MS_MIN
+  #anonymousAtMs = Number.NEGATIVE_INFINITY
+  #isAnonymous = false
+
+  constructor(entry: ListEntry, ports: KeeperPorts) {
+    this.entry = entry
+    this.#ports = ports
+    this.#topicHash = topicOf(ports.origin)
+    this.#store = new SegmentStore(entry.gitDir)
+  }
+
+  get topic(): Topic | null {
+    return this.#ports.topics.topicOf(this.#topicHash, this)
+  }
+
+  get origin(): Origin {
+    return this.#ports.origin
+  }
+
+  /** Bytes given in this run that are not in the entry's count yet. */
+  get servedLength(): number {
+    return [...this.served, ...this.#before].reduce((sum, { seed }) => sum + seed.state().servedLength, 0)
+  }
+
+  get isLooking(): boolean {
+    return this.#looking !== null
+  }
+
+  /** Looks at the repository, and does what is to do; a look under way is followed by another one. */
+  look(mayRetry = false): Promise<void> {
+    if (mayRetry) this.#retryAtMs = 0
+    if (this.#looking !== null) {
+      this.#isStale = true
+      return this.#looking
+    }
+    this.#looking = this.#lookUntilFresh().finally(() => {
+      this.#looking = null
+    })
+    return this.#looking
+  }
+
+  async #lookUntilFresh(): Promise<void> {
+    do {
+      this.#isStale = false
+      try {
+        await this.#lookOnce()
+      } catch (error) {
+        await this.#fail(error)
+      }
+    } while (this.#isStale && !this.#ports.signal.aborted)
+  }
+
+  async #lookOnce(): Promise<void> {
+    const { signal } = this.#ports
+    if ((await stat(this.entry.gitDir).catch(() => null)) === null) return this.#leave('missing', 'no such folder')
+    if (signal.aborted || performance.now() < this.#retryAtMs) return
+    if (!(await this.#mayServe())) return
+    const { repository, tips } = await this.#ports.turns.take(() => this.#readRefs())
+    const fingerprint = `${this.isPublic} ${JSON.stringify(tips)} ${await this.#storeMark()}`
+    if (fingerprint === this.#fingerprint) return
+    if (tips.length === 0) return this.#leave('waiting', 'no branch of the origin yet')
+    await this.#store.refresh()
+    await this.#serve(repository, tips)
+    // As it was before the look: what changed meanwhile, by our own build too, is worth another one.
+    this.#fingerprint = fingerprint
+    this.#retryDelayMs = BUILD_RETRY_MS_MIN
+  }
+
+  async #readRefs(): Promise<{ repository: Repository; tips: readonly NamedTip[] }> {
+    const repository = await openRepository(this.entry.gitDir)
+    requireWholeHistory(repository)
+    return { repository, tips: await publicTips(repository, this.entry.remote, this.entry.includeLocal) }
+  }
+
+  /** Whether the owner's word and the origin allow it; decides who may hear of it, too. */
+  async #mayServe(): Promise<boolean> {
+    const { origin, signal } = this.#ports
+    const needsProof = this.entry.claim === 'helper' || isPublicOrigin(origin)
+    if (needsProof && !this.#isAnonymous && performance.now() - this.#anonymousAtMs > ANONYMOUS_RETRY_MS) {
+      this.#anonymousAtMs = performance.now()
+      this.#isAnonymous = await answersAnonymously(origin, signal)
+    }
+    this.isPublic = isPublicOrigin(origin) && this.#isAnonymous
+    if (this.entry.claim !== 'helper' || this.#isAnonymous) return true
+    await this.#leave(
+      'refused',
+      'the origin answers no anonymous request: try `gittorrent add` to share it all the same',
+    )
+    return false
+  }
+
+  async #serve(repository: Repository, tips: readonly NamedTip[]): Promise<void> {
+    const { signal } = this.#ports
+    let chains = await this.#openChains(repository, tips)
+    if (chains === null) {
+      await this.#build()
+      if (signal.aborted) return
+      await this.#store.refresh()
+      chains = await this.#openChains(repository, tips)
+    }
+    if (chains === null) throw new HelperError('store-corrupt', 'expected all segments after a build, got fewer')
+    this.storeLength = await folderLength(this.#store.folder)
+    if (signal.aborted) return
+    if (chains.length === 0) return this.#leave('waiting', 'no checkpoint yet: everything travels live')
+    await this.#replace(repository, chains)
+  }
+
+  #openChains(repository: Repository, tips: readonly NamedTip[]): Promise<readonly Chain[] | null> {
+    return this.#ports.turns.take(async () =>
+      openStoredChains(await planHistory(repository, tips), repository, this.#store),
+    )
+  }
+
+  async #build(): Promise<void> {
+    const { builds, usedLength, diskLimit, origin, log } = this.#ports
+    const { gitDir, path, remote, includeLocal } = this.entry
+    await requireRoom(gitDir, usedLength(), diskLimit)
+    const local = includeLocal ? ['--local-branches'] : []
+    await builds.run([gitDir, '--origin', origin.url, '--remote', remote, ...local], () => {
+      this.state = 'building'
+      this.detail = ''
+      log(`'${path}': building`)
+    })
+  }
+
+  /** Announces new chains; those before stay for peers that are in the middle of them. */
+  async #replace(repository: Repository, chains: readonly Chain[]): Promise<void> {
+    const { net, topics, log } = this.#ports
+    this.state = 'serving'
+    this.detail = ''
+    const key = `${this.isPublic} ${chains.flatMap(({ links }) => links.map(placeOf)).join(' ')}`
+    if (key === this.#servedKey) return
+    this.#servedKey = key
+    const gone = this.#before
+    this.#before = this.served
+    this.served = chains.flatMap(({ ref, links }) =>
+      links.map((link) => ({ ref, link, seed: net.seed(link, this.#guarded(link)) })),
+    )
+    const handlers = answererOf({ chains, repository }, this.entry.remote)
+    topics.offer(this.#topicHash, this, { handlers, isPublic: this.isPublic })
+    await this.#stop(gone)
+    log(`'${this.entry.path}': serving ${this.served.length} links`)
+  }
+
+  /** A body that cannot be read is looked after, and the peer goes elsewhere. */
+  #guarded(link: LinkFile): Pick<LinkFile, 'read'> {
+    return {
+      read: async (offset, length) => {
+        try {
+          return await link.read(offset, length)
+        } catch (error) {
+          this.#fingerprint = ''
+          void this.look()
+          throw error
+        }
+      },
+    }
+  }
+
+  async #fail(error: unknown): Promise<void> {
+    if (this.#ports.signal.aborted) return
+    const isUnusable = error instanceof HelperError && error.code === 'repository-unusable'
+    if (isUnusable) return this.#leave('refused', messageOf(error))
+    const detail = messageOf(error)
+    if (this.detail !== detail) this.#ports.log(`'${this.entry.path}': ${detail}`)
+    this.state = 'failed'
+    this.detail = detail
+    this.#fingerprint = ''
+    this.#retryAtMs = performance.now() + this.#retryDelayMs
+    this.#retryDelayMs = Math.min(2 * this.#retryDelayMs, BUILD_RETRY_MS_MAX)
+  }
+
+  /** Serves nothing from now on, for a reason. */
+  async #leave(state: KeptState, detail: string): Promise<void> {
+    if (this.state !== state) this.#ports.log(`'${this.entry.path}': ${state}, ${detail}`)
+    this.state = state
+    this.detail = detail
+    this.#fingerprint = ''
+    await this.#withdraw()
+    if (state === 'missing') await this.#store.refresh()
+  }
+
+  async #withdraw(): Promise<void> {
+    const all = [...this.served, ...this.#before]
+    this.served = []
+    this.#before = []
+    this.#servedKey = ''
+    await this.#ports.topics.withdraw(this.#topicHash, this)
+    await this.#stop(all)
+  }
+
+  async #stop(links: readonly ServedLink[]): Promise<void> {
+    for (const { seed } of links) {
+      await seed.close()
+      this.entry.uploadedLength += seed.state().servedLength
+    }
+  }
+
+  /** Changes when bodies come, go or are swapped. */
+  async #storeMark(): Promise<string> {
+    const folders = [join(this.#store.folder, 'segments'), join(this.entry.gitDir, 'objects', 'pack')]
+    const found = await Promise.all(folders.map((folder) => stat(folder).catch(() => null)))
+    return found.map((folder) => `${folder?.ino} ${folder?.mtimeMs}`).join(' ')
+  }
+
+  /** Stops serving; a look under way finds that nobody waits for it. */
+  async close(): Promise<void> {
+    await this.#withdraw()
+    await this.#store.close()
+  }
+}
+
+/** What a link is, and where its bodies lie. */
+function placeOf({ infohash, segments }: LinkFile): string {
+  const packs = new Set(segments.map(({ pack }) => pack ?? ''))
+  return `${Buffer.from(infohash).toString('hex')} ${[...packs].join(' ')}`
+}
