@@ -23,6 +23,12 @@ export type HelperErrorCode =
   | 'store-corrupt'
   | 'chain-malformed'
   | 'verify-failed'
+  | 'key-unusable'
+  | 'key-missing'
+  | 'record-malformed'
+  | 'record-conflict'
+  | 'not-published'
+  | 'not-yours'
 
 /** Thrown for everything that the outside world hands to the helper and that it cannot use. */
 export class HelperError extends Error {

@@ -129,3 +129,70 @@ export const BUNDLE_HEADER_LENGTH_MAX = 1024
 
 /** Packs that git indexes at the same time; each `git index-pack` has threads of its own. */
 export const INDEX_PARALLEL_COUNT = 4
+
+/** Bytes of a record: what BEP 44 lets a value have as a bencoded byte string of at most 1000. */
+export const RECORD_LENGTH_MAX = 995
+
+/** Maintainers that a record can delegate to; about as many fit into it. */
+export const DELEGATE_COUNT_MAX = 16
+
+/** Bytes of a refs document: a million refs of 128 bytes. */
+export const REFS_DOCUMENT_LENGTH_MAX = 128 * 1024 * 1024
+
+/** Bytes of one page of a refs document. */
+export const REFS_PAGE_LENGTH = 1024 * 1024
+
+/** Records in one answer: profile, repository, those of delegates, successors. */
+export const RECORDS_ANSWER_COUNT_MAX = 64
+
+/** Milliseconds for one answer to `refs`; a page has a megabyte. */
+export const REFS_TIMEOUT_MS = 15_000
+
+/** Peers of a publisher's topic that are asked for records and documents. */
+export const REFS_PEER_COUNT_MAX = 8
+
+/** Proofs of two values for one seq that are kept per publisher. */
+export const EVIDENCE_COUNT_MAX = 32
+
+/** Successors that are followed from the key of a URL; each is a rotation that its holder made. */
+export const SUCCESSOR_COUNT_MAX = 8
+
+/** Seconds that a record holds unless told otherwise: four weeks, so that a holiday of its publisher does not matter. */
+export const RECORD_LIFETIME_S = 28 * 24 * 3600
+
+/** Seconds before its end from which a record is shown as about to expire. */
+export const RECORD_WARNING_S = 3 * 24 * 3600
+
+/** How long a reader waits for the first peer of a publisher's topic: there is no origin that could answer instead. */
+export const PUBLISHER_WAIT_MS = 10_000
+
+/** Cost parameter of scrypt that an imported key may ask for: a second or two of work. */
+export const SCRYPT_COST_MAX = 1024 * 1024
+
+/** Bytes of memory that opening a sealed key may take. */
+export const SCRYPT_MEMORY_BYTES_MAX = 256 * 1024 * 1024
+
+/** Characters of a key file; a sealed one has 400. */
+export const SECRET_TEXT_LENGTH_MAX = 4096
+
+/** Bytes of one question to the tunnel, and wants and haves in it: within the 256 KiB of a payload at 64 digits each. */
+export const TIP_REQUEST_LENGTH_MAX = 256 * 1024
+export const TIP_WANT_COUNT_MAX = 1_500
+export const TIP_HAVE_COUNT_MAX = 1_000
+
+/** Bytes that one answer of the tunnel may have, and how long making it may take. */
+export const TIP_ANSWER_LENGTH_MAX = 8 * 1024 * 1024 * 1024
+export const TIP_SERVE_TIMEOUT_MS = 30 * 60_000
+
+/** Answers of the tunnel that are made at once, in all and for one peer: each is a `git upload-pack` with its memory. */
+export const TIP_PARALLEL_COUNT = 4
+export const TIP_PER_PEER_COUNT = 2
+
+/** A tunnel that brings nothing for this long is left; counting objects of a large repository takes some seconds. */
+export const TIP_STALL_TIMEOUT_MS = 30_000
+
+/** Questions to the tunnel for one fetch; each carries what it has of wants. */
+export const TIP_ROUND_COUNT_MAX = 1_000
+
+/** Bytes of what receive-pack says to a push; it is held back until the record is signed. */
+export const PUSH_REPORT_LENGTH_MAX = 64 * 1024 * 1024

@@ -10,6 +10,9 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   seed: async () => (await import('../commands/seed.ts')).seedCommand,
   chain: async () => (await import('../commands/chain.ts')).chainCommand,
   export: async () => (await import('../commands/export.ts')).exportCommand,
+  publish: async () => (await import('../commands/publish.ts')).publishCommand,
+  keygen: async () => (await import('../commands/keygen.ts')).keygenCommand,
+  keys: async () => (await import('../commands/keygen.ts')).keysCommand,
   verify: async () => (await import('../commands/verify.ts')).verifyCommand,
 }
 

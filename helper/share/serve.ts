@@ -3,7 +3,7 @@
  * segments. Only what publicTips() lists is ever in here.
  */
 
-import { type Net, Refusal, type Seed, type Topic } from '../../net/index.ts'
+import { type Net, Refusal, type Seed, type Topic, type TopicHandlers } from '../../net/index.ts'
 import type { Chain, Chains } from '../build/chains.ts'
 import { CHAIN_KIND, decodeChainQuestion, encodeChainAnswer } from './chain-message.ts'
 
@@ -12,8 +12,16 @@ export interface Service {
   close(): Promise<void>
 }
 
-/** Starts serving on an open net; bodies are read from the store when somebody asks. */
-export function serveChains(net: Net, topicHash: Uint8Array, chains: Chains, remote: string): Service {
+const NOTHING_ELSE: TopicHandlers = { onRequest: () => Promise.reject(new Refusal('unknown-kind')) }
+
+/** Starts serving on an open net; bodies are read from the store when somebody asks. `others` answers other kinds. */
+export function serveChains(
+  net: Net,
+  topicHash: Uint8Array,
+  chains: Chains,
+  remote: string,
+  others: TopicHandlers = NOTHING_ELSE,
+): Service {
   const answer = encodeChainAnswer(chains.chains.map((chain) => ({ ...chain, ref: originRef(chain, remote) })))
   const seeds: Seed[] = []
   for (const { links } of chains.chains) {
@@ -22,8 +30,8 @@ export function serveChains(net: Net, topicHash: Uint8Array, chains: Chains, rem
   const topic = net.joinTopic(
     topicHash,
     {
-      onRequest: async (kind, payload) => {
-        if (kind !== CHAIN_KIND) throw new Refusal('unknown-kind')
+      onRequest: async (kind, payload, peerId) => {
+        if (kind !== CHAIN_KIND) return others.onRequest(kind, payload, peerId)
         if (decodeChainQuestion(payload) !== chains.repository.objectFormat) throw new Refusal('other-object-format')
         return answer
       },
