@@ -196,3 +196,9 @@ export const TIP_ROUND_COUNT_MAX = 1_000
 
 /** Bytes of what receive-pack says to a push; it is held back until the record is signed. */
 export const PUSH_REPORT_LENGTH_MAX = 64 * 1024 * 1024
+
+/** Bytes on disk up to which `follow <key>` takes further repositories of a publisher. */
+export const FOLLOW_BUDGET_BYTES = 10 * 1024 * 1024 * 1024
+
+/** Milliseconds between two looks for news of what is followed. */
+export const FOLLOW_INTERVAL_MS = 5 * 60_000

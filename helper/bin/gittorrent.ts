@@ -11,6 +11,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   chain: async () => (await import('../commands/chain.ts')).chainCommand,
   export: async () => (await import('../commands/export.ts')).exportCommand,
   publish: async () => (await import('../commands/publish.ts')).publishCommand,
+  follow: async () => (await import('../commands/follow.ts')).followCommand,
   keygen: async () => (await import('../commands/keygen.ts')).keygenCommand,
   keys: async () => (await import('../commands/keygen.ts')).keysCommand,
   verify: async () => (await import('../commands/verify.ts')).verifyCommand,

@@ -69,6 +69,17 @@ export async function readPublication(key: string, name: string, around: ReaderS
   throw new HelperError('record-conflict', `key ${key}: expected at most ${SUCCESSOR_COUNT_MAX} successors, got more`)
 }
 
+/** A publisher's profile now. @throws HelperError not-published, record-conflict, record-malformed */
+export async function readProfile(key: string, around: ReaderSurroundings): Promise<ProfileRecord> {
+  const reader = new Reader(key, 'profile', around, [])
+  try {
+    await reader.profile()
+    return reader.ownProfile()
+  } finally {
+    await reader.leave()
+  }
+}
+
 interface Successor {
   readonly key: Uint8Array
   readonly reason: 'rotated' | 'revoked'
@@ -98,6 +109,12 @@ class Reader {
     this.#source = new RecordSource(around.net, around.trace)
     const refuse = (): Promise<Uint8Array> => Promise.reject(new Refusal('unknown-kind'))
     this.#topic = around.net.joinTopic(publisherTopic(id, name), { onRequest: refuse }, { announce: false })
+  }
+
+  /** What `profile` found. */
+  ownProfile(): ProfileRecord {
+    if (this.#profile === null) throw this.#notPublished('a profile of this key')
+    return this.#profile
   }
 
   leave(): Promise<void> {
@@ -229,6 +246,8 @@ class Reader {
         this.#notes.push(
           `${subject}: the network offers seq ${verdict.rolledBackTo}, which is older than seq ${seen?.seq} seen before; what was seen stands`,
         )
+      if (verdict.isFromMemory && what === 'repository')
+        this.#notes.push(`${subject}: nobody answered; what was seen before is shown, seq ${verdict.item?.seq}`)
       if (verdict.item !== null) this.#accepted.push(verdict.item)
       return verdict.item
     } catch (error) {

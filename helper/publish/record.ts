@@ -96,7 +96,8 @@ export function encodeProfile(profile: ProfileRecord): Uint8Array {
   const fits = (candidate: ProfileRecord): boolean => encodeBencode(dictOf(candidate)).length <= RECORD_LENGTH_MAX
   if (fits(profile)) return encodeRecord(profile)
   const bare = profile.repositories.map(({ name }) => ({ name, refs: [] }))
-  let count = bare.length
+  // A name costs 20 bytes with what is around it.
+  let count = Math.min(bare.length, Math.floor(RECORD_LENGTH_MAX / 20))
   const withCount = (kept: number): ProfileRecord => ({
     ...profile,
     repositories: bare.slice(0, kept),
