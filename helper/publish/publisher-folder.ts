@@ -7,7 +7,7 @@
  * can come out of it, because none goes in.
  */
 import { createHash } from 'node:crypto'
-import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises'
+import { appendFile, mkdir, readdir, readFile, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Environment } from '../config.ts'
 import { dataFolder } from '../data-folder.ts'
@@ -52,7 +52,7 @@ export class PublisherFolder {
     const path = this.repositoryPath(name)
     await mkdir(path, { recursive: true })
     await runGit(path, ['init', '--quiet', '--bare', '--template=', `--object-format=${objectFormat}`])
-    for (const [key, value] of Object.entries(LOCKED_DOWN)) await runGit(path, ['config', key, value])
+    await appendFile(join(path, 'config'), LOCKED_DOWN)
     return openRepository(path)
   }
 
@@ -79,14 +79,15 @@ export class PublisherFolder {
 }
 
 /** What could make a served repository run or show something; its own configuration is the only one that is read. */
-const LOCKED_DOWN: Readonly<Record<string, string>> = {
-  'core.hooksPath': '/dev/null',
-  'gc.auto': '0',
-  'receive.denyNonFastForwards': 'false',
-  'receive.denyDeletes': 'false',
-  'receive.denyDeleteCurrent': 'ignore',
-  'receive.fsckObjects': 'true',
-  'transfer.advertiseSID': 'false',
-  'uploadpack.allowFilter': 'true',
-  'uploadpack.allowAnySHA1InWant': 'false',
-}
+const LOCKED_DOWN = `[core]
+\thooksPath = /dev/null
+[gc]
+\tauto = 0
+[receive]
+\tdenyDeleteCurrent = ignore
+[transfer]
+\tadvertiseSID = false
+[uploadpack]
+\tallowFilter = true
+\tallowAnySHA1InWant = false
+`
