@@ -29,6 +29,8 @@ export type HelperErrorCode =
   | 'record-conflict'
   | 'not-published'
   | 'not-yours'
+  | 'name-unresolved'
+  | 'name-conflict'
 
 /** Thrown for everything that the outside world hands to the helper and that it cannot use. */
 export class HelperError extends Error {

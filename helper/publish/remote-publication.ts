@@ -30,7 +30,7 @@ export interface PublishedAddress {
 export interface PublicationPorts {
   readonly printText: (text: string) => void
   /** Looks the address up when it is needed: a name takes its time. */
-  readonly resolve: (net: Net) => Promise<PublishedAddress>
+  readonly resolve: () => Promise<PublishedAddress>
 }
 
 /** The verbs of one run. */
@@ -77,7 +77,7 @@ class Run {
   /** Synchronises, lets the network go, and serves git from disk. */
   async fetch(service: 'git-upload-pack' | 'git-upload-archive'): Promise<number> {
     const path = await this.#withNet(async (net) => {
-      const publication = await this.#read(net, await this.#address(net))
+      const publication = await this.#read(net, await this.#address())
       return this.#sync(publication, net)
     })
     return connectService(this.#local(path), service, null)
@@ -92,13 +92,13 @@ class Run {
     })
   }
 
-  async #address(net: Net): Promise<PublishedAddress> {
-    const { key, repository } = await this.#ports.resolve(net)
+  async #address(): Promise<PublishedAddress> {
+    const { key, repository } = await this.#ports.resolve()
     return { key, repository: repositoryName(repository) }
   }
 
   async #pushTarget(net: Net): Promise<PushTarget> {
-    const { key, repository: name } = await this.#address(net)
+    const { key, repository: name } = await this.#address()
     const store = new KeyStore(this.#session.env)
     const own = await store.find(key)
     // What the network has comes first, or a push from a new machine would forget what is published.

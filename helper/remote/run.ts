@@ -71,7 +71,7 @@ async function verbsFor(
 ): Promise<ReadonlyMap<string, Verb>> {
   if (address.kind !== 'origin') {
     const { publicationVerbs } = await import('../publish/remote-publication.ts')
-    return publicationVerbs({ printText, resolve: () => keyOf(address) })
+    return publicationVerbs({ printText, resolve: () => keyOf(address, session) })
   }
   const { scheme } = session.origin
   return scheme === 'http' || scheme === 'https' ? httpVerbs(session) : streamVerbs()
@@ -85,8 +85,12 @@ function addressOf(url: string | null): RemoteUrl {
   return parseRemoteUrl(url)
 }
 
-async function keyOf(address: Exclude<RemoteUrl, Origin>): Promise<{ key: string; repository: string }> {
+async function keyOf(
+  address: Exclude<RemoteUrl, Origin>,
+  { env, config, signal }: Session,
+): Promise<{ key: string; repository: string }> {
   if (address.kind === 'key') return address
-  const what = address.kind === 'name' ? 'a name' : 'a name of a domain'
-  throw new HelperError('url-unsupported', `cannot open it: its host is ${what}, which this version cannot resolve yet`)
+  const { keyOfSteps, resolveSteps } = await import('../names/resolve.ts')
+  const steps = await resolveSteps(address, { env, config, nowMs: Date.now(), signal })
+  return { key: keyOfSteps(address, steps), repository: address.repository }
 }
