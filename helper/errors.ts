@@ -31,6 +31,7 @@ export type HelperErrorCode =
   | 'not-yours'
   | 'name-unresolved'
   | 'name-conflict'
+  | 'unsigned'
 
 /** Thrown for everything that the outside world hands to the helper and that it cannot use. */
 export class HelperError extends Error {

@@ -3,6 +3,7 @@
  * Before upload-pack, it is brought to what the publisher signed; git then negotiates with it locally, so depth, filters and
  * everything else work as with any repository. Before receive-pack, the key must be ours, or ours a delegate's.
  */
+import { resolve } from 'node:path'
 import { type Net, openNet } from '../../net/index.ts'
 import { HelperError, printable } from '../errors.ts'
 import { KeyStore, keyId, type OwnKey } from '../keys/key-store.ts'
@@ -13,6 +14,8 @@ import type { Session } from '../remote/session.ts'
 import { NULL_SUPPLY } from '../remote/supply.ts'
 import { SupplySession } from '../remote/supply-session.ts'
 import { publicNetOptions } from '../share/ways-in.ts'
+import { HOLDS_NOTHING, heldRefs } from '../trust/held-refs.ts'
+import { requireSigned, signedRule } from '../trust/require-signed.ts'
 import type { Origin } from '../url.ts'
 import { repositoryName } from './names.ts'
 import { PublisherFolder } from './publisher-folder.ts'
@@ -80,6 +83,9 @@ class Run {
       const publication = await this.#read(net, await this.#address())
       return this.#sync(publication, net)
     })
+    const { gitDir, config, env, remoteName } = this.#session
+    const held = gitDir === null ? HOLDS_NOTHING : await heldRefs(resolve(gitDir))
+    await requireSigned(signedRule(config, env, remoteName), path, held, config)
     return connectService(this.#local(path), service, null)
   }
 

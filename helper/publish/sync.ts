@@ -26,8 +26,6 @@ export interface SyncSurroundings {
   readonly trace: Trace
   readonly signal: AbortSignal
   readonly progress: Progress
-  /** Called when all objects are there and before a ref moves; what it throws leaves the refs as they are. */
-  readonly beforeRefsMove?: (repository: Repository, environment: NodeJS.ProcessEnv) => Promise<void>
 }
 
 export interface SyncOutcome {
@@ -35,7 +33,7 @@ export interface SyncOutcome {
   readonly bytesFromPeers: number
 }
 
-/** Synchronises; does nothing but look if all is there. @throws HelperError not-published, and what `beforeRefsMove` throws */
+/** Synchronises; does nothing but look if all is there. @throws HelperError not-published */
 export async function syncPublication(publication: Publication, around: SyncSurroundings): Promise<SyncOutcome> {
   const { folder, name, record, refs } = publication
   const repository = await folder.openRepository(name, record.objectFormat)
@@ -45,7 +43,7 @@ export async function syncPublication(publication: Publication, around: SyncSurr
   if (missing.length > 0) {
     bytes += await bringChains(publication, repository, known, around)
     bytes += await bringRest(publication, repository, known, around)
-  } else await around.beforeRefsMove?.(repository, process.env)
+  }
   await moveRefs(repository, publication)
   return { repository, bytesFromPeers: bytes }
 }
@@ -144,7 +142,6 @@ async function bringRest(
         `'${publication.name}': expected all refs from its peers, got ${got}, try later`,
       )
     }
-    await around.beforeRefsMove?.(repository, quarantine.environment)
     await quarantine.release()
     progress.done('Receiving from peers', humanBytes(bytes))
     return bytes

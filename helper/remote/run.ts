@@ -6,6 +6,7 @@ import type { Readable, Writable } from 'node:stream'
 import { configValue, type Environment, readGitConfig, readSettings } from '../config.ts'
 import { HelperError, messageOf } from '../errors.ts'
 import { openTrace } from '../trace.ts'
+import { signedRule } from '../trust/require-signed.ts'
 import { type Origin, parseRemoteUrl, type RemoteUrl } from '../url.ts'
 import { ByteReader } from './byte-reader.ts'
 import { ByteWriter } from './byte-writer.ts'
@@ -74,7 +75,11 @@ async function verbsFor(
     return publicationVerbs({ printText, resolve: () => keyOf(address, session) })
   }
   const { scheme } = session.origin
-  return scheme === 'http' || scheme === 'https' ? httpVerbs(session) : streamVerbs()
+  const verbs = await (scheme === 'http' || scheme === 'https' ? httpVerbs(session) : streamVerbs())
+  const rule = signedRule(session.config, session.env, session.remoteName)
+  if (rule === 'off') return verbs
+  const { stagedVerbs } = await import('../trust/staged-origin.ts')
+  return stagedVerbs(verbs, rule)
 }
 
 /** Stands in the session until it is known which repository on disk serves a publication. */
