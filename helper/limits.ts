@@ -227,3 +227,16 @@ export const REORGANISATION_BLOCK_COUNT_MAX = 2_016
 
 /** Blocks on top of a claim, its own included, before a name is believed. */
 export const CONFIRMATION_COUNT_MIN = 6
+
+/** How often, and after how many milliseconds times the attempt, refs are tried again that another run of ours has locked. */
+export const REF_LOCK_ATTEMPT_COUNT_MAX = 6
+export const REF_LOCK_DELAY_MS = 150
+
+/** How long a reader waits for a further peer that has what is lacking, when others are there already. */
+export const FURTHER_PEER_WAIT_MS = 3_000
+
+/** The same when nobody is there though a record is: a topic is looked up again after ten seconds. */
+export const LATE_PEER_WAIT_MS = 12_000
+
+/** Pause between two looks at who has come. */
+export const PEER_POLL_MS = 100

@@ -6,7 +6,15 @@
 import { createHash } from 'node:crypto'
 import { itemTarget, type MutableItem, type Net, NetError, type Topic, type TopicPeer } from '../../net/index.ts'
 import { HelperError, messageOf } from '../errors.ts'
-import { RECORDS_ANSWER_COUNT_MAX, REFS_PAGE_LENGTH, REFS_PEER_COUNT_MAX, REFS_TIMEOUT_MS } from '../limits.ts'
+import {
+  FURTHER_PEER_WAIT_MS,
+  LATE_PEER_WAIT_MS,
+  PEER_POLL_MS,
+  RECORDS_ANSWER_COUNT_MAX,
+  REFS_PAGE_LENGTH,
+  REFS_PEER_COUNT_MAX,
+  REFS_TIMEOUT_MS,
+} from '../limits.ts'
 import type { Trace } from '../trace.ts'
 import { decodeRecordsAnswer, encodeRefsQuestion, REFS_KIND } from './refs-message.ts'
 
@@ -21,12 +29,18 @@ export interface PeerOffer {
 /** Where records come from, for the time of one question. */
 export class RecordSource {
   readonly #net: Net
+  readonly #topic: Topic
   readonly #trace: Trace
+  readonly #signal: AbortSignal
+  readonly #asked = new Set<string>()
+  #waitedMs = 0
   #offers: readonly PeerOffer[] = []
 
-  constructor(net: Net, trace: Trace) {
+  constructor(net: Net, topic: Topic, trace: Trace, signal: AbortSignal) {
     this.#net = net
+    this.#topic = topic
     this.#trace = trace
+    this.#signal = signal
   }
 
   get offers(): readonly PeerOffer[] {
@@ -34,12 +48,43 @@ export class RecordSource {
   }
 
   /** Waits for a peer of the topic and asks those that are there. */
-  async askPeers(topic: Topic, waitMs: number, signal: AbortSignal): Promise<void> {
-    await topic.waitForPeer({ timeoutMs: waitMs, signal })
-    const peers = topic.peers().slice(0, REFS_PEER_COUNT_MAX)
-    const options = { timeoutMs: REFS_TIMEOUT_MS, responseLengthMax: ANSWER_LENGTH_MAX, signal }
+  async askPeers(waitMs: number): Promise<void> {
+    await this.#topic.waitForPeer({ timeoutMs: waitMs, signal: this.#signal })
+    await this.#ask(this.#unasked())
+  }
+
+  /**
+   * Asks peers that have come since, and waits for one while patience lasts: long where nobody is there at all, for a publisher
+   * who has just announced, short where somebody is. False if none came.
+   */
+  async more(): Promise<boolean> {
+    while (!this.#signal.aborted && this.#offers.length < REFS_PEER_COUNT_MAX) {
+      const fresh = this.#unasked()
+      if (fresh.length > 0) {
+        await this.#ask(fresh)
+        return true
+      }
+      if (this.#waitedMs > (this.#offers.length > 0 ? FURTHER_PEER_WAIT_MS : LATE_PEER_WAIT_MS)) return false
+      const startedMs = performance.now()
+      // Looks again when the last look is old.
+      if (this.#topic.peers().length === 0)
+        await this.#topic.waitForPeer({ timeoutMs: PEER_POLL_MS, signal: this.#signal })
+      await new Promise((resolve) => setTimeout(resolve, PEER_POLL_MS))
+      this.#waitedMs += performance.now() - startedMs
+    }
+    return false
+  }
+
+  #unasked(): TopicPeer[] {
+    const peers = this.#topic.peers().filter(({ id }) => !this.#asked.has(id))
+    return peers.slice(0, REFS_PEER_COUNT_MAX - this.#offers.length)
+  }
+
+  async #ask(peers: readonly TopicPeer[]): Promise<void> {
+    const options = { timeoutMs: REFS_TIMEOUT_MS, responseLengthMax: ANSWER_LENGTH_MAX, signal: this.#signal }
     const offers = await Promise.all(
       peers.map(async (peer) => {
+        this.#asked.add(peer.id)
         try {
           return { peer, items: decodeRecordsAnswer(await peer.request(REFS_KIND, encodeRefsQuestion(null), options)) }
         } catch (error) {
@@ -68,16 +113,27 @@ export class RecordSource {
   }
 
   /** A refs document, whole and with the SHA-256 that was asked for, or null if no peer has it. */
-  async document(hash: string, length: number, signal: AbortSignal): Promise<Uint8Array | null> {
-    for (const { peer } of this.#offers) {
-      try {
-        const bytes = await readDocument(peer, hash, length, signal)
-        if (createHash('sha256').update(bytes).digest('hex') === hash) return bytes
-        peer.drop()
-      } catch (error) {
-        if (!(error instanceof NetError)) throw error
-        this.#trace(() => `refs document: ${error.message}`)
+  async document(hash: string, length: number): Promise<Uint8Array | null> {
+    const tried = new Set<TopicPeer>()
+    do {
+      for (const { peer } of this.#offers) {
+        if (tried.has(peer)) continue
+        tried.add(peer)
+        const bytes = await this.#documentOf(peer, hash, length)
+        if (bytes !== null) return bytes
       }
+    } while (await this.more())
+    return null
+  }
+
+  async #documentOf(peer: TopicPeer, hash: string, length: number): Promise<Uint8Array | null> {
+    try {
+      const bytes = await readDocument(peer, hash, length, this.#signal)
+      if (createHash('sha256').update(bytes).digest('hex') === hash) return bytes
+      peer.drop()
+    } catch (error) {
+      if (!(error instanceof NetError)) throw error
+      this.#trace(() => `refs document: ${error.message}`)
     }
     return null
   }

@@ -32,6 +32,9 @@ export function delegateSalt(ownerId: string, name: string): Uint8Array {
   return Buffer.concat([Buffer.from('gt1:d:'), createHash('sha1').update(`${ownerId}/${name}`).digest()])
 }
 
+/** In the place of a repository's name, for those who want to know what a publisher has at all. */
+export const PROFILE_TOPIC_NAME = ''
+
 /** 20 bytes: where everybody who has or wants the repository meets. */
 export function publisherTopic(ownerId: string, name: string): Uint8Array {
   return createHash('sha1').update(`gittorrent publisher topic 1\n${ownerId}/${name}`).digest()

@@ -10,11 +10,18 @@ import { HelperError, messageOf } from '../errors.ts'
 import { keyId } from '../keys/key-store.ts'
 import { PUBLISHER_WAIT_MS, RECORD_WARNING_S, SUCCESSOR_COUNT_MAX } from '../limits.ts'
 import type { Trace } from '../trace.ts'
-import { type PeerOffer, RecordSource } from './find-records.ts'
+import { RecordSource } from './find-records.ts'
 import { judge } from './judge.ts'
 import type { PublisherMemory } from './memory.ts'
 import { type Contribution, type MergedRef, mergeRefs } from './merge-refs.ts'
-import { delegateSalt, PROFILE_SALT, publisherTopic, repositorySalt, SUCCESSION_SALT } from './names.ts'
+import {
+  delegateSalt,
+  PROFILE_SALT,
+  PROFILE_TOPIC_NAME,
+  publisherTopic,
+  repositorySalt,
+  SUCCESSION_SALT,
+} from './names.ts'
 import { PublisherFolder } from './publisher-folder.ts'
 import { type Delegate, decodeRecord, type ProfileRecord, type RepositoryRecord } from './record.ts'
 import { decodeDocument, type RefsDocument } from './refs-document.ts'
@@ -42,7 +49,8 @@ export interface Publication {
   readonly refs: readonly MergedRef[]
   readonly head: string | null
   readonly contributions: readonly Contribution[]
-  readonly offers: readonly PeerOffer[]
+  /** Peers that told of records, and how to find more of them. */
+  readonly source: RecordSource
   /** One sentence each, for people. */
   readonly notes: readonly string[]
   readonly topic: Topic
@@ -71,7 +79,7 @@ export async function readPublication(key: string, name: string, around: ReaderS
 
 /** A publisher's profile now. @throws HelperError not-published, record-conflict, record-malformed */
 export async function readProfile(key: string, around: ReaderSurroundings): Promise<ProfileRecord> {
-  const reader = new Reader(key, 'profile', around, [])
+  const reader = new Reader(key, PROFILE_TOPIC_NAME, around, [])
   try {
     await reader.profile()
     return reader.ownProfile()
@@ -106,9 +114,9 @@ class Reader {
     this.#key = wanted.length === 64 ? Buffer.from(wanted, 'hex') : null
     const id = this.#key === null ? wanted : keyId(this.#key)
     this.folder = new PublisherFolder(around.env, id)
-    this.#source = new RecordSource(around.net, around.trace)
     const refuse = (): Promise<Uint8Array> => Promise.reject(new Refusal('unknown-kind'))
     this.#topic = around.net.joinTopic(publisherTopic(id, name), { onRequest: refuse }, { announce: false })
+    this.#source = new RecordSource(around.net, this.#topic, around.trace, around.signal)
   }
 
   /** What `profile` found. */
@@ -123,12 +131,12 @@ class Reader {
 
   /** Finds key and profile; returns the successor that the key's holder named and that has spoken, or null. */
   async profile(): Promise<Successor | null> {
-    const { signal, waitMs } = this.#around
+    const { waitMs } = this.#around
     const memory = await this.folder.memory()
     this.#memory = memory
     const target = Buffer.from(this.folder.id, 'hex')
     const [, early] = await Promise.all([
-      this.#source.askPeers(this.#topic, waitMs ?? PUBLISHER_WAIT_MS, signal),
+      this.#source.askPeers(waitMs ?? PUBLISHER_WAIT_MS),
       this.#source.find(target, PROFILE_SALT),
     ])
     const found = [
@@ -198,7 +206,7 @@ class Reader {
       refs: mergeRefs(contributions, this.#around.nowSeconds),
       head: document.head,
       contributions,
-      offers: this.#source.offers,
+      source: this.#source,
       notes: this.#notes,
       topic: this.#topic,
     }
@@ -265,7 +273,7 @@ class Reader {
 
   async #document(record: RepositoryRecord, key: Uint8Array): Promise<RefsDocument> {
     const { documentHash: hash, documentLength: length } = record
-    const bytes = (await this.folder.document(hash)) ?? (await this.#source.document(hash, length, this.#around.signal))
+    const bytes = (await this.folder.document(hash)) ?? (await this.#source.document(hash, length))
     if (bytes === null) {
       const peers = this.#source.offers.length
       throw new HelperError(

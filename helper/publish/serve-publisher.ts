@@ -4,14 +4,14 @@
  * key: whoever has read a publication can keep it alive. `gittorrent publish` uses it in the foreground; a daemon may call the
  * same functions.
  */
-import { type Net, Refusal, type TopicHandlers } from '../../net/index.ts'
+import { type Net, NetError, Refusal, type Topic, type TopicHandlers } from '../../net/index.ts'
 import { buildChains, type Chains } from '../build/chains.ts'
 import { publicTips } from '../build/history.ts'
 import { HelperError, messageOf } from '../errors.ts'
 import { REFS_PAGE_LENGTH } from '../limits.ts'
 import { type Service, serveChains } from '../share/serve.ts'
 import type { Trace } from '../trace.ts'
-import { publisherTopic } from './names.ts'
+import { PROFILE_TOPIC_NAME, publisherTopic } from './names.ts'
 import type { PublisherFolder } from './publisher-folder.ts'
 import { decodeRecord } from './record.ts'
 import { decodeDocument } from './refs-document.ts'
@@ -48,12 +48,17 @@ export async function servePublisher(
     return { service: serveChains(net, publisherTopic(folder.id, name), chains, 'origin', handlers), chains }
   }
   let { service, chains } = await open()
-  const close = async (): Promise<void> => {
+  const profile = joinProfileTopic(net, folder)
+  const leave = async (): Promise<void> => {
     await service.close()
     await chains.close()
   }
+  const close = async (): Promise<void> => {
+    await leave()
+    await profile?.close()
+  }
   const refresh = async (): Promise<void> => {
-    await close()
+    await leave()
     ;({ service, chains } = await open())
   }
   return {
@@ -62,6 +67,22 @@ export async function servePublisher(
     },
     close,
     refresh,
+  }
+}
+
+/** Answers those who look for the publisher as such; null if another repository of the publisher's does it on this net. */
+function joinProfileTopic(net: Net, folder: PublisherFolder): Topic | null {
+  const handlers: TopicHandlers = {
+    onRequest: async (kind, payload) => {
+      if (kind !== REFS_KIND) throw new Refusal('unknown-kind')
+      return answerRefs(folder, payload)
+    },
+  }
+  try {
+    return net.joinTopic(publisherTopic(folder.id, PROFILE_TOPIC_NAME), handlers, { announce: true })
+  } catch (error) {
+    if (error instanceof NetError && error.code === 'torrent-busy') return null
+    throw error
   }
 }
 

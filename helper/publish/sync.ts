@@ -5,15 +5,17 @@
  */
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Net } from '../../net/index.ts'
+import type { Net, TopicPeer } from '../../net/index.ts'
 import type { GitConfig, Settings } from '../config.ts'
 import { HelperError, messageOf } from '../errors.ts'
 import { type Repository, runGit } from '../git/repository.ts'
+import { REF_LOCK_ATTEMPT_COUNT_MAX, REF_LOCK_DELAY_MS } from '../limits.ts'
 import { humanBytes, type Progress } from '../progress.ts'
 import { fsckWanted } from '../share/supply/fsck.ts'
 import { Quarantine } from '../share/supply/quarantine.ts'
 import { swarmSupplyOn } from '../share/supply/swarm-supply.ts'
 import type { Trace } from '../trace.ts'
+import type { PeerOffer } from './find-records.ts'
 import type { Publication } from './reader.ts'
 import { decodeRecord } from './record.ts'
 import { decodeDocument } from './refs-document.ts'
@@ -116,9 +118,12 @@ async function bringRest(
     progress.update('Receiving from peers', humanBytes(bytes))
   }
   try {
-    for (const { peer, offered } of await peersOf(publication)) {
-      const wants = missing.filter((oid) => offered.has(oid))
-      if (wants.length === 0) continue
+    const tried = new Set<TopicPeer>()
+    while (missing.length > 0) {
+      const next = await nextPeer(publication, missing, tried)
+      if (next === null) break
+      const { peer, wants } = next
+      tried.add(peer)
       try {
         const fetch = {
           objectFormat: repository.objectFormat,
@@ -150,20 +155,36 @@ async function bringRest(
   }
 }
 
-/** Peers with the oids that the records they told of name, those with the most first. */
-async function peersOf({ offers, contributions, folder }: Publication) {
-  const ours = new Map(contributions.map(({ document }) => [document.publisher, document]))
-  const peers = offers.map(async ({ peer, items }) => {
-    const offered = new Set<string>()
-    for (const { key, value } of items) {
-      const record = readOrNull(value)
-      if (record?.type !== 'repository' || !ours.has(Buffer.from(key).toString('hex'))) continue
-      const bytes = await folder.document(record.documentHash)
-      for (const { oid } of bytes === null ? [] : decodeDocument(bytes).refs) if (oid !== null) offered.add(oid)
+/** The peer whose own records name most of what is missing, and what of it; waits for one; null if none comes. */
+async function nextPeer(
+  publication: Publication,
+  missing: readonly string[],
+  tried: ReadonlySet<TopicPeer>,
+): Promise<{ peer: TopicPeer; wants: string[] } | null> {
+  do {
+    let best: { peer: TopicPeer; wants: string[] } | null = null
+    for (const offer of publication.source.offers) {
+      if (tried.has(offer.peer)) continue
+      const offered = await offeredBy(offer, publication)
+      const wants = missing.filter((oid) => offered.has(oid))
+      if (wants.length > (best?.wants.length ?? 0)) best = { peer: offer.peer, wants }
     }
-    return { peer, offered }
-  })
-  return (await Promise.all(peers)).sort((a, b) => b.offered.size - a.offered.size)
+    if (best !== null) return best
+  } while (await publication.source.more())
+  return null
+}
+
+/** Oids in the documents that a peer's records name. */
+async function offeredBy({ items }: PeerOffer, { contributions, folder }: Publication): Promise<Set<string>> {
+  const writers = new Set(contributions.map(({ document }) => document.publisher))
+  const offered = new Set<string>()
+  for (const { key, value } of items) {
+    const record = readOrNull(value)
+    if (record?.type !== 'repository' || !writers.has(Buffer.from(key).toString('hex'))) continue
+    const bytes = await folder.document(record.documentHash)
+    for (const { oid } of bytes === null ? [] : decodeDocument(bytes).refs) if (oid !== null) offered.add(oid)
+  }
+  return offered
 }
 
 function readOrNull(value: Uint8Array) {
@@ -174,13 +195,31 @@ function readOrNull(value: Uint8Array) {
   }
 }
 
-/** All refs in one transaction; those that are published no more go. */
-async function moveRefs({ gitDir }: Repository, { refs, head }: Publication): Promise<void> {
-  const listed = await runGit(gitDir, ['for-each-ref', '--format=%(refname)'])
+/** Moves refs, again if another run of ours holds a lock just now. */
+async function moveRefs(repository: Repository, publication: Publication): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await moveRefsOnce(repository, publication)
+    } catch (error) {
+      if (attempt >= REF_LOCK_ATTEMPT_COUNT_MAX) throw error
+    }
+    await new Promise((resolve) => setTimeout(resolve, attempt * REF_LOCK_DELAY_MS))
+  }
+}
+
+/** All changes in one transaction; refs that are published no more go. */
+async function moveRefsOnce({ gitDir }: Repository, { refs, head }: Publication): Promise<void> {
+  const listed = await runGit(gitDir, ['for-each-ref', '--format=%(objectname) %(refname)'])
+  const held = new Map(listed.split('\n').flatMap((line) => [[line.slice(line.indexOf(' ') + 1), line.split(' ')[0]]]))
   const wanted = new Set(refs.map(({ name }) => name))
-  const gone = listed.split('\n').filter((name) => name !== '' && !wanted.has(name))
+  const gone = [...held.keys()].filter((name) => name !== '' && !wanted.has(name)).map((name) => `delete ${name}\n`)
+  const changed = refs.flatMap(({ name, oid }) => (held.get(name) === oid ? [] : [`update ${name} ${oid}\n`]))
   // A branch may stand where a folder of branches stood: what goes, goes first.
-  if (gone.length > 0) await runGit(gitDir, ['update-ref', '--stdin'], gone.map((name) => `delete ${name}\n`).join(''))
-  await runGit(gitDir, ['update-ref', '--stdin'], refs.map(({ name, oid }) => `update ${name} ${oid}\n`).join(''))
+  if (gone.length > 0) await runGit(gitDir, ['update-ref', '--stdin'], gone.join(''))
+  if (changed.length > 0) await runGit(gitDir, ['update-ref', '--stdin'], changed.join(''))
+  if (changed.length > MANY_REFS) await runGit(gitDir, ['pack-refs', '--all'])
   if (head !== null) await runGit(gitDir, ['symbolic-ref', 'HEAD', head])
 }
+
+/** From so many changes on, refs are packed: a file each would slow every later reader. */
+const MANY_REFS = 500

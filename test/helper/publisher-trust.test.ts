@@ -293,3 +293,26 @@ test('records are put again by a follower without the key, and outlive nodes tha
     [hexOf(KEY)],
   )
 })
+
+test('thousands of refs come whole: documents of several pages, questions of several rounds', async (t) => {
+  const owner = new User()
+  const repository = await owner.folder(KEY).openRepository('project', 'sha1')
+  const branches = Array.from({ length: 1600 }, (_, n) => ({ branch: `b${n}`, parents: [], files: { f: `${n}\n` } }))
+  const oids = await importCommits(repository.gitDir, branches)
+  const tags = Array.from(
+    { length: 14_000 },
+    (_, n) => `create refs/tags/release-number-${n} ${oids[n % oids.length]}\n`,
+  )
+  await git(['update-ref', '--stdin'], { directory: repository.gitDir, input: tags.join('') })
+  await git(['pack-refs', '--all'], { directory: repository.gitDir })
+  await owner.publish(KEY, 0)
+  const reader = new User()
+  const publication = await reader.read(KEY, [await owner.serve(t, KEY)], 1)
+  assert.equal(publication.refs.length, 15_600)
+  assert.ok(publication.record.documentLength > 1024 * 1024)
+  const listed = (user: User): Promise<string> =>
+    git(['for-each-ref', '--format=%(objectname) %(refname)', 'refs/heads', 'refs/tags'], {
+      directory: user.folder(KEY).repositoryPath('project'),
+    })
+  assert.equal(await listed(reader), await listed(owner))
+})

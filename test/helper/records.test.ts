@@ -6,6 +6,10 @@ import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import { HelperError } from '../../helper/errors.ts'
+import { readSecret } from '../../helper/keys/secret-text.ts'
+import { readBlock } from '../../helper/names/bitcoin-block.ts'
+import { decodeTxtAnswer, encodeTxtQuery } from '../../helper/names/dns-message.ts'
 import { judge, nextSeq } from '../../helper/publish/judge.ts'
 import { matchesPattern, mergeRefs } from '../../helper/publish/merge-refs.ts'
 import { delegateSalt, publisherTopic, repositoryName, repositorySalt } from '../../helper/publish/names.ts'
@@ -17,6 +21,12 @@ import {
   type PublisherRecord,
 } from '../../helper/publish/record.ts'
 import { decodeDocument, encodeDocument, isRefName, type RefsDocument } from '../../helper/publish/refs-document.ts'
+import {
+  decodeRecordsAnswer,
+  decodeRefsQuestion,
+  encodeRecordsAnswer,
+  encodeRefsQuestion,
+} from '../../helper/publish/refs-message.ts'
 import { decodeTipRequest, encodeTipRequest } from '../../helper/publish/tip-request.ts'
 import { type MutableItem, Refusal, signItem } from '../../net/index.ts'
 
@@ -281,4 +291,49 @@ test('a question to the tunnel is taken in one form only', () => {
   refused(encodeTipRequest({ ...request, wants: [] }))
   refused(encodeTipRequest({ ...request, wants: Array.from({ length: 1501 }, () => OID) }))
   refused(Buffer.alloc(0))
+})
+
+test('any bytes at all are read or refused with a typed error, never more', () => {
+  const [record, document, request] = [
+    encodeRecord(REPOSITORY),
+    Buffer.from(DOCUMENT_TEXT),
+    encodeTipRequest({ objectFormat: 'sha1', wants: [OID], haves: [] }),
+  ]
+  const seeds = [
+    record,
+    document,
+    request,
+    encodeRefsQuestion({ hash: 'a'.repeat(64), offset: 1 }),
+    encodeRecordsAnswer([item(1)]),
+    encodeTxtQuery(0, 'a.b'),
+  ]
+  const mutated = fc
+    .tuple(fc.constantFrom(...seeds), fc.nat(), fc.nat(255), fc.nat())
+    .map(([bytes, at, byte, length]) => {
+      const copy = Buffer.from(bytes).subarray(0, 1 + (length % (2 * bytes.length)))
+      copy[at % copy.length] = byte
+      return copy
+    })
+  const readers: ((bytes: Uint8Array) => unknown)[] = [
+    decodeRecord,
+    decodeDocument,
+    decodeTipRequest,
+    decodeRefsQuestion,
+    decodeRecordsAnswer,
+    readBlock,
+    (bytes) => decodeTxtAnswer(bytes, 0),
+    (bytes) => readSecret(Buffer.from(bytes).toString('latin1')),
+  ]
+  fc.assert(
+    fc.property(fc.oneof(mutated, fc.uint8Array({ maxLength: 200 })), (bytes) => {
+      for (const read of readers) {
+        try {
+          read(bytes)
+        } catch (error) {
+          if (!(error instanceof HelperError || error instanceof Refusal)) throw error
+        }
+      }
+    }),
+    { numRuns: 3_000 },
+  )
 })

@@ -54,6 +54,10 @@ function ask(
 
 const isRefusal = (reason: string) => (error: unknown) => error instanceof Refusal && error.reason === reason
 
+async function whole(answer: AnswerStream): Promise<void> {
+  for await (const _ of answer);
+}
+
 /** The pack in an answer. */
 async function packOf(answer: AnswerStream): Promise<Buffer> {
   const buffers = (async function* () {
@@ -104,8 +108,8 @@ test('processes are bounded for one peer and for all, and a closed answer frees 
   await assert.rejects(ask(server, [...offer.advertised], 'another'), isRefusal('busy'))
   for (const answer of answers) {
     answer.close()
-    // The end of its output is the end of the process.
-    await packOf(answer).catch(() => {})
+    // An answer ends when its process has.
+    await whole(answer).catch(() => {})
   }
   const again = await ask(server, [...offer.advertised], 'one')
   assert.ok((await packOf(again)).length > 0)
@@ -121,11 +125,6 @@ test('half a pack never looks like a whole one', async () => {
     encodeTipRequest({ objectFormat: 'sha1', wants: [...offer.advertised], haves: [] }),
     'peer',
   )
-  await assert.rejects(
-    (async () => {
-      for await (const _ of answer);
-    })(),
-    /upload-pack failed/,
-  )
+  await assert.rejects(whole(answer), /upload-pack failed/)
   server.close()
 })
