@@ -26,6 +26,15 @@ export type HelperErrorCode =
   | 'daemon-absent'
   | 'daemon-refused'
   | 'home-unsafe'
+  | 'key-unusable'
+  | 'key-missing'
+  | 'record-malformed'
+  | 'record-conflict'
+  | 'not-published'
+  | 'not-yours'
+  | 'name-unresolved'
+  | 'name-conflict'
+  | 'unsigned'
 
 /** Thrown for everything that the outside world hands to the helper and that it cannot use. */
 export class HelperError extends Error {

@@ -3,6 +3,7 @@
  * Knows messages, not sockets: `send` takes bytes out, `receive` takes them in, `drop` ends the connection.
  * Both sides may ask. An answer never has more than RESPONSE_WINDOW_LENGTH bytes on their way without credit.
  */
+import { type AnswerStream, IncomingStream, OutgoingStream, type StreamOptions } from './answer-stream.ts'
 import { concatBytes } from './bencode.ts'
 import { NetError } from './errors.ts'
 import {
@@ -15,6 +16,7 @@ import {
   RESPONSE_LENGTH_MAX,
   RESPONSE_STALL_TIMEOUT_MS,
   RESPONSE_WINDOW_LENGTH,
+  STREAM_LENGTH_MAX,
 } from './limits.ts'
 import { encodeMessage, type Message, parseMessage } from './messages.ts'
 import { TokenBucket } from './rate.ts'
@@ -61,17 +63,19 @@ export interface ChannelPorts {
   readonly send: (bytes: Uint8Array) => void
   readonly drop: (reason: NetError) => void
   /** Answers a question of the peer; throws Refusal, anything else is told as "failed". */
-  readonly answer: (kind: string, payload: Uint8Array, lengthMax: number) => Promise<Uint8Array>
+  readonly answer: (kind: string, payload: Uint8Array, lengthMax: number) => Promise<Uint8Array | AnswerStream>
   readonly budget: AnswerBudget
 }
 
 interface Question {
   readonly lengthMax: number
-  readonly chunks: Uint8Array[]
-  /** Known when the response head has come. */
+  /** Where the bytes of a whole answer gather, or the reader of a streamed one. */
+  readonly sink: Uint8Array[] | IncomingStream
+  /** Known when the response head has come; null before, and for a stream. */
   length: number | null
+  hasHead: boolean
   received: number
-  /** Bytes received since the last credit. */
+  /** Bytes taken since the last credit. */
   owed: number
   readonly settle: (outcome: Uint8Array | NetError) => void
 }
@@ -81,6 +85,7 @@ interface Answer {
   sent: number
   credited: number
   cancelled: boolean
+  stream: OutgoingStream | null
   timer: NodeJS.Timeout | null
 }
 
@@ -132,9 +137,40 @@ export class Channel {
         else resolve(outcome)
       }
       options.signal?.addEventListener('abort', onAbort, { once: true })
-      this.#questions.set(id, { lengthMax, chunks: [], length: null, received: 0, owed: 0, settle })
+      this.#questions.set(id, { lengthMax, sink: [], length: null, hasHead: false, received: 0, owed: 0, settle })
       this.#send({ type: 'request', id, kind, payload, lengthMax })
     })
+  }
+
+  /** Asks the peer for a streamed answer; what it throws, as `request` does, comes out of the iteration. */
+  requestStream(kind: string, payload: Uint8Array, options: StreamOptions): AsyncIterable<Uint8Array> {
+    const id = this.#nextId++
+    const lengthMax = Math.min(options.lengthMax, STREAM_LENGTH_MAX)
+    const taken = (length: number): void => this.#owe(id, length)
+    const stream = new IncomingStream(taken, () => giveUp(new NetError('aborted', `question ${kind}: left`)))
+    const settle = (outcome: Uint8Array | NetError): void => {
+      if (!this.#questions.delete(id)) return
+      options.signal?.removeEventListener('abort', onAbort)
+      stream.finish(outcome instanceof NetError ? outcome : 'complete')
+    }
+    const giveUp = (error: NetError): void => {
+      if (this.#questions.has(id)) this.#send({ type: 'cancel', id })
+      settle(error)
+    }
+    const onAbort = (): void => giveUp(new NetError('aborted', `question ${kind}: aborted`))
+    if (this.#closed !== null) stream.finish(this.#closed)
+    else if (options.signal?.aborted) stream.finish(new NetError('aborted', `question ${kind}: aborted`))
+    else if (this.#questions.size >= REQUEST_OUTGOING_COUNT_MAX)
+      stream.finish(new NetError('message-limit', `question ${kind}: too many are waiting on this peer`))
+    else {
+      options.signal?.addEventListener('abort', onAbort, { once: true })
+      stream.onStall(options.stallTimeoutMs, () =>
+        giveUp(new NetError('timeout', `question ${kind}: expected bytes in ${options.stallTimeoutMs} ms`)),
+      )
+      this.#questions.set(id, { lengthMax, sink: stream, length: null, hasHead: false, received: 0, owed: 0, settle })
+      this.#send({ type: 'request', id, kind, payload, lengthMax })
+    }
+    return stream
   }
 
   /** Takes one message of the peer; a malformed one or too many end the connection. */
@@ -181,6 +217,9 @@ export class Channel {
       case 'chunk':
         this.#onChunk(message)
         return
+      case 'end':
+        this.#onEnd(message.id)
+        return
       case 'error':
         this.#questions
           .get(message.id)
@@ -195,10 +234,13 @@ export class Channel {
       this.#send({ type: 'error', id, reason: 'busy' })
       return
     }
-    const answer: Answer = { bytes: null, sent: 0, credited: 0, cancelled: false, timer: null }
+    const answer: Answer = { bytes: null, sent: 0, credited: 0, cancelled: false, stream: null, timer: null }
     this.#answers.set(id, answer)
     this.#ports.answer(message.kind, Uint8Array.from(message.payload), message.lengthMax).then(
-      (bytes) => this.#startAnswer(id, answer, bytes, message.lengthMax),
+      (found) =>
+        found instanceof Uint8Array
+          ? this.#startAnswer(id, answer, found, Math.min(message.lengthMax, RESPONSE_LENGTH_MAX))
+          : void this.#streamAnswer(id, answer, found, message.lengthMax),
       (error: unknown) => this.#refuse(id, answer, error instanceof Refusal ? error.reason : 'failed'),
     )
   }
@@ -214,12 +256,9 @@ export class Channel {
       this.#forgetAnswer(id)
       return
     }
-    if (bytes.length > lengthMax) {
-      this.#refuse(id, answer, 'too-long')
-      return
-    }
-    if (!this.#ports.budget.take(bytes.length)) {
-      this.#refuse(id, answer, 'busy')
+    const reason = bytes.length > lengthMax ? 'too-long' : this.#ports.budget.take(bytes.length) ? null : 'busy'
+    if (reason !== null) {
+      this.#refuse(id, answer, reason)
       return
     }
     answer.bytes = bytes
@@ -240,7 +279,36 @@ export class Channel {
       this.#forgetAnswer(id)
       return
     }
-    answer.timer = setTimeout(() => {
+    answer.timer = this.#stallTimer()
+  }
+
+  async #streamAnswer(id: number, answer: Answer, source: AnswerStream, lengthMax: number): Promise<void> {
+    if (answer.cancelled || this.#closed !== null || !this.#ports.budget.take(RESPONSE_WINDOW_LENGTH)) {
+      source.close()
+      this.#refuse(id, answer, 'busy')
+      return
+    }
+    answer.stream = new OutgoingStream(source)
+    this.#send({ type: 'response', id, length: null })
+    const send = (bytes: Uint8Array): void => this.#send({ type: 'chunk', id, bytes })
+    const onWait = (waits: boolean): void => {
+      if (answer.timer !== null) clearTimeout(answer.timer)
+      answer.timer = waits ? this.#stallTimer() : null
+    }
+    try {
+      const isWhole = await answer.stream.run(lengthMax, send, onWait)
+      if (isWhole) this.#send({ type: 'end', id })
+      this.#forgetAnswer(id)
+    } catch (error) {
+      this.#refuse(id, answer, error instanceof NetError && error.code === 'message-limit' ? 'too-long' : 'failed')
+    } finally {
+      source.close()
+      this.#ports.budget.give(RESPONSE_WINDOW_LENGTH)
+    }
+  }
+
+  #stallTimer(): NodeJS.Timeout {
+    return setTimeout(() => {
       this.#ports.drop(new NetError('timeout', `answer: expected credit in ${RESPONSE_STALL_TIMEOUT_MS} ms`))
     }, RESPONSE_STALL_TIMEOUT_MS)
   }
@@ -250,6 +318,7 @@ export class Channel {
     if (answer === undefined) return
     this.#answers.delete(id)
     answer.cancelled = true
+    answer.stream?.cancel()
     if (answer.timer !== null) clearTimeout(answer.timer)
     if (answer.bytes !== null) this.#ports.budget.give(answer.bytes.length)
     answer.bytes = null
@@ -259,13 +328,18 @@ export class Channel {
     // An answer still being computed keeps its place, so that cancelling does not buy more work.
     const answer = this.#answers.get(id)
     if (answer === undefined) return
-    if (answer.bytes === null) answer.cancelled = true
+    if (answer.bytes === null && answer.stream === null) answer.cancelled = true
     else this.#forgetAnswer(id)
   }
 
   #onCredit(message: MessageOf<'credit'>): void {
     const answer = this.#answers.get(message.id)
     if (answer === undefined) return
+    if (answer.stream !== null) {
+      if (!answer.stream.credit(message.length))
+        throw new NetError('message-malformed', 'credit: expected no more than was sent')
+      return
+    }
     answer.credited += message.length
     if (answer.credited > answer.sent) throw new NetError('message-malformed', 'credit: expected no more than was sent')
     this.#continueAnswer(message.id, answer)
@@ -274,9 +348,13 @@ export class Channel {
   #onResponse(message: MessageOf<'response'>): void {
     const question = this.#questions.get(message.id)
     if (question === undefined) return
-    if (question.length !== null) throw new NetError('message-malformed', 'response: expected one head')
-    if (message.length > question.lengthMax) throw new NetError('message-limit', 'response: longer than asked for')
+    if (question.hasHead) throw new NetError('message-malformed', 'response: expected one head')
+    if (message.length === null && Array.isArray(question.sink))
+      throw new NetError('message-malformed', 'response: expected a length')
+    if ((message.length ?? 0) > question.lengthMax)
+      throw new NetError('message-limit', 'response: longer than asked for')
     question.length = message.length
+    question.hasHead = true
     if (message.length === 0) question.settle(new Uint8Array(0))
   }
 
@@ -285,17 +363,37 @@ export class Channel {
     if (question === undefined) return
     const { bytes } = message
     question.received += bytes.length
-    if (question.length === null || question.received > question.length) {
+    if (!question.hasHead || question.received > (question.length ?? question.lengthMax)) {
       throw new NetError('message-malformed', 'chunk: expected no more than the head announced')
     }
-    question.chunks.push(bytes)
-    question.owed += bytes.length
-    if (question.received === question.length) {
-      question.settle(concatBytes(question.chunks))
+    if (!Array.isArray(question.sink)) {
+      // A sender who does not wait for credit would fill our memory.
+      question.sink.push(bytes)
+      if (question.sink.waitingLength > 2 * RESPONSE_WINDOW_LENGTH)
+        throw new NetError('message-limit', 'chunk: expected no more than was granted')
+      if (question.received === question.length) question.settle(bytes)
       return
     }
+    question.sink.push(bytes)
+    if (question.received === question.length) question.settle(concatBytes(question.sink))
+    else this.#owe(message.id, bytes.length)
+  }
+
+  #onEnd(id: number): void {
+    const question = this.#questions.get(id)
+    if (question === undefined) return
+    if (!question.hasHead || question.length !== null)
+      throw new NetError('message-malformed', 'end: expected it behind a stream')
+    question.settle(new Uint8Array(0))
+  }
+
+  /** Grants credit for bytes that were taken. */
+  #owe(id: number, length: number): void {
+    const question = this.#questions.get(id)
+    if (question === undefined) return
+    question.owed += length
     if (question.owed < RESPONSE_CREDIT_LENGTH) return
-    this.#send({ type: 'credit', id: message.id, length: question.owed })
+    this.#send({ type: 'credit', id, length: question.owed })
     question.owed = 0
   }
 }

@@ -6,19 +6,23 @@
  */
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram'
 import { EventEmitter } from 'node:events'
-import type { Query, QuerySource } from 'bittorrent-dht'
+import type { DhtReply, Query, QuerySource, StoredItem } from 'bittorrent-dht'
 import { type Address, classOfHost } from './address.ts'
 import { verifyEd25519 } from './ed25519.ts'
 import { NetError } from './errors.ts'
+import { isGenuineItem, itemTarget, type MutableItem } from './item.ts'
 import { cleanDatagram } from './krpc.ts'
 import {
   DHT_BURST_ALL_COUNT,
   DHT_BURST_COUNT,
+  DHT_ITEM_AGE_MS_MAX,
+  DHT_ITEM_COUNT_MAX,
   DHT_PEER_AGE_MS_MAX,
   DHT_QUERY_TIMEOUT_MS,
   DHT_RATE_ALL_PER_S,
   DHT_RATE_PER_S,
   DHT_SOURCE_COUNT_MAX,
+  DHT_VERSION_COUNT_MAX,
   LOOKUP_ADDRESS_COUNT_MAX,
 } from './limits.ts'
 import { KeyedBuckets, TokenBucket } from './rate.ts'
@@ -29,6 +33,16 @@ export interface DhtOptions {
   /** Nodes to ask first; empty for a node that waits to be asked. */
   readonly bootstrap: readonly Address[]
   readonly trace?: ((line: string) => void) | undefined
+  /** Milliseconds for which stored items live without a refresh; two hours unless given. */
+  readonly itemAgeMsMax?: number | undefined
+}
+
+/** What became of a put. */
+export interface PutOutcome {
+  /** Nodes that have the item now. */
+  readonly count: number
+  /** A node has a newer one (or, with `cas`, another than expected), and none took this one. */
+  readonly isOutdated: boolean
 }
 
 export interface Dht {
@@ -41,6 +55,13 @@ export interface Dht {
   ): Promise<void>
   /** Tells the closest nodes that this host has `infohash` at TCP `port`; false if no node took it. */
   announce(infohash: Uint8Array, port: number): Promise<boolean>
+  /**
+   * Asks the network, never a cache alone, for items under a BEP 44 target: all different genuine ones that nodes have,
+   * the highest seq first. Two with one seq mean that the key's holder signed both. Resolves when all have answered.
+   */
+  getItems(target: Uint8Array, salt: Uint8Array): Promise<MutableItem[]>
+  /** Stores a signed item, of whomever, at the closest nodes and here; `cas`: only where this seq is stored now. */
+  putItem(item: MutableItem, options?: { cas?: number }): Promise<PutOutcome>
   /** Nodes in the routing table, to be given as bootstrap next time. */
   nodes(): Address[]
   close(): Promise<void>
@@ -108,10 +129,43 @@ async function loadNodeClass() {
   return class HardenedNode extends Client {
     override _onquery(query: Query, peer: QuerySource): void {
       try {
-        if (!this.#refreshes(query, peer)) super._onquery(query, peer)
+        if (!this.#refreshes(query, peer) && !this.#isKnown(query, peer)) super._onquery(query, peer)
       } catch (error) {
         this.emit('warning', error)
       }
+    }
+
+    /** Answers a get by somebody who has this seq already, without the value (BEP 44); false if it is none. */
+    #isKnown(query: Query, peer: QuerySource): boolean {
+      const { target, seq } = query.a
+      if (String(query.q) !== 'get' || target === undefined || seq === undefined) return false
+      const stored = this._values.get(target.toString('hex'))
+      if (stored?.seq === undefined || stored.seq > seq) return false
+      const reply = { id: this._rpc.id, token: this._generateToken(peer.address), seq: stored.seq }
+      this._rpc.response(peer, query, reply, this._rpc.nodes.closest(target))
+      return true
+    }
+
+    /** Visits the nodes closest to a target; `onReply` gets what each has stored there. */
+    collect(target: Buffer, onReply: (reply: DhtReply) => void, done: () => void): void {
+      const message = { q: 'get', a: { id: this._rpc.id, target } }
+      const own = this._values.get(target.toString('hex'))
+      if (own !== undefined) onReply(own)
+      this._closest(
+        target,
+        message,
+        ({ r }) => {
+          if (r !== undefined) onReply(r)
+          return true
+        },
+        done,
+      )
+    }
+
+    /** Keeps an item here, unless a newer one is stored. */
+    keep(target: Buffer, item: StoredItem): void {
+      const stored = this._values.get(target.toString('hex'))
+      if ((stored?.seq ?? -1) <= (item.seq ?? 0)) this._values.set(target.toString('hex'), item)
     }
 
     /** Answers a put of exactly what is stored; false if it is none. */
@@ -146,6 +200,7 @@ export async function openDht(options: DhtOptions): Promise<Dht> {
     socket,
     timeout: DHT_QUERY_TIMEOUT_MS,
     maxAge: DHT_PEER_AGE_MS_MAX,
+    maxValues: { max: DHT_ITEM_COUNT_MAX, maxAge: options.itemAgeMsMax ?? DHT_ITEM_AGE_MS_MAX },
     verify: verifyEd25519,
   })
   node.setMaxListeners(0)
@@ -217,6 +272,48 @@ class Node implements Dht {
     return new Promise((resolve) => {
       if (this.#closing !== null) resolve(false)
       else this.#node.announce(Buffer.from(infohash), port, (error) => resolve(error === null || error === undefined))
+    })
+  }
+
+  getItems(target: Uint8Array, salt: Uint8Array): Promise<MutableItem[]> {
+    const wanted = Buffer.from(target)
+    const found = new Map<string, MutableItem>()
+    const take = ({ k, sig, seq, v }: DhtReply): void => {
+      if (k === undefined || sig === undefined || seq === undefined || v === undefined) return
+      const id = sig.toString('hex')
+      if (found.has(id) || !wanted.equals(itemTarget(k, salt))) return
+      const item = { key: Uint8Array.from(k), salt, seq, value: Uint8Array.from(v), signature: Uint8Array.from(sig) }
+      if (!isGenuineItem(item)) return
+      found.set(id, item)
+      if (found.size <= DHT_VERSION_COUNT_MAX) return
+      const [oldest] = [...found].sort(([, a], [, b]) => a.seq - b.seq)
+      if (oldest !== undefined) found.delete(oldest[0])
+    }
+    return new Promise((resolve) => {
+      const finish = (): void => resolve([...found.values()].sort((a, b) => b.seq - a.seq))
+      if (this.#closing !== null) finish()
+      else this.#node.collect(wanted, take, finish)
+    })
+  }
+
+  putItem(item: MutableItem, options: { cas?: number } = {}): Promise<PutOutcome> {
+    const [k, v, sig] = [Buffer.from(item.key), Buffer.from(item.value), Buffer.from(item.signature)]
+    const salt = item.salt.length === 0 ? {} : { salt: Buffer.from(item.salt) }
+    const cas = options.cas === undefined ? {} : { cas: options.cas }
+    return new Promise((resolve) => {
+      if (this.#closing !== null || !isGenuineItem(item)) {
+        resolve({ count: 0, isOutdated: false })
+        return
+      }
+      const target = Buffer.from(itemTarget(k, item.salt))
+      // Otherwise a look-up of some minutes ago would say who is closest, and its tokens may have run out.
+      this.#node._tables.remove(target.toString('hex'))
+      this.#node.put({ k, v, sig, seq: item.seq, ...salt, ...cas }, (error, _, count) => {
+        const code = error === null || error === undefined || !('code' in error) ? 0 : error.code
+        const isOutdated = code === 301 || code === 302
+        if (!isOutdated) this.#node.keep(target, { k, v, sig, seq: item.seq, ...salt })
+        resolve({ count: error === null || error === undefined ? (count ?? 0) : 0, isOutdated })
+      })
     })
   }
 

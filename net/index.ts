@@ -3,6 +3,7 @@
  * Start at openNet; PROTOCOL.md says what goes over the wire.
  */
 export { type Address, type AddressClass, classOfHost, formatAddress, parseAddress } from './address.ts'
+export type { AnswerStream } from './answer-stream.ts'
 export {
   asBytes,
   asDict,
@@ -15,9 +16,19 @@ export {
   encodeBencode,
 } from './bencode.ts'
 export { Refusal, type RequestOptions } from './channel.ts'
-export { type Dht, type DhtOptions, openDht, PUBLIC_DHT_BOOTSTRAP } from './dht.ts'
+export { type Dht, type DhtOptions, openDht, PUBLIC_DHT_BOOTSTRAP, type PutOutcome } from './dht.ts'
 export type { ByteRange, DownloadOptions, DownloadProgress } from './download.ts'
+export { ed25519PublicKey, isSmallOrderKey, signEd25519, verifyEd25519 } from './ed25519.ts'
 export { NetError, type NetErrorCode } from './errors.ts'
+export {
+  decodeItem,
+  encodeItem,
+  isGenuineItem,
+  itemMessage,
+  itemTarget,
+  type MutableItem,
+  signItem,
+} from './item.ts'
 export { RANGE_LENGTH_MAX, REQUEST_PAYLOAD_LENGTH_MAX, RESPONSE_LENGTH_MAX } from './limits.ts'
 export { type Download, type DownloadResult, type Net, type NetOptions, openNet, type TopicHandlers } from './net.ts'
 export { type FetchRangeOptions, fetchRange, type RangeQuestion } from './range.ts'

@@ -19,14 +19,18 @@ import {
   latin1,
 } from './bencode.ts'
 import { NetError } from './errors.ts'
-import { DHT_DATAGRAM_LENGTH_MAX, DHT_VALUE_LENGTH_MAX, LOOKUP_ADDRESS_COUNT_MAX } from './limits.ts'
+import {
+  DHT_DATAGRAM_LENGTH_MAX,
+  DHT_SALT_LENGTH_MAX,
+  DHT_VALUE_LENGTH_MAX,
+  LOOKUP_ADDRESS_COUNT_MAX,
+} from './limits.ts'
 
 const ID_LENGTH = 20
 const NODE_LENGTH = 26
 const PEER_LENGTH = 6
 const TOKEN_LENGTH_MAX = 128
 const TRANSACTION_LENGTH_MAX = 32
-const SALT_LENGTH_MAX = 64
 const REASON_LENGTH_MAX = 256
 const SEQ_MAX = Number.MAX_SAFE_INTEGER
 
@@ -49,7 +53,7 @@ const item = {
   sig: bytesOf(64, 64),
   seq: integerOf(0, SEQ_MAX),
   cas: integerOf(0, SEQ_MAX),
-  salt: bytesOf(1, SALT_LENGTH_MAX),
+  salt: bytesOf(1, DHT_SALT_LENGTH_MAX),
 }
 
 /** Fields of each query: [needed, allowed]. */

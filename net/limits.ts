@@ -48,6 +48,8 @@ export const REQUEST_PAYLOAD_LENGTH_MAX = 256 * 1024
 export const REQUEST_KIND_LENGTH_MAX = 32
 /** Bytes of one response; the longest are chain answers of very long histories and `range`. */
 export const RESPONSE_LENGTH_MAX = 64 * 1024 * 1024
+/** Bytes of one streamed answer, whose length is not known beforehand; what a payload of a swarm may have at most. */
+export const STREAM_LENGTH_MAX = 8 * 1024 * 1024 * 1024
 /** Characters of the reason in an error answer. */
 export const REASON_LENGTH_MAX = 64
 /** Bytes of one chunk of a response. */
@@ -127,6 +129,14 @@ export const DHT_BURST_ALL_COUNT = 5_000
 export const DHT_SOURCE_COUNT_MAX = 4096
 /** Bytes of a stored value as a bencoded byte string must be ≤ 1000 (BEP 44): 995 and its "995:". */
 export const DHT_VALUE_LENGTH_MAX = 995
+/** Bytes of the salt of a stored item (BEP 44). */
+export const DHT_SALT_LENGTH_MAX = 64
+/** Items that our node stores for others; the one not asked for or refreshed for longest makes room. */
+export const DHT_ITEM_COUNT_MAX = 10_000
+/** Milliseconds for which our node keeps an item that nobody refreshes (BEP 44: two hours). */
+export const DHT_ITEM_AGE_MS_MAX = 2 * 3600 * 1000
+/** Different genuine items of one target that a look-up returns; honest ones differ while an update spreads. */
+export const DHT_VERSION_COUNT_MAX = 16
 /** Milliseconds that an announced peer is kept (BEP 5 clients announce every 15 to 30 minutes). */
 export const DHT_PEER_AGE_MS_MAX = 45 * 60_000
 /** Milliseconds until a DHT node that does not answer is given up. */

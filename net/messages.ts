@@ -20,6 +20,7 @@ import {
   REQUEST_PAYLOAD_LENGTH_MAX,
   RESPONSE_CHUNK_LENGTH,
   RESPONSE_LENGTH_MAX,
+  STREAM_LENGTH_MAX,
 } from './limits.ts'
 
 export const EXTENSION_NAME = 'gittorrent1'
@@ -34,9 +35,11 @@ export type Message =
       readonly payload: Uint8Array
       readonly lengthMax: number
     }
-  /** Announces an answer of `length` bytes; chunks follow. */
-  | { readonly type: 'response'; readonly id: number; readonly length: number }
+  /** Announces an answer of `length` bytes, null for a stream; chunks follow. */
+  | { readonly type: 'response'; readonly id: number; readonly length: number | null }
   | { readonly type: 'chunk'; readonly id: number; readonly bytes: Uint8Array }
+  /** The stream is complete. */
+  | { readonly type: 'end'; readonly id: number }
   /** The asker has taken `length` bytes more. */
   | { readonly type: 'credit'; readonly id: number; readonly length: number }
   /** The request is refused. */
@@ -47,7 +50,7 @@ export type Message =
 const ID_MAX = 2 ** 31 - 1
 const KIND = /^[a-z0-9-]+$/
 const REASON = /^[a-z0-9-]+$/
-const CODE = { request: 'q', response: 'r', chunk: 'd', credit: 'c', error: 'e', cancel: 'x' } as const
+const CODE = { request: 'q', response: 'r', chunk: 'd', end: 'f', credit: 'c', error: 'e', cancel: 'x' } as const
 
 function need<T>(value: T | null, what: string): T {
   if (value === null) throw new NetError('message-malformed', `extension message: expected ${what}`)
@@ -75,9 +78,10 @@ export function parseMessage(bytes: Uint8Array): Message | null {
         id,
         kind: need(asWord(dict.get('k'), REQUEST_KIND_LENGTH_MAX, KIND), 'a kind'),
         payload: need(asBytes(dict.get('p'), 0, REQUEST_PAYLOAD_LENGTH_MAX), 'a payload within bounds'),
-        lengthMax: need(asInteger(dict.get('m'), 0, RESPONSE_LENGTH_MAX), 'a longest answer within bounds'),
+        lengthMax: need(asInteger(dict.get('m'), 0, STREAM_LENGTH_MAX), 'a longest answer within bounds'),
       }
     case CODE.response:
+      if (!dict.has('n')) return { type: 'response', id, length: null }
       return { type: 'response', id, length: need(asInteger(dict.get('n'), 0, RESPONSE_LENGTH_MAX), 'a length') }
     case CODE.chunk:
       return { type: 'chunk', id, bytes: need(asBytes(dict.get('b'), 1, RESPONSE_CHUNK_LENGTH), 'a chunk') }
@@ -87,16 +91,19 @@ export function parseMessage(bytes: Uint8Array): Message | null {
       return { type: 'error', id, reason: need(asWord(dict.get('e'), REASON_LENGTH_MAX, REASON), 'a reason') }
     case CODE.cancel:
       return { type: 'cancel', id }
+    case CODE.end:
+      return { type: 'end', id }
     default:
       return null
   }
 }
 
-function fieldsOf(message: Message): Record<string, Bencode> {
+function fieldsOf(message: Message): Record<string, Bencode | undefined> {
   switch (message.type) {
     case 'request':
       return { k: fromLatin1(message.kind), p: message.payload, m: BigInt(message.lengthMax) }
     case 'response':
+      return { n: message.length === null ? undefined : BigInt(message.length) }
     case 'credit':
       return { n: BigInt(message.length) }
     case 'chunk':
@@ -104,6 +111,7 @@ function fieldsOf(message: Message): Record<string, Bencode> {
     case 'error':
       return { e: fromLatin1(message.reason) }
     case 'cancel':
+    case 'end':
       return {}
   }
 }

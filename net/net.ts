@@ -5,6 +5,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import { type Address, type AddressClass, classOfHost } from './address.ts'
+import type { AnswerStream } from './answer-stream.ts'
 import { Bans } from './bans.ts'
 import { AnswerBudget, Refusal } from './channel.ts'
 import { type Connection, dial, type Gates } from './connection.ts'
@@ -42,7 +43,7 @@ export interface NetOptions {
 
 export interface TopicHandlers {
   /** Answers a question; throw Refusal to say why not, anything else is told as "failed". */
-  onRequest(kind: string, payload: Uint8Array, peerId: string): Promise<Uint8Array>
+  onRequest(kind: string, payload: Uint8Array, peerId: string): Promise<Uint8Array | AnswerStream>
 }
 
 export interface TopicOptions {
@@ -76,6 +77,8 @@ export interface Net {
   seed(torrent: Torrent, source: Source): Seed
   /** @throws NetError torrent-malformed, torrent-busy */
   download(torrent: Torrent, options: DownloadOptions): Download
+  /** The DHT node, opened if need be, to get and put items; null if there is none or its port is taken. */
+  dht(): Promise<Dht | null>
   close(): Promise<void>
 }
 
@@ -167,6 +170,11 @@ class OpenNet implements Net {
     if (dht && listen !== null) await this.#openDht()
   }
 
+  async dht(): Promise<Dht | null> {
+    if (!this.#options.dht || this.#closing !== null) return null
+    return this.#openDht().catch(() => null)
+  }
+
   #openDht(): Promise<Dht> {
     this.#dht ??= this.#bindDht()
     return this.#dht
@@ -212,7 +220,12 @@ class OpenNet implements Net {
     return topic
   }
 
-  async #answer(handlers: TopicHandlers, kind: string, payload: Uint8Array, peerId: string): Promise<Uint8Array> {
+  async #answer(
+    handlers: TopicHandlers,
+    kind: string,
+    payload: Uint8Array,
+    peerId: string,
+  ): Promise<Uint8Array | AnswerStream> {
     if (kind !== KIND_RANGE) return handlers.onRequest(kind, payload, peerId)
     try {
       return await this.#seeds.answerRange(payload)

@@ -4,6 +4,7 @@
  * The extension handshake (PROTOCOL.md section 2) carries our version, our listening port and how many questions we take.
  */
 import Wire, { type Extension } from 'bittorrent-protocol'
+import type { AnswerStream } from './answer-stream.ts'
 import { type AnswerBudget, Channel } from './channel.ts'
 import type { Connection } from './connection.ts'
 import { NetError } from './errors.ts'
@@ -23,7 +24,7 @@ export interface TopicWireOptions {
   readonly peerId: Uint8Array
   readonly listenPort: number | null
   readonly budget: AnswerBudget
-  readonly answer: (kind: string, payload: Uint8Array, lengthMax: number) => Promise<Uint8Array>
+  readonly answer: (kind: string, payload: Uint8Array, lengthMax: number) => Promise<Uint8Array | AnswerStream>
 }
 
 const EXTENDED_MESSAGE = 20

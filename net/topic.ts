@@ -14,6 +14,7 @@ import {
   sameAddress,
 } from './address.ts'
 import { AddressBook } from './address-book.ts'
+import type { AnswerStream, StreamOptions } from './answer-stream.ts'
 import { type AnswerBudget, Refusal, type RequestOptions } from './channel.ts'
 import type { Connection } from './connection.ts'
 import { NetError } from './errors.ts'
@@ -47,6 +48,8 @@ export interface TopicPeer {
    * @throws NetError peer-refused, peer-gone, timeout, aborted, message-limit
    */
   request(kind: string, payload: Uint8Array, options: RequestOptions): Promise<Uint8Array>
+  /** Asks for an answer of unknown length; errors as those of `request` come out of the iteration. Iterate it once. */
+  requestStream(kind: string, payload: Uint8Array, options: StreamOptions): AsyncIterable<Uint8Array>
   /** Ends the connection and does not dial the address again while the net is open. */
   drop(): void
 }
@@ -84,7 +87,12 @@ export interface TopicPorts {
   readonly dial: (address: Address, signal: AbortSignal) => Promise<Connection>
   readonly isBanned: (address: Address) => boolean
   readonly ban: (address: Address) => void
-  readonly answer: (kind: string, payload: Uint8Array, peerId: string, lengthMax: number) => Promise<Uint8Array>
+  readonly answer: (
+    kind: string,
+    payload: Uint8Array,
+    peerId: string,
+    lengthMax: number,
+  ) => Promise<Uint8Array | AnswerStream>
   readonly trace: (line: string) => void
   readonly onClose: () => void
 }
@@ -118,6 +126,10 @@ class ConnectedPeer implements TopicPeer {
 
   request(kind: string, payload: Uint8Array, options: RequestOptions): Promise<Uint8Array> {
     return this.wire.channel.request(kind, payload, options)
+  }
+
+  requestStream(kind: string, payload: Uint8Array, options: StreamOptions): AsyncIterable<Uint8Array> {
+    return this.wire.channel.requestStream(kind, payload, options)
   }
 
   drop(): void {
@@ -321,7 +333,12 @@ export class TopicSwarm implements Topic {
     return peer
   }
 
-  async #answer(wire: TopicWire, kind: string, payload: Uint8Array, lengthMax: number): Promise<Uint8Array> {
+  async #answer(
+    wire: TopicWire,
+    kind: string,
+    payload: Uint8Array,
+    lengthMax: number,
+  ): Promise<Uint8Array | AnswerStream> {
     if (payload.length > REQUEST_PAYLOAD_LENGTH_MAX) throw new Refusal('too-long')
     if (kind === KIND_PEERS) return this.#peersFor(wire.connection)
     const id = Buffer.from(wire.connection.handshake?.peerId ?? []).toString('hex')

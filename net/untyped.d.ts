@@ -34,12 +34,15 @@ declare module 'bittorrent-dht' {
     socket?: EventEmitter
     timeout?: number
     maxAge?: number
+    maxValues?: { max: number; maxAge: number }
     verify?: (signature: unknown, message: unknown, publicKey: unknown) => boolean
   }
   /** What krpc.ts lets through. */
   export interface Query {
     readonly q: Buffer
-    readonly a: { readonly [name in 'k' | 'salt' | 'sig' | 'v' | 'token']?: Buffer } & { readonly seq?: number }
+    readonly a: { readonly [name in 'k' | 'salt' | 'sig' | 'v' | 'token' | 'target']?: Buffer } & {
+      readonly seq?: number
+    }
   }
   export interface QuerySource {
     readonly address: string
@@ -47,11 +50,23 @@ declare module 'bittorrent-dht' {
   }
   export interface StoredItem {
     readonly v: Buffer
+    readonly k?: Buffer
+    readonly salt?: Buffer
     readonly sig?: Buffer
     readonly seq?: number
   }
+  /** What a reply to `get` holds, as far as krpc.ts lets it through. */
+  export type DhtReply = Partial<StoredItem>
   export class Client extends EventEmitter {
     constructor(options: DhtOptions)
+    /** Asks the closest nodes; the visitor returns false to stop. */
+    _closest(
+      target: Buffer,
+      message: { q: string; a: Record<string, Buffer> },
+      visit: (reply: { r?: DhtReply }) => boolean,
+      done: () => void,
+    ): void
+    _generateToken(host: string): Buffer
     readonly nodes: { toArray(): { host: string; port: number }[] }
     listen(port: number, host: string): void
     address(): { address: string; port: number }
@@ -69,7 +84,12 @@ declare module 'bittorrent-dht' {
     _hash(bytes: Buffer): Buffer
     _validateToken(host: string, token: Buffer): boolean
     readonly _values: { get(key: string): StoredItem | undefined; set(key: string, item: StoredItem): void }
-    readonly _rpc: { readonly id: Buffer; response(to: QuerySource, query: Query, reply: { id: Buffer }): void }
+    readonly _tables: { remove(key: string): void }
+    readonly _rpc: {
+      readonly id: Buffer
+      readonly nodes: { closest(target: Buffer): unknown[] }
+      response(to: QuerySource, query: Query, reply: Record<string, Buffer | number>, nodes?: unknown[]): void
+    }
   }
 }
 

@@ -20,6 +20,14 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   doctor: async () => (await import('../commands/doctor.ts')).doctorCommand,
   help: async () => (await import('../commands/help.ts')).helpCommand,
   completion: async () => (await import('../commands/help.ts')).completionCommand,
+  publish: async () => (await import('../commands/publish.ts')).publishCommand,
+  follow: async () => (await import('../commands/follow.ts')).followCommand,
+  keygen: async () => (await import('../commands/keygen.ts')).keygenCommand,
+  keys: async () => (await import('../commands/keygen.ts')).keysCommand,
+  resolve: async () => (await import('../commands/names.ts')).resolveCommand,
+  petname: async () => (await import('../commands/names.ts')).petnameCommand,
+  scan: async () => (await import('../commands/names.ts')).scanCommand,
+  register: async () => (await import('../commands/names.ts')).registerCommand,
   verify: async () => (await import('../commands/verify.ts')).verifyCommand,
 }
 

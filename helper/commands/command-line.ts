@@ -71,7 +71,8 @@ export function textOption(parsed: ParsedCommand, name: string): string | null {
 export const PROGRESS_OPTIONS: Options = { progress: { type: 'boolean' }, quiet: { type: 'boolean', short: 'q' } }
 
 /** Progress for people who watch: when stderr is a terminal or --progress was given, never under --quiet. */
-function progressOf({ isTerminal, printText }: CommandContext, { values }: ParsedCommand): Progress {
+export function progressOf({ isTerminal, printText }: CommandContext, parsed?: ParsedCommand): Progress {
+  const values = parsed?.values ?? {}
   return values.quiet !== true && (isTerminal || values.progress === true) ? openProgress(printText) : SILENT
 }
 

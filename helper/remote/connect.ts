@@ -28,6 +28,8 @@ export interface Wishes {
   readonly family: 0 | 4 | 6
 }
 
+export const NO_WISHES: Wishes = { exec: null, family: 0 }
+
 /** Serves `connect <service>` to its end; returns the exit status. */
 export async function connectService(session: Session, service: Service, wishes: Wishes): Promise<number> {
   const open = () => openService(session, service, wishes)

@@ -6,7 +6,8 @@ import type { Readable, Writable } from 'node:stream'
 import { configValue, type Environment, readGitConfig, readSettings } from '../config.ts'
 import { HelperError, messageOf } from '../errors.ts'
 import { openTrace } from '../trace.ts'
-import { type Origin, parseRemoteUrl } from '../url.ts'
+import { signedRule } from '../trust/require-signed.ts'
+import { type Origin, parseRemoteUrl, type RemoteUrl } from '../url.ts'
 import { ByteReader } from './byte-reader.ts'
 import { ByteWriter } from './byte-writer.ts'
 import { runDialogue, type Verb } from './dialogue.ts'
@@ -36,8 +37,8 @@ const FAILED = 128
 export async function runRemoteHelper(wiring: RemoteHelperWiring): Promise<number> {
   wiring.signal.addEventListener('abort', () => wiring.input.destroy(), { once: true })
   try {
-    const session = await openSession(wiring)
-    const status = await runDialogue(session, await verbsFor(session))
+    const { session, address } = await openSession(wiring)
+    const status = await runDialogue(session, await verbsFor(session, address, wiring))
     await session.clientWriter.end()
     return status
   } catch (error) {
@@ -46,14 +47,15 @@ export async function runRemoteHelper(wiring: RemoteHelperWiring): Promise<numbe
   }
 }
 
-async function openSession(wiring: RemoteHelperWiring): Promise<Session> {
+async function openSession(wiring: RemoteHelperWiring): Promise<{ session: Session; address: RemoteUrl }> {
   const { args, env, signal, printText, openSupply } = wiring
   const trace = openTrace(env)
   const config = await readGitConfig(env)
   const settings = readSettings(config, env)
   const remoteName = args[0] ?? ''
-  const origin = originOf(args[1] ?? configValue(config, `remote.${remoteName}.url`))
-  requireAllowed(origin.scheme, config, env)
+  const address = addressOf(args[1] ?? configValue(config, `remote.${remoteName}.url`))
+  const origin = address.kind === 'origin' ? address : NO_ORIGIN
+  if (address.kind === 'origin') requireAllowed(origin.scheme, config, env)
   const gitDir = env.GIT_DIR ?? null
   const supply = new SupplySession({
     origin,
@@ -70,21 +72,41 @@ async function openSession(wiring: RemoteHelperWiring): Promise<Session> {
   trace(() => `origin ${origin.url}, repository ${gitDir ?? 'none'}`)
   const clientReader = new ByteReader(wiring.input)
   const clientWriter = new ByteWriter(wiring.output)
-  return { env, trace, signal, remoteName, origin, gitDir, config, settings, clientReader, clientWriter, supply }
+  const streams = { clientReader, clientWriter, supply }
+  return { session: { env, trace, signal, remoteName, origin, gitDir, config, settings, ...streams }, address }
 }
 
-async function verbsFor(session: Session): Promise<ReadonlyMap<string, Verb>> {
+async function verbsFor(
+  session: Session,
+  address: RemoteUrl,
+  { printText }: RemoteHelperWiring,
+): Promise<ReadonlyMap<string, Verb>> {
+  if (address.kind !== 'origin') {
+    const { publicationVerbs } = await import('../publish/remote-publication.ts')
+    return publicationVerbs({ printText, resolve: () => keyOf(address, session) })
+  }
   const { scheme } = session.origin
-  return scheme === 'http' || scheme === 'https' ? httpVerbs(session) : streamVerbs()
+  const verbs = await (scheme === 'http' || scheme === 'https' ? httpVerbs(session) : streamVerbs())
+  const rule = signedRule(session.config, session.env, session.remoteName)
+  if (rule === 'off') return verbs
+  const { stagedVerbs } = await import('../trust/staged-origin.ts')
+  return stagedVerbs(verbs, rule)
 }
 
-function originOf(url: string | null): Origin {
+/** Stands in the session until it is known which repository on disk serves a publication. */
+const NO_ORIGIN: Origin = { kind: 'origin', scheme: 'file', url: '', user: null, host: '', port: null, path: '' }
+
+function addressOf(url: string | null): RemoteUrl {
   if (url === null) throw new HelperError('usage', 'usage: git remote-gittorrent <remote> <url>')
-  const parsed = parseRemoteUrl(url)
-  if (parsed.kind === 'origin') return parsed
-  const what = { key: "a publisher's key", name: 'a name', domain: 'a name of a domain' }[parsed.kind]
-  throw new HelperError(
-    'url-unsupported',
-    `cannot open '${url}': its host is ${what}, which this version cannot resolve yet, try gittorrent::<URL of the origin>`,
-  )
+  return parseRemoteUrl(url)
+}
+
+async function keyOf(
+  address: Exclude<RemoteUrl, Origin>,
+  { env, config, signal }: Session,
+): Promise<{ key: string; repository: string }> {
+  if (address.kind === 'key') return address
+  const { keyOfSteps, resolveSteps } = await import('../names/resolve.ts')
+  const steps = await resolveSteps(address, { env, config, nowMs: Date.now(), signal })
+  return { key: keyOfSteps(address, steps), repository: address.repository }
 }

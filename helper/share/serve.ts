@@ -12,13 +12,21 @@ export interface Service {
   close(): Promise<void>
 }
 
-/** Starts serving on an open net; bodies are read from the store when somebody asks. */
-export function serveChains(net: Net, topicHash: Uint8Array, chains: Chains, remote: string): Service {
+const NOTHING_ELSE: TopicHandlers = { onRequest: () => Promise.reject(new Refusal('unknown-kind')) }
+
+/** Starts serving on an open net; bodies are read from the store when somebody asks. `others` answers other kinds. */
+export function serveChains(
+  net: Net,
+  topicHash: Uint8Array,
+  chains: Chains,
+  remote: string,
+  others: TopicHandlers = NOTHING_ELSE,
+): Service {
   const seeds: Seed[] = []
   for (const { links } of chains.chains) {
     for (const link of links) seeds.push(net.seed(link, link))
   }
-  const topic = net.joinTopic(topicHash, answererOf(chains, remote), { announce: true })
+  const topic = net.joinTopic(topicHash, answererOf(chains, remote, others), { announce: true })
   return {
     topic,
     close: async () => {
@@ -28,12 +36,16 @@ export function serveChains(net: Net, topicHash: Uint8Array, chains: Chains, rem
   }
 }
 
-/** Answers what peers ask about one repository's chains. */
-export function answererOf(chains: Pick<Chains, 'chains' | 'repository'>, remote: string): TopicHandlers {
+/** Answers what peers ask about one repository's chains; `others` answers other kinds. */
+export function answererOf(
+  chains: Pick<Chains, 'chains' | 'repository'>,
+  remote: string,
+  others: TopicHandlers = NOTHING_ELSE,
+): TopicHandlers {
   const answer = encodeChainAnswer(chains.chains.map((chain) => ({ ...chain, ref: originRef(chain, remote) })))
   return {
-    onRequest: async (kind, payload) => {
-      if (kind !== CHAIN_KIND) throw new Refusal('unknown-kind')
+    onRequest: async (kind, payload, peerId) => {
+      if (kind !== CHAIN_KIND) return others.onRequest(kind, payload, peerId)
       if (decodeChainQuestion(payload) !== chains.repository.objectFormat) throw new Refusal('other-object-format')
       return answer
     },

@@ -14,7 +14,15 @@ const ANY_PORT: HostPort = { host: '0.0.0.0', port: 0 }
 
 /** Options of the net for one origin. */
 export function netOptionsFor(origin: Origin, settings: Settings, listen: HostPort | null, trace: Trace): NetOptions {
-  const mayBePublic = isPublicOrigin(origin)
+  return optionsWith(isPublicOrigin(origin), settings, listen, trace)
+}
+
+/** Options of the net for what somebody published under a key: it is public because its publisher says so. */
+export function publicNetOptions(settings: Settings, listen: HostPort | null, trace: Trace): NetOptions {
+  return optionsWith(true, settings, listen, trace)
+}
+
+function optionsWith(mayBePublic: boolean, settings: Settings, listen: HostPort | null, trace: Trace): NetOptions {
   const isAllowed = (host: string): boolean => mayBePublic || classOfHost(host) !== 'public'
   const bootstrap = settings.dhtBootstrap ?? (mayBePublic ? PUBLIC_DHT_BOOTSTRAP : [])
   const dhtBootstrap = bootstrap.filter(({ host }) => isAllowed(host))

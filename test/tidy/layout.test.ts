@@ -29,7 +29,15 @@ const TOP_LEVEL = new Set<string>([
 /** What building, installing and git itself leave behind. */
 const NOT_OURS = new Set(['.git', 'node_modules', 'dist'])
 
-const DOCUMENTS = ['README.md', 'engine/FORMAT.md', 'engine/LIBRARY.md', 'net/PROTOCOL.md', 'helper/MANUAL.md']
+const DOCUMENTS = [
+  'README.md',
+  'engine/FORMAT.md',
+  'engine/LIBRARY.md',
+  'net/PROTOCOL.md',
+  'helper/MANUAL.md',
+  'helper/PUBLISHING.md',
+  'helper/THREATS.md',
+]
 
 test('the top level holds nothing unexpected', () => {
   const unexpected = readdirSync(projectRoot).filter((name) => !TOP_LEVEL.has(name) && !NOT_OURS.has(name))

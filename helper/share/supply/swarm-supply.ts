@@ -32,6 +32,7 @@ import { CHAIN_KIND, type ChainClaim, decodeChainAnswer, encodeChainQuestion } f
 import { topicOf } from '../topic.ts'
 import { hasNoWayIn, netOptionsFor } from '../ways-in.ts'
 import { type Incoming, isSwarmed, startDownload } from './download.ts'
+import { fsckWanted } from './fsck.ts'
 import { type Failure, type Intake, takeIn } from './line-intake.ts'
 import { bodyRangeOf, type LineTake, planTakes, segmentsOf } from './plan.ts'
 import { Quarantine } from './quarantine.ts'
@@ -46,7 +47,16 @@ export async function openSwarmSupply(context: SupplyContext): Promise<Supply> {
     return NULL_SUPPLY
   }
   const net = await openNet(options)
-  return new SwarmSupply(net, topicOf(origin), context)
+  const refuse = async (): Promise<Uint8Array> => {
+    throw new Error('this client serves nothing')
+  }
+  const topic = net.joinTopic(topicOf(origin), { onRequest: refuse }, { announce: false })
+  return new SwarmSupply(net, topic, context)
+}
+
+/** A supply on a net and a topic that are open already and stay so; its `close` is not to be called. */
+export function swarmSupplyOn(net: Net, topic: Topic, context: SupplyContext): Pick<Supply, 'bring'> {
+  return new SwarmSupply(net, topic, context)
 }
 
 class SwarmSupply implements Supply {
@@ -54,13 +64,10 @@ class SwarmSupply implements Supply {
   readonly #topic: Topic
   readonly #context: SupplyContext
 
-  constructor(net: Net, topicHash: Uint8Array, context: SupplyContext) {
+  constructor(net: Net, topic: Topic, context: SupplyContext) {
     this.#net = net
+    this.#topic = topic
     this.#context = context
-    const refuse = async (): Promise<Uint8Array> => {
-      throw new Error('this client serves nothing')
-    }
-    this.#topic = net.joinTopic(topicHash, { onRequest: refuse }, { announce: false })
   }
 
   async bring(request: SupplyRequest): Promise<SupplyResult> {
@@ -277,11 +284,6 @@ async function heldCheckpoints(chains: readonly ChainClaim[], gitDir: string): P
   const loose = await runGit(gitDir, ['rev-list', '--stdin', '--not', '--all'], `${known.join('\n')}\n`)
   const unreached = new Set(loose.split('\n'))
   return new Set(known.filter((oid) => !unreached.has(oid)))
-}
-
-function fsckWanted(config: SupplyContext['config']): boolean {
-  const value = config.get('fetch.fsckobjects')?.at(-1) ?? config.get('transfer.fsckobjects')?.at(-1) ?? 'false'
-  return /^(true|yes|on|1)$/i.test(value)
 }
 
 /** The directory that all worktrees of a repository share, absolute. */

@@ -1,0 +1,225 @@
+/**
+ * Brings the isolated repository of a publication to the refs that were signed: chains from the swarm first, where peers
+ * have some, then the tunnel, both into quarantine; refs move together, when everything they reach is there, and not before.
+ * Peers are asked only for what their own records name, and told of nothing but tips that this publisher published.
+ */
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Net, TopicPeer } from '../../net/index.ts'
+import type { GitConfig, Settings } from '../config.ts'
+import { HelperError, messageOf } from '../errors.ts'
+import { type Repository, runGit } from '../git/repository.ts'
+import { REF_LOCK_ATTEMPT_COUNT_MAX, REF_LOCK_DELAY_MS } from '../limits.ts'
+import { humanBytes, type Progress } from '../progress.ts'
+import { fsckWanted } from '../share/supply/fsck.ts'
+import { Quarantine } from '../share/supply/quarantine.ts'
+import { swarmSupplyOn } from '../share/supply/swarm-supply.ts'
+import type { Trace } from '../trace.ts'
+import type { PeerOffer } from './find-records.ts'
+import type { Publication } from './reader.ts'
+import { decodeRecord } from './record.ts'
+import { decodeDocument } from './refs-document.ts'
+import { fetchThroughTunnel } from './tip-fetch.ts'
+
+export interface SyncSurroundings {
+  readonly net: Net
+  readonly config: GitConfig
+  readonly settings: Settings
+  readonly trace: Trace
+  readonly signal: AbortSignal
+  readonly progress: Progress
+}
+
+export interface SyncOutcome {
+  readonly repository: Repository
+  readonly bytesFromPeers: number
+}
+
+/** Synchronises; does nothing but look if all is there. @throws HelperError not-published */
+export async function syncPublication(publication: Publication, around: SyncSurroundings): Promise<SyncOutcome> {
+  const { folder, name, record, refs } = publication
+  const repository = await folder.openRepository(name, record.objectFormat)
+  const known = await tipsOf(repository)
+  const missing = await missingOf(repository, [...new Set(refs.map(({ oid }) => oid))])
+  let bytes = 0
+  if (missing.length > 0) {
+    bytes += await bringChains(publication, repository, known, around)
+    bytes += await bringRest(publication, repository, known, around)
+  }
+  await moveRefs(repository, publication)
+  return { repository, bytesFromPeers: bytes }
+}
+
+async function tipsOf(repository: Repository): Promise<string[]> {
+  const listed = await runGit(repository.gitDir, ['for-each-ref', '--format=%(objectname)'])
+  return [...new Set(listed.split('\n').filter(Boolean))]
+}
+
+async function missingOf(repository: Repository, oids: readonly string[]): Promise<string[]> {
+  if (oids.length === 0) return []
+  const answers = await runGit(repository.gitDir, ['cat-file', '--batch-check'], `${oids.join('\n')}\n`)
+  return answers.split('\n').flatMap((line) => (line.endsWith(' missing') ? [line.split(' ')[0] ?? ''] : []))
+}
+
+/** Whatever goes wrong here only means that the tunnel brings more. */
+async function bringChains(
+  { topic, refs, head }: Publication,
+  { gitDir, objectFormat }: Repository,
+  known: readonly string[],
+  { net, config, settings, trace, signal, progress }: SyncSurroundings,
+): Promise<number> {
+  const origin = {
+    kind: 'origin',
+    scheme: 'file',
+    url: gitDir,
+    user: null,
+    host: '',
+    port: null,
+    path: gitDir,
+  } as const
+  const supply = swarmSupplyOn(net, topic, { origin, gitDir, config, settings, trace, signal })
+  try {
+    await mkdir(join(gitDir, 'gittorrent', 'incoming'), { recursive: true })
+    const wanted = new Map(refs.map(({ name, oid }) => [name, oid]))
+    const plain = {
+      shallow: false,
+      depth: null,
+      filter: null,
+      isClone: known.length === 0,
+      haves: known,
+      progress,
+      signal,
+    }
+    const wants = [...new Set(wanted.values())]
+    const result = await supply.bring({ gitDir, origin: gitDir, objectFormat, wants, refs: wanted, head, ...plain })
+    // A ref keeps what came until the real ones move; they reach it.
+    await Promise.all(result.haves.map((oid) => runGit(gitDir, ['update-ref', `refs/gittorrent/swarm/${oid}`, oid])))
+    return result.bytesFromPeers
+  } catch (error) {
+    trace(() => `chains: ${messageOf(error)}`)
+    return 0
+  }
+}
+
+async function bringRest(
+  publication: Publication,
+  repository: Repository,
+  known: readonly string[],
+  around: SyncSurroundings,
+): Promise<number> {
+  const { trace, config, signal, progress } = around
+  const quarantine = await Quarantine.open(repository.gitDir)
+  const haves = [...new Set([...known, ...(await tipsOf(repository))])]
+  const wanted = [...new Set(publication.refs.map(({ oid }) => oid))]
+  let missing = await missingOf(repository, wanted)
+  let bytes = 0
+  const onBytes = (count: number): void => {
+    bytes += count
+    progress.update('Receiving from peers', humanBytes(bytes))
+  }
+  try {
+    const tried = new Set<TopicPeer>()
+    while (missing.length > 0) {
+      const next = await nextPeer(publication, missing, tried)
+      if (next === null) break
+      const { peer, wants } = next
+      tried.add(peer)
+      try {
+        const fetch = {
+          objectFormat: repository.objectFormat,
+          wants,
+          haves,
+          fsckObjects: fsckWanted(config),
+          onBytes,
+          signal,
+        }
+        await fetchThroughTunnel(peer, quarantine, fetch)
+        missing = missing.filter((oid) => !wants.includes(oid))
+      } catch (error) {
+        if (signal.aborted) throw error
+        trace(() => `tunnel to ${peer.remote.host}:${peer.remote.port}: ${messageOf(error)}`)
+      }
+    }
+    if (missing.length > 0 || !(await quarantine.areConnected(wanted, []))) {
+      const got = missing.length > 0 ? `${missing.length} of ${wanted.length} missing` : 'history with holes'
+      throw new HelperError(
+        'not-published',
+        `'${publication.name}': expected all refs from its peers, got ${got}, try later`,
+      )
+    }
+    await quarantine.release()
+    progress.done('Receiving from peers', humanBytes(bytes))
+    return bytes
+  } finally {
+    await quarantine.close()
+  }
+}
+
+/** The peer whose own records name most of what is missing, and what of it; waits for one; null if none comes. */
+async function nextPeer(
+  publication: Publication,
+  missing: readonly string[],
+  tried: ReadonlySet<TopicPeer>,
+): Promise<{ peer: TopicPeer; wants: string[] } | null> {
+  do {
+    let best: { peer: TopicPeer; wants: string[] } | null = null
+    for (const offer of publication.source.offers) {
+      if (tried.has(offer.peer)) continue
+      const offered = await offeredBy(offer, publication)
+      const wants = missing.filter((oid) => offered.has(oid))
+      if (wants.length > (best?.wants.length ?? 0)) best = { peer: offer.peer, wants }
+    }
+    if (best !== null) return best
+  } while (await publication.source.more())
+  return null
+}
+
+/** Oids in the documents that a peer's records name. */
+async function offeredBy({ items }: PeerOffer, { contributions, folder }: Publication): Promise<Set<string>> {
+  const writers = new Set(contributions.map(({ document }) => document.publisher))
+  const offered = new Set<string>()
+  for (const { key, value } of items) {
+    const record = readOrNull(value)
+    if (record?.type !== 'repository' || !writers.has(Buffer.from(key).toString('hex'))) continue
+    const bytes = await folder.document(record.documentHash)
+    for (const { oid } of bytes === null ? [] : decodeDocument(bytes).refs) if (oid !== null) offered.add(oid)
+  }
+  return offered
+}
+
+function readOrNull(value: Uint8Array) {
+  try {
+    return decodeRecord(value)
+  } catch {
+    return null
+  }
+}
+
+/** Moves refs, again if another run of ours holds a lock just now. */
+async function moveRefs(repository: Repository, publication: Publication): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await moveRefsOnce(repository, publication)
+    } catch (error) {
+      if (attempt >= REF_LOCK_ATTEMPT_COUNT_MAX) throw error
+    }
+    await new Promise((resolve) => setTimeout(resolve, attempt * REF_LOCK_DELAY_MS))
+  }
+}
+
+/** All changes in one transaction; refs that are published no more go. */
+async function moveRefsOnce({ gitDir }: Repository, { refs, head }: Publication): Promise<void> {
+  const listed = await runGit(gitDir, ['for-each-ref', '--format=%(objectname) %(refname)'])
+  const held = new Map(listed.split('\n').flatMap((line) => [[line.slice(line.indexOf(' ') + 1), line.split(' ')[0]]]))
+  const wanted = new Set(refs.map(({ name }) => name))
+  const gone = [...held.keys()].filter((name) => name !== '' && !wanted.has(name)).map((name) => `delete ${name}\n`)
+  const changed = refs.flatMap(({ name, oid }) => (held.get(name) === oid ? [] : [`update ${name} ${oid}\n`]))
+  // A branch may stand where a folder of branches stood: what goes, goes first.
+  if (gone.length > 0) await runGit(gitDir, ['update-ref', '--stdin'], gone.join(''))
+  if (changed.length > 0) await runGit(gitDir, ['update-ref', '--stdin'], changed.join(''))
+  if (changed.length > MANY_REFS) await runGit(gitDir, ['pack-refs', '--all'])
+  if (head !== null) await runGit(gitDir, ['symbolic-ref', 'HEAD', head])
+}
+
+/** From so many changes on, refs are packed: a file each would slow every later reader. */
+const MANY_REFS = 500

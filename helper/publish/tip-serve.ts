@@ -1,0 +1,94 @@
+/**
+ * The answering end of the tunnel: `git upload-pack` on an isolated repository, one process per question, with nothing of
+ * the user's configuration or environment, wants checked against what is published now, bounded in number, time and
+ * bytes. Protocol v2 hands out any object by name, so it is the isolation, not the check, that keeps other objects in.
+ */
+import { type ChildProcessByStdio, spawn } from 'node:child_process'
+import type { Readable, Writable } from 'node:stream'
+import { type AnswerStream, Refusal } from '../../net/index.ts'
+import { TIP_PARALLEL_COUNT, TIP_PER_PEER_COUNT, TIP_SERVE_TIMEOUT_MS } from '../limits.ts'
+import type { Trace } from '../trace.ts'
+import { decodeTipRequest, encodeTipRequest } from './tip-request.ts'
+
+export interface TipOffer {
+  readonly gitDir: string
+  readonly objectFormat: 'sha1' | 'sha256'
+  /** Oids that are published, and so may be wanted. */
+  readonly advertised: ReadonlySet<string>
+}
+
+const CONFIGURATION = [
+  'core.hooksPath=/dev/null',
+  'uploadpack.allowFilter=false',
+  'uploadpack.allowAnySHA1InWant=false',
+  'uploadpack.allowRefInWant=false',
+  'pack.threads=1',
+  'pack.windowMemory=64m',
+  'core.packedGitLimit=256m',
+].flatMap((setting) => ['-c', setting])
+
+/** All tunnels of one process; shares the bounds between repositories. */
+export class TipServer {
+  readonly #running = new Map<ChildProcessByStdio<Writable, Readable, null>, string>()
+  readonly #trace: Trace
+  #isClosed = false
+
+  constructor(trace: Trace) {
+    this.#trace = trace
+  }
+
+  /** Answers a question of a peer. @throws Refusal malformed, not-advertised, busy */
+  async answer(offer: TipOffer, payload: Uint8Array, peerId: string): Promise<AnswerStream> {
+    const request = decodeTipRequest(payload)
+    const isOffered =
+      request.objectFormat === offer.objectFormat && request.wants.every((oid) => offer.advertised.has(oid))
+    if (!isOffered) throw new Refusal('not-advertised')
+    const ofPeer = [...this.#running.values()].filter((id) => id === peerId).length
+    if (this.#isClosed || this.#running.size >= TIP_PARALLEL_COUNT || ofPeer >= TIP_PER_PEER_COUNT)
+      throw new Refusal('busy')
+    const args = [...CONFIGURATION, 'upload-pack', '--strict', '--stateless-rpc', offer.gitDir]
+    const child = spawn('git', args, { env: bareEnvironment(), stdio: ['pipe', 'pipe', 'ignore'], cwd: '/' })
+    this.#running.set(child, peerId)
+    const timer = setTimeout(() => child.kill('SIGKILL'), TIP_SERVE_TIMEOUT_MS)
+    const exited = new Promise<number | null>((resolve) => {
+      child.once('error', () => resolve(null))
+      child.once('close', resolve)
+    })
+    void exited.then((status) => {
+      clearTimeout(timer)
+      this.#running.delete(child)
+      this.#trace(() => `tip: ${request.wants.length} wants, ${request.haves.length} haves, status ${status}`)
+    })
+    child.stdin.on('error', () => {})
+    child.stdin.end(encodeTipRequest(request))
+    return { close: () => void child.kill('SIGKILL'), [Symbol.asyncIterator]: () => answerOf(child.stdout, exited) }
+  }
+
+  /** Ends all processes; idempotent. */
+  close(): void {
+    this.#isClosed = true
+    for (const child of this.#running.keys()) child.kill('SIGKILL')
+  }
+}
+
+/** What git says, and an error at the end if it failed: half a pack must not look like a whole one. */
+async function* answerOf(stdout: Readable, exited: Promise<number | null>): AsyncGenerator<Uint8Array> {
+  for await (const bytes of stdout) yield bytes
+  if ((await exited) !== 0) throw new Error('git upload-pack failed')
+}
+
+/** Nothing is inherited but where programs are. */
+function bareEnvironment(): NodeJS.ProcessEnv {
+  return {
+    PATH: process.env.PATH,
+    LC_ALL: 'C',
+    HOME: '/nonexistent',
+    GIT_PROTOCOL: 'version=2',
+    GIT_CONFIG_NOSYSTEM: '1',
+    GIT_CONFIG_GLOBAL: '/dev/null',
+    GIT_ATTR_NOSYSTEM: '1',
+    GIT_NO_LAZY_FETCH: '1',
+    GIT_NO_REPLACE_OBJECTS: '1',
+    GIT_TERMINAL_PROMPT: '0',
+  }
+}

@@ -1,0 +1,130 @@
+/**
+ * Goal: the answering end of the tunnel gives what is published and nothing else, whatever an asker sends and however the user
+ * configured git.
+ * Method: the real `git upload-pack` behind it, a configuration and an environment made to trap it, git index-pack as judge.
+ */
+import assert from 'node:assert/strict'
+import { existsSync } from 'node:fs'
+import { chmod, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Readable } from 'node:stream'
+import { before, test } from 'node:test'
+import { TIP_PARALLEL_COUNT, TIP_PER_PEER_COUNT } from '../../helper/limits.ts'
+import { encodeTipRequest } from '../../helper/publish/tip-request.ts'
+import { TipServer } from '../../helper/publish/tip-serve.ts'
+import { ByteReader } from '../../helper/remote/byte-reader.ts'
+import { readPacket, textOf } from '../../helper/remote/pkt-line.ts'
+import { openTrace } from '../../helper/trace.ts'
+import { type AnswerStream, Refusal } from '../../net/index.ts'
+import { importCommits } from '../support/fast-import.ts'
+import { git, gitBytes } from '../support/git.ts'
+import { directoryUntilExit } from '../support/temporary-directory.ts'
+
+const directory = directoryUntilExit()
+const trap = join(directory, 'trapped')
+let oids: readonly string[]
+let offer: { gitDir: string; objectFormat: 'sha1'; advertised: ReadonlySet<string> }
+
+before(async () => {
+  await git(['init', '--quiet', '--bare', 'repo.git'], { directory })
+  const gitDir = join(directory, 'repo.git')
+  oids = await importCommits(
+    gitDir,
+    [0, 1, 2].map((n) => ({ files: { f: `${n}\n`.repeat(3000 + n) } })),
+  )
+  offer = { gitDir, objectFormat: 'sha1', advertised: new Set([oids.at(-1) ?? '']) }
+  const hook = join(directory, 'hook')
+  await writeFile(hook, `#!/bin/sh\ntouch '${trap}'\nexec "$@"\n`)
+  await chmod(hook, 0o755)
+  const configuration = join(directory, 'gitconfig')
+  await writeFile(configuration, `[uploadpack]\n\tpackObjectsHook = ${hook}\n[core]\n\thooksPath = ${directory}\n`)
+  process.env.GIT_CONFIG_GLOBAL = configuration
+  process.env.GIT_CONFIG_PARAMETERS = `'uploadpack.packObjectsHook=${hook}'`
+  process.env.GIT_TRACE = trap
+})
+
+function ask(
+  server: TipServer,
+  wants: readonly string[],
+  peerId = 'peer',
+  haves: readonly string[] = [],
+): Promise<AnswerStream> {
+  return server.answer(offer, encodeTipRequest({ objectFormat: 'sha1', wants, haves }), peerId)
+}
+
+const isRefusal = (reason: string) => (error: unknown) => error instanceof Refusal && error.reason === reason
+
+async function whole(answer: AnswerStream): Promise<void> {
+  for await (const _ of answer);
+}
+
+/** The pack in an answer. */
+async function packOf(answer: AnswerStream): Promise<Buffer> {
+  const buffers = (async function* () {
+    for await (const bytes of answer) yield Buffer.from(bytes)
+  })()
+  const reader = new ByteReader(Readable.from(buffers, { objectMode: false }))
+  const first = await readPacket(reader)
+  assert.equal(first === null ? null : textOf(first), 'packfile')
+  const parts: Buffer[] = []
+  for (let packet = await readPacket(reader); packet?.kind === 'data'; packet = await readPacket(reader))
+    if (packet.payload[0] === 1) parts.push(packet.payload.subarray(1))
+  return Buffer.concat(parts)
+}
+
+test('what is published comes as a pack that git takes, and no configuration or hook of the user has a part in it', async () => {
+  const server = new TipServer(openTrace({}))
+  const tip = oids.at(-1) ?? ''
+  const pack = await packOf(await ask(server, [tip]))
+  await git(['init', '--quiet', '--bare', 'taken.git'], { directory })
+  await gitBytes(['index-pack', '--stdin', '--strict'], { directory: join(directory, 'taken.git'), input: pack })
+  const listed = await git(['rev-list', '--objects', '--no-object-names', tip], {
+    directory: join(directory, 'taken.git'),
+  })
+  assert.equal(listed, await git(['rev-list', '--objects', '--no-object-names', tip], { directory: offer.gitDir }))
+  assert.equal(existsSync(trap), false)
+  const rest = await packOf(await ask(server, [tip], 'peer', oids.slice(1, 2)))
+  assert.ok(rest.length < pack.length)
+  server.close()
+})
+
+test('an object that is there but not published is refused by name', async () => {
+  const server = new TipServer(openTrace({}))
+  await assert.rejects(ask(server, oids.slice(0, 1)), isRefusal('not-advertised'))
+  await assert.rejects(ask(server, [...offer.advertised, 'f'.repeat(40)]), isRefusal('not-advertised'))
+  await assert.rejects(server.answer(offer, Buffer.from('0014command=ls-refs\n0000'), 'peer'), isRefusal('malformed'))
+  const other = { objectFormat: 'sha256' as const, wants: ['a'.repeat(64)], haves: [] }
+  await assert.rejects(server.answer(offer, encodeTipRequest(other), 'peer'), isRefusal('not-advertised'))
+  server.close()
+})
+
+test('processes are bounded for one peer and for all, and a closed answer frees its place', async () => {
+  const server = new TipServer(openTrace({}))
+  const answers: AnswerStream[] = []
+  for (let n = 0; n < TIP_PER_PEER_COUNT; n++) answers.push(await ask(server, [...offer.advertised], 'one'))
+  await assert.rejects(ask(server, [...offer.advertised], 'one'), isRefusal('busy'))
+  for (let n = answers.length; n < TIP_PARALLEL_COUNT; n++)
+    answers.push(await ask(server, [...offer.advertised], `peer ${n}`))
+  await assert.rejects(ask(server, [...offer.advertised], 'another'), isRefusal('busy'))
+  for (const answer of answers) {
+    answer.close()
+    // An answer ends when its process has.
+    await whole(answer).catch(() => {})
+  }
+  const again = await ask(server, [...offer.advertised], 'one')
+  assert.ok((await packOf(again)).length > 0)
+  server.close()
+  await assert.rejects(ask(server, [...offer.advertised]), isRefusal('busy'))
+})
+
+test('half a pack never looks like a whole one', async () => {
+  const server = new TipServer(openTrace({}))
+  const broken = { ...offer, gitDir: join(directory, 'nowhere.git') }
+  const answer = await server.answer(
+    broken,
+    encodeTipRequest({ objectFormat: 'sha1', wants: [...offer.advertised], haves: [] }),
+    'peer',
+  )
+  await assert.rejects(whole(answer), /upload-pack failed/)
+  server.close()
+})
