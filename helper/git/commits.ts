@@ -24,6 +24,51 @@ const NEWLINE = 0x0a
  * @throws HelperError 'git-failed', 'object-missing'
  */
 export async function readCommits(gitDir: string, tips: readonly string[], graph: CommitGraph): Promise<void> {
+  const isWhole = (): boolean => tips.every((tip) => graph.has(tip))
+  for (const readTable of [readGraphOfGit, readOwnTable]) {
+    const table = await readTable(gitDir, graph.format)
+    if (table !== null) graph.addTable(table)
+    if (isWhole()) return
+  }
+  const known = graph.count
+  if (known === 0 || !(await walkCommits(gitDir, tips, graph))) await listCommits(gitDir, tips, graph)
+  if (graph.count - known > Math.max(TABLE_RENEWAL_COUNT, Math.floor(known / TABLE_RENEWAL_SHARE))) {
+    await writeOwnTable(gitDir, graph)
+  }
+}
+
+/** Reads commits that the graph lacks, generation by generation; false if there are too many of them. */
+async function walkCommits(gitDir: string, tips: readonly string[], graph: CommitGraph): Promise<boolean> {
+  const catFile = new CatFile(gitDir)
+  try {
+    let walked = 0
+    for (let lacking = [...new Set(tips)].filter((oid) => !graph.has(oid)); lacking.length > 0; ) {
+      walked += lacking.length
+      if (walked > COMMIT_WALK_COUNT_MAX) return false
+      const contents = await catFile.read(lacking)
+      const parents = lacking.flatMap((oid, index) => addCommit(oid, contents[index] ?? new Uint8Array(0), graph))
+      lacking = [...new Set(parents)].filter((oid) => !graph.has(oid))
+    }
+    return true
+  } finally {
+    catFile.close()
+  }
+}
+
+/** Adds a commit from its stored header, as git reads it: the tree, then the parents. Returns the parents. */
+function addCommit(oid: string, content: Uint8Array, graph: CommitGraph): string[] {
+  const digitCount = graph.hashLength * 2
+  const text = Buffer.from(content.buffer, content.byteOffset, content.length).toString('latin1')
+  const header = new RegExp(`^tree ([0-9a-f]{${digitCount}})\n((?:parent [0-9a-f]{${digitCount}}\n)*)`).exec(text)
+  if (header === null) {
+    throw new HelperError('object-missing', `object ${oid}: expected a commit, got something else, try \`git fsck\``)
+  }
+  const parents = (header[2] ?? '').split('\n').flatMap((line) => line.split(' ')[1] ?? [])
+  graph.add(oid, header[1] ?? '', parents)
+  return parents
+}
+
+async function listCommits(gitDir: string, tips: readonly string[], graph: CommitGraph): Promise<void> {
   // git reads its commit-graph file unless told not to; where it may be wrong, the objects are asked.
   const trust = (await isRewritten(gitDir)) ? ['-c', 'core.commitGraph=false'] : []
   const format = ['--no-commit-header', '--encoding=UTF-8', '--format=%H %T %P']
