@@ -22,6 +22,7 @@ export type HelperErrorCode =
   | 'repository-unusable'
   | 'store-corrupt'
   | 'chain-malformed'
+  | 'manifest-malformed'
   | 'verify-failed'
 
 /** Thrown for everything that the outside world hands to the helper and that it cannot use. */

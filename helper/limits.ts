@@ -129,3 +129,16 @@ export const BUNDLE_HEADER_LENGTH_MAX = 1024
 
 /** Packs that git indexes at the same time; each `git index-pack` has threads of its own. */
 export const INDEX_PARALLEL_COUNT = 4
+
+/** Days that superseded links stay in an exported folder unless the user says so: nobody reads an old list for longer. */
+export const EXPORT_GRACE_DAYS = 7
+export const EXPORT_GRACE_DAYS_MAX = 3650
+
+/** Superseded links that a folder keeps, the youngest first: a busy repository makes a few dozen a day. */
+export const SUPERSEDED_COUNT_MAX = 4096
+
+/** Bytes of a manifest: 20,000 segments of the Linux kernel and 20 × 55 kB of piece hashes are 8 MB. */
+export const MANIFEST_LENGTH_MAX = 32 * 1024 * 1024
+
+/** URLs of one kind in a manifest. */
+export const MANIFEST_URL_COUNT_MAX = 64
