@@ -81,7 +81,7 @@ export async function exportFolder(
   const [baseUrl = null] = urls
   const documents: FolderDocument[] = [
     ...torrents,
-    { name: BUNDLE_LIST_NAME, bytes: encodeBundleList(links, baseUrl) },
+    { name: BUNDLE_LIST_NAME, bytes: encodeBundleList(described[0]?.links ?? [], baseUrl) },
     { name: INDEX_PAGE_NAME, bytes: encodeIndexPage(described, baseUrl) },
   ]
   const last = { name: MANIFEST_NAME, bytes: encodeManifest(manifest) }
