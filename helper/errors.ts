@@ -23,6 +23,7 @@ export type HelperErrorCode =
   | 'store-corrupt'
   | 'chain-malformed'
   | 'manifest-malformed'
+  | 'webseed-failed'
   | 'verify-failed'
 
 /** Thrown for everything that the outside world hands to the helper and that it cannot use. */

@@ -142,3 +142,24 @@ export const MANIFEST_LENGTH_MAX = 32 * 1024 * 1024
 
 /** URLs of one kind in a manifest. */
 export const MANIFEST_URL_COUNT_MAX = 64
+
+/** Web seeds of one conversation, each a manifest to fetch. */
+export const WEBSEED_COUNT_MAX = 8
+
+/** Hops from the URL of a web seed to its bytes: a release asset takes two. */
+export const WEBSEED_REDIRECT_COUNT_MAX = 5
+
+/** From a request to a web seed to the head of its answer. */
+export const WEBSEED_ANSWER_TIMEOUT_MS = 5_000
+
+/** Bytes that a web seed must bring within LINK_STALL_TIMEOUT_MS: a quarter of 32 kB/s, because four links come at once. */
+export const WEBSEED_ALIVE_LENGTH = 64 * 1024
+
+/** Bytes that are passed over when a server knows no ranges; for more than this another source is cheaper. */
+export const WEBSEED_SKIP_LENGTH_MAX = 64 * 1024 * 1024
+
+/** How long the faster of peers and web seeds waits for the other, so that both can be used. */
+export const SOURCE_GRACE_MS = 300
+
+/** Bytes that a connection to a web seed must have brought to be opened again after it broke. */
+export const WEBSEED_RETRY_LENGTH = 16 * 1024

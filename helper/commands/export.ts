@@ -14,10 +14,15 @@ import { openRepository, type Repository, runGit } from '../git/repository.ts'
 import { EXPORT_GRACE_DAYS, EXPORT_GRACE_DAYS_MAX, MANIFEST_URL_COUNT_MAX } from '../limits.ts'
 import { humanBytes } from '../progress.ts'
 import { originRef } from '../share/serve.ts'
+import { topicOf } from '../share/topic.ts'
+import { parseRemoteUrl } from '../url.ts'
 import { type Command, onlyPositional, parseCommand, progressOf, textOption } from './command-line.ts'
 
 const USAGE =
-  'export <repository> --out <directory> [--base-url <URL>]... [--tracker <URL>]... [--ref <ref>]... [--remote <name>] [--local-branches] [--grace <days>] [--json]'
+  'export <repository> --out <directory> [--base-url <URL>]... [--tracker <URL>]... [--ref <ref>]... [--origin <URL>] [--remote <name>] [--local-branches] [--grace <days>] [--json]'
+
+const NO_ORIGIN_TEXT =
+  'gittorrent: no origin is known, so the folder is used as a web seed only while it is as new as the origin; try --origin <URL>\n'
 
 export const exportCommand: Command = {
   usage: USAGE,
@@ -27,6 +32,7 @@ export const exportCommand: Command = {
       'base-url': { type: 'string', multiple: true },
       tracker: { type: 'string', multiple: true },
       ref: { type: 'string', multiple: true },
+      origin: { type: 'string' },
       remote: { type: 'string' },
       'local-branches': { type: 'boolean' },
       grace: { type: 'string' },
@@ -43,6 +49,7 @@ export const exportCommand: Command = {
         'usage',
         `export: expected at most ${MANIFEST_URL_COUNT_MAX} base URLs, got ${baseUrls.length}`,
       )
+    const topic = await topicFor(repository, remote, textOption(parsed, 'origin'))
     const graceDays = graceOf(textOption(parsed, 'grace'))
     const refs = textsOf(parsed.values.ref)
     const tips =
@@ -58,6 +65,7 @@ export const exportCommand: Command = {
       const exported = chains.chains.map((chain) => ({ ...chain, ref: originRef(chain, remote) }))
       const report = await exportFolder(exported, out, {
         objectFormat: repository.objectFormat,
+        topic,
         baseUrls,
         trackers,
         graceDays,
@@ -66,12 +74,21 @@ export const exportCommand: Command = {
       })
       if (parsed.values.json === true) context.printResult(`${JSON.stringify(resultOf(report))}\n`)
       context.printText(textFor(report, out))
+      if (topic === null) context.printText(NO_ORIGIN_TEXT)
       if (tips.length === 0) context.printText(noTipsText(repository, remote))
       return 0
     } finally {
       await chains.close()
     }
   },
+}
+
+/** The topic of the origin that was given, or of the remote's URL; null where there is none. @throws HelperError 'url-malformed' */
+async function topicFor({ gitDir }: Repository, remote: string, given: string | null): Promise<Uint8Array | null> {
+  const url = given ?? (await runGit(gitDir, ['config', '--get', `remote.${remote}.url`]).catch(() => '')).trim()
+  if (url === '') return null
+  const parsed = parseRemoteUrl(url)
+  return parsed.kind === 'origin' ? topicOf(parsed) : null
 }
 
 /** A revision under the full name of its ref, because readers look for that. */

@@ -47,6 +47,8 @@ export interface ExportedChain {
 
 export interface ExportOptions {
   readonly objectFormat: ObjectFormat
+  /** 20 bytes; null where the origin is unknown. */
+  readonly topic: Uint8Array | null
   /** Where the folder can be had, as `parseBaseUrl` gives it; the first one goes into the bundle list. */
   readonly baseUrls: readonly string[]
   readonly trackers: readonly string[]
@@ -75,7 +77,8 @@ export async function exportFolder(
   const superseded = await supersededFiles(folder, earlier, links, clock, options.graceDays)
   const bytes = links.reduce((sum, link) => sum + link.bytes, 0)
   const { objectFormat, baseUrls: urls, trackers } = options
-  const manifest = { objectFormat, clock, bytes, urls, trackers, chains: described, superseded }
+  const topic = options.topic === null ? null : Buffer.from(options.topic).toString('hex')
+  const manifest = { objectFormat, topic, clock, bytes, urls, trackers, chains: described, superseded }
   const payloads = chains.flatMap((chain) => chain.links.map(payloadOf))
   const torrents = chains.flatMap((chain) => chain.links.map((link) => torrentOf(link, options)))
   const [baseUrl = null] = urls

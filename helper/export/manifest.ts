@@ -73,6 +73,8 @@ export interface Manifest {
   readonly version: typeof VERSION
   readonly format: 'gt1'
   readonly objectFormat: ObjectFormat
+  /** Topic of the origin that the folder is of (PROTOCOL.md), hex; null where nobody said which that is. */
+  readonly topic: string | null
   /** Seconds since 1970: the newest committer date of what was exported so far, never later than the export itself. */
   readonly clock: number
   /** Where the folder can be had, each ending in a slash. */
@@ -93,8 +95,19 @@ export function isPayloadName(name: string): boolean {
 
 /** The bytes of the file; keys in one order. */
 export function encodeManifest(manifest: Omit<Manifest, 'version' | 'format'>): Uint8Array {
-  const { objectFormat, clock, urls, trackers, chains, superseded, bytes } = manifest
-  const ordered = { version: VERSION, format: 'gt1', objectFormat, clock, bytes, urls, trackers, chains, superseded }
+  const { objectFormat, topic, clock, urls, trackers, chains, superseded, bytes } = manifest
+  const ordered = {
+    version: VERSION,
+    format: 'gt1',
+    objectFormat,
+    topic,
+    clock,
+    bytes,
+    urls,
+    trackers,
+    chains,
+    superseded,
+  }
   return Buffer.from(`${JSON.stringify(ordered, null, 1)}\n`)
 }
 
@@ -116,6 +129,7 @@ export function parseManifest(bytes: Uint8Array): Manifest {
     version: VERSION,
     format: 'gt1',
     objectFormat: format,
+    topic: root.topic === null ? null : hexOf(root.topic, 40, 'topic'),
     clock: integerOf(root.clock, 0, Number.MAX_SAFE_INTEGER, 'clock'),
     urls: textsOf(root.urls, 'urls'),
     trackers: textsOf(root.trackers, 'trackers'),

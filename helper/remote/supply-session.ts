@@ -96,11 +96,14 @@ export class SupplySession {
     if (this.isClosed) return
     this.isClosed = true
     const { summary } = this.around.settings
+    const { bytesFromPeers, bytesFromWebSeeds = 0, peerCount } = this.result
+    const fromOrigin = this.originBytes ?? 'unknown'
     this.around.trace(
-      () => `received ${this.result.bytesFromPeers} bytes from peers, ${this.originBytes ?? 'unknown'} from the origin`,
+      () =>
+        `received ${bytesFromPeers} bytes from peers, ${fromOrigin} from the origin, ${bytesFromWebSeeds} from web seeds`,
     )
     if (summary === 'always' || (summary === 'auto' && !this.isQuiet)) {
-      const line = shareLine(this.result.bytesFromPeers, this.originBytes, this.result.peerCount)
+      const line = shareLine(bytesFromPeers, this.originBytes, peerCount, bytesFromWebSeeds)
       if (line !== null) this.around.printText(`gittorrent: ${line}\n`)
     }
     await this.supply?.close().catch((error: unknown) => this.around.trace(() => `supply: ${messageOf(error)}`))

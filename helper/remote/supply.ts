@@ -36,6 +36,7 @@ export interface SupplyResult {
   /** Commits whose whole history is in the object store now, whether it came now or was there before. */
   readonly haves: readonly string[]
   readonly bytesFromPeers: number
+  readonly bytesFromWebSeeds?: number
   readonly peerCount: number
   /** One sentence for the trace and the verbose, why not more came; null when there is nothing to say. */
   readonly note: string | null
