@@ -163,3 +163,6 @@ export const SOURCE_GRACE_MS = 300
 
 /** Bytes that a connection to a web seed must have brought to be opened again after it broke. */
 export const WEBSEED_RETRY_LENGTH = 16 * 1024
+
+/** Bytes of a blob under refs/mirrors/ and of the pack that carries it: a thousand URLs. */
+export const MIRROR_BLOB_LENGTH_MAX = 64 * 1024

@@ -10,6 +10,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   seed: async () => (await import('../commands/seed.ts')).seedCommand,
   chain: async () => (await import('../commands/chain.ts')).chainCommand,
   export: async () => (await import('../commands/export.ts')).exportCommand,
+  mirrors: async () => (await import('../commands/mirrors.ts')).mirrorsCommand,
   verify: async () => (await import('../commands/verify.ts')).verifyCommand,
 }
 

@@ -29,6 +29,8 @@ export class SupplySession {
   readonly memory = new RefMemory()
   /** Commits that the swarm made complete, to be offered to the origin on every round. */
   haves: readonly string[] = []
+  /** URLs of manifests that the origin names; set before the supply is asked. */
+  mirrors: readonly string[] = []
   /** Bytes that the origin sent in answer to fetch commands; null where an inner helper keeps them to itself. */
   originBytes: number | null = 0
   private asked = false
@@ -49,6 +51,11 @@ export class SupplySession {
   noteOption(line: string): void {
     if (line.startsWith('option verbosity ')) this.isQuiet = Number(line.slice('option verbosity '.length)) < 1
     if (line.startsWith('option progress ')) this.showsProgress = line === 'option progress true'
+  }
+
+  /** True as long as the supply was not asked and can be. */
+  get isOpen(): boolean {
+    return !this.asked && this.around.gitDir !== null
   }
 
   /** Asks the supply on the first call; later calls, and calls without a repository, do nothing. */
@@ -72,7 +79,7 @@ export class SupplySession {
     const gone = new AbortController()
     clientGone.then(() => gone.abort())
     const signal = AbortSignal.any([this.around.signal, gone.signal])
-    this.supply = await openSupply({ origin, gitDir, config, settings, trace, signal })
+    this.supply = await openSupply({ origin, gitDir, config, settings, mirrors: this.mirrors, trace, signal })
     const { objectFormat, wants, haves, isClone } = wanted
     return this.supply.bring({
       gitDir,

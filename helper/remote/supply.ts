@@ -55,6 +55,8 @@ export interface SupplyContext {
   readonly gitDir: string
   readonly config: GitConfig
   readonly settings: Settings
+  /** URLs of manifests that the origin names under refs/mirrors/. */
+  readonly mirrors?: readonly string[]
   readonly trace: Trace
   readonly signal: AbortSignal
 }

@@ -20,6 +20,7 @@ import {
   SOURCE_GRACE_MS,
 } from '../../limits.ts'
 import { humanBytes } from '../../progress.ts'
+import { isPublicHost } from '../../public-origin.ts'
 import {
   NOTHING_SUPPLIED,
   NULL_SUPPLY,
@@ -44,7 +45,11 @@ import { completeTops, takeLines } from './take-lines.ts'
 export async function openSwarmSupply(context: SupplyContext): Promise<Supply> {
   const { origin, settings, trace } = context
   const options = netOptionsFor(origin, settings, settings.listen, trace)
-  const locations = settings.webseeds.map((url) => ({ url, mustBePublic: false, isVouchedFor: false }))
+  const own = settings.webseeds.map((url) => ({ url, mustBePublic: false, isVouchedFor: false }))
+  // A public origin may not point into the network that the user sits in.
+  const mustBePublic = origin.scheme !== 'file' && isPublicHost(origin.host)
+  const named = (context.mirrors ?? []).map((url) => ({ url, mustBePublic, isVouchedFor: true }))
+  const locations = [...own, ...named.filter(({ url }) => !settings.webseeds.includes(url))]
   if (hasNoWayIn(options) && locations.length === 0) {
     trace(() => 'no way in: everything comes from the origin')
     return NULL_SUPPLY
