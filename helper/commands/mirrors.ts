@@ -11,10 +11,11 @@ import { MANIFEST_NAME, type Manifest, parseManifest } from '../export/manifest.
 import { openRepository, type Repository, runGit } from '../git/repository.ts'
 import { MIRROR_BLOB_LENGTH_MAX } from '../limits.ts'
 import { MIRROR_HTTP_REF, MIRROR_PREFIX } from '../remote/mirrors.ts'
+import { withoutPassword } from '../trace.ts'
 import { type Command, parseCommand, textOption } from './command-line.ts'
 
 const USAGE =
-  'mirrors publish <repository> [--folder <exported folder>] [--fetch-git <URL>]... [--fetch-http <URL>]... [--remote <name>]'
+  'mirrors publish <repository> [--folder <exported folder>] [--fetch-git <URL>]... [--fetch-http <URL>]... [--remote <name or URL>]'
 
 export const mirrorsCommand: Command = {
   usage: USAGE,
@@ -41,13 +42,14 @@ export const mirrorsCommand: Command = {
       throw new HelperError('usage', `mirrors: expected --folder, --fetch-git or --fetch-http, got none`)
     const updates: string[] = []
     for (const [ref, text] of Object.entries(texts)) updates.push(`${await writeBlob(repository, text)}:${ref}`)
-    const isOrigin = (await runGit(repository.gitDir, ['remote'])).split('\n').includes(remote) === false
+    const remotes = (await runGit(repository.gitDir, ['remote'])).split('\n')
+    const isOrigin = !remotes.includes(remote) && !/[:/]/.test(remote)
     if (isOrigin) {
       const lines = updates.map((update) => `update ${update.replace(/^([0-9a-f]+):(.*)$/, '$2 $1')}\n`)
       await runGit(repository.gitDir, ['update-ref', '--stdin'], lines.join(''))
     } else await push(repository, remote, updates, context.env)
     context.printText(
-      `gittorrent: ${updates.length} refs under ${MIRROR_PREFIX} of ${isOrigin ? `'${path}'` : `remote '${remote}'`}\n`,
+      `gittorrent: ${updates.length} refs under ${MIRROR_PREFIX} of ${isOrigin ? `'${path}'` : `'${withoutPassword(remote)}'`}\n`,
     )
     return 0
   },
@@ -105,7 +107,15 @@ function push(
   return new Promise((resolve, reject) => {
     execFile('git', args, { env }, (error, _, stderr) => {
       if (error === null) resolve()
-      else reject(new HelperError('git-failed', `git push: ${printable(stderr.trim() || error.message)}`, {}, error))
+      else
+        reject(
+          new HelperError(
+            'git-failed',
+            `git push: ${printable(withoutPassword(stderr.trim() || error.message))}`,
+            {},
+            error,
+          ),
+        )
     })
   })
 }
