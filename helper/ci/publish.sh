@@ -27,7 +27,7 @@ if [ ! -d "$repository" ]; then
 fi
 # Through the swarm, an earlier folder, or the origin alone: whatever is there. The URL, in which a CI system may have put a
 # password, is written down nowhere.
-git -C "$repository" fetch --quiet --prune --tags "gittorrent::$ORIGIN_URL" '+refs/heads/*:refs/heads/*'
+git -C "$repository" fetch --quiet --prune --tags --no-write-fetch-head "gittorrent::$ORIGIN_URL" '+refs/heads/*:refs/heads/*'
 head=$(git ls-remote --symref "$ORIGIN_URL" HEAD | sed -n 's/^ref: \(.*\)[[:space:]]HEAD$/\1/p')
 if [ -n "$head" ]; then git -C "$repository" symbolic-ref HEAD "$head"; fi
 
