@@ -124,7 +124,16 @@ it('the bundle list is git configuration with tokens that are first-parent count
 })
 
 it('a second run touches nothing, and another machine writes the same bytes', async () => {
-  const options = [...BASE, '--tracker', 'http://t1.example/announce', '--tracker', 'udp://t2.example:6969']
+  const options = [
+    ...BASE,
+    '--origin',
+    'https://example.org/project.git',
+    '--tracker',
+    'http://t1.example/announce',
+    '--tracker',
+    'udp://t2.example:6969',
+  ]
+  await runExport('out', ...options)
   const before = await stateOf('out')
   const report = await runExport('out', ...options)
   assert.deepEqual([report.written, report.removed], [[], []])
