@@ -101,7 +101,7 @@ async function compareClone(world: DemoWorld, runs: number) {
   const swarm: number[] = []
   const plain: number[] = []
   const index: number[] = []
-  let bytes: Bytes = { peers: 0, origin: 0 }
+  let bytes: Bytes = { peers: 0, origin: 0, web: 0 }
   for (let run = 0; run < runs; run++) {
     const clone = await world.viaSwarm(
       ['clone', '--quiet', '--bare', `gittorrent::${world.originUrl('origin.git')}`, 'swarm.git'],

@@ -26,6 +26,7 @@ export interface Outcome {
 export interface Bytes {
   readonly peers: number
   readonly origin: number
+  readonly web: number
 }
 
 export interface RunningSeeder {
@@ -112,8 +113,9 @@ export class DemoWorld {
     const configuration = settings.flatMap((setting) => ['-c', setting])
     const outcome = await this.run('git', [...configuration, ...args], { environment: { GITTORRENT_TRACE: trace } })
     const text = await readFile(trace, 'utf8')
-    const [, peers, origin] = /received (\d+) bytes from peers, (\d+) from the origin/.exec(text) ?? []
-    return { ...outcome, trace: text, bytes: { peers: Number(peers ?? 0), origin: Number(origin ?? 0) } }
+    const account = /received (\d+) bytes from peers, (\d+) from the origin, (\d+) from web seeds/.exec(text)
+    const [peers = 0, origin = 0, web = 0] = account?.slice(1).map(Number) ?? []
+    return { ...outcome, trace: text, bytes: { peers, origin, web } }
   }
 
   /** Configuration that makes the helper use the demo's tracker and DHT. */

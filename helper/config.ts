@@ -35,6 +35,8 @@ export interface Settings {
   readonly dht: boolean
   readonly lsd: boolean
   readonly webseeds: readonly string[]
+  /** Follow what the origin says under refs/mirrors/. */
+  readonly mirrors: boolean
   /** Bytes per second; null is no limit. */
   readonly uploadLimit: number | null
   readonly downloadLimit: number | null
@@ -147,6 +149,7 @@ export function readSettings(config: GitConfig, env: Environment, options: Setti
     dht: options['no-dht'] === true ? false : flag(given('dht'), true),
     lsd: options['no-lsd'] === true ? false : flag(given('lsd'), true),
     webseeds: list('webseed').map((value) => urlOf('webseed', value, ['http:', 'https:'])),
+    mirrors: flag(given('mirrors'), true),
     uploadLimit: byteRate(given('uploadLimit')),
     downloadLimit: byteRate(given('downloadLimit')),
     summary: summaryOf(given('summary')),

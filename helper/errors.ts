@@ -22,6 +22,8 @@ export type HelperErrorCode =
   | 'repository-unusable'
   | 'store-corrupt'
   | 'chain-malformed'
+  | 'manifest-malformed'
+  | 'webseed-failed'
   | 'verify-failed'
   | 'daemon-absent'
   | 'daemon-refused'

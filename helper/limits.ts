@@ -315,3 +315,40 @@ export const LATE_PEER_WAIT_MS = 12_000
 
 /** Pause between two looks at who has come. */
 export const PEER_POLL_MS = 100
+
+/** Days that superseded links stay in an exported folder unless the user says so: nobody reads an old list for longer. */
+export const EXPORT_GRACE_DAYS = 7
+export const EXPORT_GRACE_DAYS_MAX = 3650
+
+/** Superseded links that a folder keeps, the youngest first: a busy repository makes a few dozen a day. */
+export const SUPERSEDED_COUNT_MAX = 4096
+
+/** Bytes of a manifest: 20,000 segments of the Linux kernel and 20 × 55 kB of piece hashes are 8 MB. */
+export const MANIFEST_LENGTH_MAX = 32 * 1024 * 1024
+
+/** URLs of one kind in a manifest. */
+export const MANIFEST_URL_COUNT_MAX = 64
+
+/** Web seeds of one conversation, each a manifest to fetch. */
+export const WEBSEED_COUNT_MAX = 8
+
+/** Hops from the URL of a web seed to its bytes: a release asset takes two. */
+export const WEBSEED_REDIRECT_COUNT_MAX = 5
+
+/** From a request to a web seed to the head of its answer. */
+export const WEBSEED_ANSWER_TIMEOUT_MS = 5_000
+
+/** Bytes that a web seed must bring within LINK_STALL_TIMEOUT_MS: a quarter of 32 kB/s, because four links come at once. */
+export const WEBSEED_ALIVE_LENGTH = 64 * 1024
+
+/** Bytes that are passed over when a server knows no ranges; for more than this another source is cheaper. */
+export const WEBSEED_SKIP_LENGTH_MAX = 64 * 1024 * 1024
+
+/** How long the faster of peers and web seeds waits for the other, so that both can be used. */
+export const SOURCE_GRACE_MS = 300
+
+/** Bytes that a connection to a web seed must have brought to be opened again after it broke. */
+export const WEBSEED_RETRY_LENGTH = 16 * 1024
+
+/** Bytes of a blob under refs/mirrors/ and of the pack that carries it: a thousand URLs. */
+export const MIRROR_BLOB_LENGTH_MAX = 64 * 1024

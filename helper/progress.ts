@@ -50,12 +50,19 @@ export function humanBytes(lengthBytes: number): string {
   return `${(lengthBytes / 1024 ** (step + 1)).toFixed(2)} ${units[step]}`
 }
 
-/** Returns the closing line, e.g. "97.3 % of 113.20 MiB from 3 peers"; null when nothing came from peers. */
-export function shareLine(bytesFromPeers: number, bytesFromOrigin: number | null, peerCount: number): string | null {
-  if (bytesFromPeers === 0) return null
-  const peers = peerCount === 1 ? '1 peer' : `${peerCount} peers`
-  if (bytesFromOrigin === null) return `${humanBytes(bytesFromPeers)} from ${peers}, the rest from the origin`
-  const total = bytesFromPeers + bytesFromOrigin
-  const tenths = Math.floor((bytesFromPeers * 1000) / total)
-  return `${Math.floor(tenths / 10)}.${tenths % 10} % of ${humanBytes(total)} from ${peers}`
+/** Returns the closing line, e.g. "97.3 % of 113.20 MiB from 3 peers"; null when nothing came from elsewhere than the origin. */
+export function shareLine(
+  bytesFromPeers: number,
+  bytesFromOrigin: number | null,
+  peerCount: number,
+  bytesFromWebSeeds = 0,
+): string | null {
+  const shared = bytesFromPeers + bytesFromWebSeeds
+  if (shared === 0) return null
+  const peers = bytesFromPeers === 0 ? [] : [peerCount === 1 ? '1 peer' : `${peerCount} peers`]
+  const sources = [...peers, ...(bytesFromWebSeeds === 0 ? [] : ['web seeds'])].join(' and ')
+  if (bytesFromOrigin === null) return `${humanBytes(shared)} from ${sources}, the rest from the origin`
+  const total = shared + bytesFromOrigin
+  const tenths = Math.floor((shared * 1000) / total)
+  return `${Math.floor(tenths / 10)}.${tenths % 10} % of ${humanBytes(total)} from ${sources}`
 }

@@ -28,6 +28,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   petname: async () => (await import('../commands/names.ts')).petnameCommand,
   scan: async () => (await import('../commands/names.ts')).scanCommand,
   register: async () => (await import('../commands/names.ts')).registerCommand,
+  mirrors: async () => (await import('../commands/mirrors.ts')).mirrorsCommand,
   verify: async () => (await import('../commands/verify.ts')).verifyCommand,
 }
 

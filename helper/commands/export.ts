@@ -1,22 +1,21 @@
 /**
- * `gittorrent export`: the links of one ref as files that stock git and any BitTorrent client read: one bundle and one
- * .torrent per link, and manifest.json. Files that are there already with the right length are kept.
+ * `gittorrent export`: a folder that any web server can serve: the links as bundles and .torrent files, a bundle list for
+ * stock git, a manifest for our helper, a page for people. Exports what `seed` would offer, or the given refs. A second run
+ * changes only what is new.
  */
 
-import { createHash } from 'node:crypto'
-import { mkdir, open, rename, rm, stat } from 'node:fs/promises'
-import { join } from 'node:path'
-import { linkName } from '../../engine/index.ts'
-import { decodeBencode, encodeBencode } from '../../net/index.ts'
 import { buildChains } from '../build/chains.ts'
-import { resolveTip } from '../build/history.ts'
-import type { LinkFile } from '../build/link-file.ts'
-import { HelperError } from '../errors.ts'
-import { openRepository } from '../git/repository.ts'
-import { READ_CHUNK_LENGTH } from '../limits.ts'
+import { type NamedTip, publicTips, resolveTip } from '../build/history.ts'
+import { readGitConfig, readSettings } from '../config.ts'
+import { HelperError, printable } from '../errors.ts'
+import { parseBaseUrl } from '../export/base-url.ts'
+import { type ExportReport, exportFolder } from '../export/export-folder.ts'
+import { openRepository, type Repository, runGit } from '../git/repository.ts'
+import { EXPORT_GRACE_DAYS, EXPORT_GRACE_DAYS_MAX, MANIFEST_URL_COUNT_MAX } from '../limits.ts'
 import { humanBytes } from '../progress.ts'
-import { temporaryPath, writeFileAtomically } from '../store/atomic-file.ts'
-import { describeLinks } from './chain.ts'
+import { originRef } from '../share/serve.ts'
+import { topicOf } from '../share/topic.ts'
+import { parseRemoteUrl } from '../url.ts'
 import {
   buildOptionsOf,
   type Command,
@@ -26,29 +25,61 @@ import {
   textOption,
 } from './command-line.ts'
 
-const USAGE = 'export <repository> --out <directory> [--ref <ref>] [--progress | -q]'
+const USAGE =
+  'export <repository> --out <directory> [--base-url <URL>]... [--tracker <URL>]... [--ref <ref>]... [--origin <URL>] [--remote <name>] [--local-branches] [--grace <days>] [--json] [--progress | -q]'
+
+const NO_ORIGIN_TEXT =
+  'gittorrent: no origin is known, so the folder is used as a web seed only while it is as new as the origin; try --origin <URL>\n'
 
 export const exportCommand: Command = {
   usage: USAGE,
   async run(args, context) {
-    const parsed = parseCommand(args, USAGE, { ...PROGRESS_OPTIONS, out: { type: 'string' }, ref: { type: 'string' } })
+    const parsed = parseCommand(args, USAGE, {
+      ...PROGRESS_OPTIONS,
+      out: { type: 'string' },
+      'base-url': { type: 'string', multiple: true },
+      tracker: { type: 'string', multiple: true },
+      ref: { type: 'string', multiple: true },
+      origin: { type: 'string' },
+      remote: { type: 'string' },
+      'local-branches': { type: 'boolean' },
+      grace: { type: 'string' },
+      json: { type: 'boolean' },
+    })
     const repository = await openRepository(onlyPositional(parsed.positionals, USAGE))
     const out = textOption(parsed, 'out')
     if (out === null) throw new HelperError('usage', `usage: gittorrent ${USAGE}`)
-    const tip = await resolveTip(repository, textOption(parsed, 'ref') ?? 'HEAD')
-    const chains = await buildChains(repository, [tip], buildOptionsOf(context, parsed))
+    const remote = textOption(parsed, 'remote') ?? 'origin'
+    const { trackers } = readSettings(await readGitConfig(context.env), context.env, { tracker: parsed.values.tracker })
+    const baseUrls = textsOf(parsed.values['base-url']).map(parseBaseUrl)
+    if (baseUrls.length > MANIFEST_URL_COUNT_MAX)
+      throw new HelperError(
+        'usage',
+        `export: expected at most ${MANIFEST_URL_COUNT_MAX} base URLs, got ${baseUrls.length}`,
+      )
+    const topic = await topicFor(repository, remote, textOption(parsed, 'origin'))
+    const graceDays = graceOf(textOption(parsed, 'grace'))
+    const refs = textsOf(parsed.values.ref)
+    const tips =
+      refs.length > 0
+        ? await Promise.all(refs.map((ref) => namedTip(repository, ref)))
+        : await publicTips(repository, remote, parsed.values['local-branches'] === true)
+    const chains = await buildChains(repository, tips, buildOptionsOf(context, parsed))
     try {
-      const [chain] = chains.chains
-      await mkdir(out, { recursive: true })
-      for (const link of chain?.links ?? []) await exportLink(link, out)
-      const links = (chain === undefined ? [] : describeLinks(chain)).map((link) => ({
-        ...link,
-        file: linkName(link.tip, link.base),
-      }))
-      const bytes = links.reduce((sum, link) => sum + link.bytes, 0)
-      const manifest = { format: 'gt1', objectFormat: repository.objectFormat, tip: tip.oid, links, bytes }
-      await writeFileAtomically(join(out, 'manifest.json'), [Buffer.from(`${JSON.stringify(manifest, null, 2)}\n`)])
-      context.printText(`gittorrent: ${links.length} bundles, ${humanBytes(bytes)}, in '${out}'\n`)
+      const exported = chains.chains.map((chain) => ({ ...chain, ref: originRef(chain, remote) }))
+      const report = await exportFolder(exported, out, {
+        objectFormat: repository.objectFormat,
+        topic,
+        baseUrls,
+        trackers,
+        graceDays,
+        newestDate: await newestDate(repository, tips),
+        now: Math.floor(Date.now() / 1000),
+      })
+      if (parsed.values.json === true) context.printResult(`${JSON.stringify(resultOf(report))}\n`)
+      context.printText(textFor(report, out))
+      if (topic === null) context.printText(NO_ORIGIN_TEXT)
+      if (tips.length === 0) context.printText(noTipsText(repository, remote))
       return 0
     } finally {
       await chains.close()
@@ -56,27 +87,61 @@ export const exportCommand: Command = {
   },
 }
 
-async function exportLink(link: LinkFile, folder: string): Promise<void> {
-  const name = linkName(link.plan.tip, link.plan.base)
-  const torrent = encodeBencode(new Map([['info', decodeBencode(link.info)]]))
-  await writeFileAtomically(join(folder, `${name}.torrent`), [torrent])
-  const path = join(folder, name)
-  if ((await stat(path).catch(() => null))?.size === link.lengthBytes) return
-  const temporary = temporaryPath(folder)
-  const file = await open(temporary, 'wx')
-  const hash = createHash('sha256')
-  try {
-    for (let at = 0; at < link.lengthBytes; at += READ_CHUNK_LENGTH) {
-      const bytes = await link.read(at, Math.min(READ_CHUNK_LENGTH, link.lengthBytes - at))
-      hash.update(bytes)
-      await file.writeFile(bytes)
-    }
-    await file.sync()
-    if (hash.digest('hex') !== link.sha256)
-      throw new HelperError('store-corrupt', `link ${name}: expected SHA-256 ${link.sha256}, got another`)
-    await rename(temporary, path)
-  } finally {
-    await file.close()
-    await rm(temporary, { force: true })
+/** The topic of the origin that was given, or of the remote's URL; null where there is none. @throws HelperError 'url-malformed' */
+async function topicFor({ gitDir }: Repository, remote: string, given: string | null): Promise<Uint8Array | null> {
+  const url = given ?? (await runGit(gitDir, ['config', '--get', `remote.${remote}.url`]).catch(() => '')).trim()
+  if (url === '') return null
+  const parsed = parseRemoteUrl(url)
+  return parsed.kind === 'origin' ? topicOf(parsed) : null
+}
+
+/** A revision under the full name of its ref, because readers look for that. */
+async function namedTip(repository: Repository, ref: string): Promise<NamedTip> {
+  const { oid } = await resolveTip(repository, ref)
+  const args = ['rev-parse', '--symbolic-full-name', '--verify', '--quiet', '--end-of-options', ref]
+  const name = (await runGit(repository.gitDir, args).catch(() => '')).trim().split('\n').at(-1) ?? ''
+  if (!name.startsWith('refs/')) {
+    throw new HelperError('usage', `export: --ref: expected the name of a ref, got '${printable(ref)}', try a branch`)
   }
+  return { ref: name, oid }
+}
+
+/** Newest committer date of the tips, in seconds since 1970; 0 where there are none. */
+async function newestDate({ gitDir }: Repository, tips: readonly NamedTip[]): Promise<number> {
+  if (tips.length === 0) return 0
+  const input = `${tips.map(({ oid }) => oid).join('\n')}\n`
+  const text = await runGit(gitDir, ['log', '--no-walk', '--no-show-signature', '--format=%ct', '--stdin'], input)
+  return Math.max(0, ...text.split('\n').map(Number).filter(Number.isSafeInteger))
+}
+
+function graceOf(text: string | null): number {
+  if (text === null) return EXPORT_GRACE_DAYS
+  const days = /^\d{1,4}$/.test(text) ? Number(text) : Number.NaN
+  if (days <= EXPORT_GRACE_DAYS_MAX) return days
+  throw new HelperError(
+    'usage',
+    `export: --grace: expected 0 to ${EXPORT_GRACE_DAYS_MAX} days, got '${printable(text)}'`,
+  )
+}
+
+function textsOf(value: string | boolean | readonly (string | boolean)[] | undefined): string[] {
+  return [value ?? []].flat().map(String)
+}
+
+function resultOf({ manifest, written, removed, untouchedCount }: ExportReport) {
+  const { chains, superseded, bytes, clock } = manifest
+  const links = chains.reduce((sum, chain) => sum + chain.links.length, 0)
+  return { chains: chains.length, links, superseded: superseded.length, bytes, clock, written, removed, untouchedCount }
+}
+
+function textFor({ manifest, written, removed, untouchedCount }: ExportReport, out: string): string {
+  const count = manifest.chains.reduce((sum, chain) => sum + chain.links.length, 0)
+  const files = `${written.length} files written, ${removed.length} removed, ${untouchedCount} untouched`
+  return `gittorrent: ${count} bundles, ${humanBytes(manifest.bytes)}, in '${out}': ${files}\n`
+}
+
+function noTipsText({ path, isBare }: Repository, remote: string): string {
+  return isBare
+    ? `gittorrent: '${path}' has no branch\n`
+    : `gittorrent: '${path}' has no remote-tracking branch of '${remote}'; local branches are private unless --local-branches or --ref is given\n`
 }

@@ -4,6 +4,7 @@
  * (`<oid>|@<ref>|? <ref> [attributes]`). Kept for the planner; git reads its own copy.
  */
 import { REMEMBERED_REF_COUNT_MAX } from '../limits.ts'
+import { MIRROR_HTTP_REF } from './mirrors.ts'
 
 const OID = /^([0-9a-f]{40}|[0-9a-f]{64})$/
 
@@ -18,6 +19,8 @@ export class RefMemory {
   /** Annotated tags, as far as the origin said what they point at (ls-refs only). */
   readonly tags: AnnotatedTag[] = []
   readonly refs = new Map<string, string>()
+  /** Object behind refs/mirrors/bundle/http; null where there is none. */
+  mirrorOid: string | null = null
   /** The ref that HEAD points at, null when unknown. */
   head: string | null = null
 
@@ -42,6 +45,7 @@ export class RefMemory {
   }
 
   private note(name: string, oid: string): void {
+    if (name === MIRROR_HTTP_REF && OID.test(oid)) this.mirrorOid = oid
     if (name !== '' && OID.test(oid) && this.refs.size < REMEMBERED_REF_COUNT_MAX) this.refs.set(name, oid)
   }
 }

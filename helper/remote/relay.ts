@@ -5,11 +5,22 @@
  * through) and connected (an upload-pack; an answer ends with a flush).
  * What surprises: sideband-all is taken out of the advertisement, because it would wrap the acknowledgments.
  */
-import { HelperError } from '../errors.ts'
+import { HelperError, messageOf } from '../errors.ts'
 import { ORIGIN_IDLE_MS_MAX, REQUEST_LENGTH_BYTES_MAX } from '../limits.ts'
 import { acknowledgmentFilter } from './acknowledgments.ts'
+import { encodeEmptyAnswer } from './empty-pack.ts'
 import { commandOf, encodeWith, type FetchRequest, parseFetchRequest } from './fetch-request.ts'
 import { tagsToFollow } from './followed-tags.ts'
+import {
+  asksForMirrors,
+  encodeBlobRequest,
+  keepMirrorBlob,
+  keptMirrorBlob,
+  MIRROR_PREFIX,
+  manifestUrlsIn,
+  readBlobAnswer,
+  withMirrorPrefix,
+} from './mirrors.ts'
 import type { OriginStream } from './origin-stream.ts'
 import { AnswerScanner, encodePacket, type Packet, readPacket, textOf } from './pkt-line.ts'
 import type { Session } from './session.ts'
@@ -68,17 +79,28 @@ class Relay {
     const command = commandOf(request)
     this.session.trace(() => `request ${command || 'flush'} of ${request.length} packets`)
     if (command === 'fetch') return this.fetch(request)
+    if (command === 'ls-refs') return this.list(request)
     await this.origin.writer.write(Buffer.concat(request.map((packet) => packet.raw)))
     if (command === '') return request.length > 1 && this.answerUnchanged()
-    const { memory } = this.session.supply
-    return this.answer((packet) => {
-      if (command === 'ls-refs' && packet.kind === 'data') memory.noteLsRefs(textOf(packet))
-      return [packet.raw]
-    })
+    return this.answer((packet) => [packet.raw])
   }
 
   async close(): Promise<number> {
     return this.origin.close()
+  }
+
+  /** Lists refs; those of mirrors, which git did not ask for, stay here. */
+  private async list(request: readonly Packet[]): Promise<boolean> {
+    const { supply, settings } = this.session
+    const asksMore = settings.mirrors && supply.isOpen && !asksForMirrors(request)
+    const raw = request.map((packet) => packet.raw)
+    await this.origin.writer.write(asksMore ? withMirrorPrefix(request) : Buffer.concat(raw))
+    return this.answer((packet) => {
+      if (packet.kind !== 'data') return [packet.raw]
+      const line = textOf(packet)
+      supply.memory.noteLsRefs(line)
+      return asksMore && line.split(' ')[1]?.startsWith(MIRROR_PREFIX) ? [] : [packet.raw]
+    })
   }
 
   private async fetch(packets: readonly Packet[]): Promise<boolean> {
@@ -87,12 +109,45 @@ class Relay {
     if (request.isPlain) await this.askSwarm(request)
     const added = request.isPlain ? supply.haves.filter((oid) => !request.haves.includes(oid)) : []
     const tags = await this.followedTags(request, added)
+    if (tags.length === 0 && this.isSatisfied(request)) {
+      const { isStateless } = this.options
+      this.session.trace(() => 'everything wanted is there: the origin is not asked')
+      await this.session.clientWriter.write(encodeEmptyAnswer(request.objectFormat, request.isDone, isStateless))
+      return true
+    }
     await this.origin.writer.write(encodeWith(packets, tags, added))
     const filter = acknowledgmentFilter(new Set(added))
     const before = this.origin.reader.consumedBytes
     const goesOn = await (request.isDone || added.length === 0 ? this.answerUnchanged() : this.answer(filter))
     supply.originBytes = (supply.originBytes ?? 0) + this.origin.reader.consumedBytes - before
     return goesOn
+  }
+
+  /** Everything that git wants is complete by now, and nothing is left to negotiate. */
+  private isSatisfied({ isPlain, wants, wantRefs }: FetchRequest): boolean {
+    const held = new Set(this.session.supply.haves)
+    return isPlain && wantRefs.length === 0 && wants.length > 0 && wants.every((oid) => held.has(oid))
+  }
+
+  /** Asks for the blob that names mirrors, unless it is known; over the connection that is open anyway. */
+  private async readMirrors(): Promise<void> {
+    const { supply, settings, gitDir, trace } = this.session
+    const { mirrorOid } = supply.memory
+    if (mirrorOid === null || !settings.mirrors || !supply.isOpen || gitDir === null) return
+    let blob = await keptMirrorBlob(gitDir, mirrorOid)
+    if (blob === null) {
+      await this.origin.writer.write(encodeBlobRequest(mirrorOid))
+      try {
+        blob = await readBlobAnswer(this.origin, mirrorOid, this.last())
+        await keepMirrorBlob(gitDir, blob)
+      } catch (error) {
+        trace(() => messageOf(error))
+        if (this.options.reopen !== null) await this.reconnect(this.options.reopen)
+        return
+      }
+    }
+    supply.mirrors = manifestUrlsIn(blob)
+    trace(() => `mirrors: ${supply.mirrors.join(' ') || 'none that can be used'}`)
   }
 
   /** Asked for with `done` only (a clone): an older want would keep the origin from saying ready; git fetch asks again. */
@@ -117,11 +172,16 @@ class Relay {
         () => resolve(),
       )
     })
+    await this.readMirrors()
     await supply.bringOnce({ objectFormat, wants, haves, isClone }, clientGone)
     if (this.options.reopen === null || performance.now() - startedMs < ORIGIN_IDLE_MS_MAX) return
     trace(() => 'connect anew: the connection was idle for long')
+    await this.reconnect(this.options.reopen)
+  }
+
+  private async reconnect(open: () => Promise<OriginStream>): Promise<void> {
     const stale = this.origin
-    this.origin = await this.options.reopen()
+    this.origin = await open()
     stale.close().catch(() => {})
     for (let packet = await readPacket(this.origin.reader); packet !== null && packet.kind !== 'flush'; ) {
       packet = await readPacket(this.origin.reader)

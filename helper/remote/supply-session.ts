@@ -31,6 +31,8 @@ export class SupplySession {
   readonly memory = new RefMemory()
   /** Commits that the swarm made complete, to be offered to the origin on every round. */
   haves: readonly string[] = []
+  /** URLs of manifests that the origin names; set before the supply is asked. */
+  mirrors: readonly string[] = []
   /** Bytes that the origin sent in answer to fetch commands; null where an inner helper keeps them to itself. */
   originBytes: number | null = 0
   private asked = false
@@ -51,6 +53,11 @@ export class SupplySession {
   noteOption(line: string): void {
     if (line.startsWith('option verbosity ')) this.isQuiet = Number(line.slice('option verbosity '.length)) < 1
     if (line.startsWith('option progress ')) this.showsProgress = line === 'option progress true'
+  }
+
+  /** True as long as the supply was not asked and can be. */
+  get isOpen(): boolean {
+    return !this.asked && this.around.gitDir !== null
   }
 
   /** Asks the supply on the first call; later calls, and calls without a repository, do nothing. */
@@ -74,7 +81,7 @@ export class SupplySession {
     const gone = new AbortController()
     clientGone.then(() => gone.abort())
     const signal = AbortSignal.any([this.around.signal, gone.signal])
-    this.supply = await openSupply({ origin, gitDir, config, settings, trace, signal })
+    this.supply = await openSupply({ origin, gitDir, config, settings, mirrors: this.mirrors, trace, signal })
     const { objectFormat, wants, haves, isClone } = wanted
     return this.supply.bring({
       gitDir,
@@ -98,11 +105,14 @@ export class SupplySession {
     if (this.isClosed) return
     this.isClosed = true
     const { summary } = this.around.settings
+    const { bytesFromPeers, bytesFromWebSeeds = 0, peerCount } = this.result
+    const fromOrigin = this.originBytes ?? 'unknown'
     this.around.trace(
-      () => `received ${this.result.bytesFromPeers} bytes from peers, ${this.originBytes ?? 'unknown'} from the origin`,
+      () =>
+        `received ${bytesFromPeers} bytes from peers, ${fromOrigin} from the origin, ${bytesFromWebSeeds} from web seeds`,
     )
     if (summary === 'always' || (summary === 'auto' && !this.isQuiet)) {
-      const line = shareLine(this.result.bytesFromPeers, this.originBytes, this.result.peerCount)
+      const line = shareLine(bytesFromPeers, this.originBytes, peerCount, bytesFromWebSeeds)
       if (line !== null) this.around.printText(`gittorrent: ${line}\n`)
     }
     await this.supply?.close().catch((error: unknown) => this.around.trace(() => `supply: ${messageOf(error)}`))

@@ -36,6 +36,7 @@ export interface SupplyResult {
   /** Commits whose whole history is in the object store now, whether it came now or was there before. */
   readonly haves: readonly string[]
   readonly bytesFromPeers: number
+  readonly bytesFromWebSeeds?: number
   readonly peerCount: number
   /** One sentence for the trace and the verbose, why not more came; null when there is nothing to say. */
   readonly note: string | null
@@ -54,6 +55,8 @@ export interface SupplyContext {
   readonly gitDir: string
   readonly config: GitConfig
   readonly settings: Settings
+  /** URLs of manifests that the origin names under refs/mirrors/. */
+  readonly mirrors?: readonly string[]
   readonly trace: Trace
   readonly signal: AbortSignal
 }

@@ -53,7 +53,7 @@ export function answererOf(
 }
 
 /** What a ref of ours is called in the origin. */
-function originRef({ ref }: Chain, remote: string): string {
+export function originRef({ ref }: Pick<Chain, 'ref'>, remote: string): string {
   const prefix = `refs/remotes/${remote}/`
   return ref.startsWith(prefix) ? `refs/heads/${ref.slice(prefix.length)}` : ref
 }

@@ -45,9 +45,14 @@ export async function verifyBundles(paths: readonly string[], lender: Repository
   const { objectFormat } = first.header
   const checked = await withScratchRepository(objectFormat, lender, async (scratch) => {
     const results: Verdict[] = []
-    for (const { path, header } of oldestFirst(readable)) {
-      const reason = await reasonAgainst(path, header, scratch).catch((error: unknown) => messageOf(error))
-      results.push({ name: basename(path), reason })
+    const waiting = new Set(readable)
+    while (waiting.size > 0) {
+      for (const bundle of await nextOf([...waiting], scratch)) {
+        const { path, header } = bundle
+        const reason = await reasonAgainst(path, header, scratch).catch((error: unknown) => messageOf(error))
+        results.push({ name: basename(path), reason })
+        waiting.delete(bundle)
+      }
     }
     return results
   })
@@ -65,18 +70,16 @@ async function readHeader(path: string): Promise<BundleHeader> {
   }
 }
 
-/** A bundle after the one whose tip is its base; those without such come first. */
-function oldestFirst<Bundle extends { readonly header: BundleHeader }>(bundles: readonly Bundle[]): Bundle[] {
-  const waiting = new Set(bundles)
-  const ordered: Bundle[] = []
-  while (waiting.size > 0) {
-    const ready = [...waiting].filter(({ header }) => ![...waiting].some((other) => other.header.tip === header.base))
-    for (const bundle of ready.length > 0 ? ready : [...waiting]) {
-      waiting.delete(bundle)
-      ordered.push(bundle)
-    }
-  }
-  return ordered
+/** The bundles whose base is there by now: a branch starts inside a link of the line it leaves. All if none is ready. */
+async function nextOf<Bundle extends { readonly header: BundleHeader }>(
+  bundles: readonly Bundle[],
+  { gitDir }: Repository,
+): Promise<readonly Bundle[]> {
+  const bases = bundles.flatMap(({ header }) => header.base ?? [])
+  const answers = await runGit(gitDir, ['cat-file', '--batch-check=%(objectname)'], `${bases.join('\n')}\n`)
+  const there = new Set(answers.split('\n'))
+  const ready = bundles.filter(({ header }) => header.base === null || there.has(header.base))
+  return ready.length > 0 ? ready : bundles
 }
 
 async function reasonAgainst(path: string, { tip, base }: BundleHeader, scratch: Repository): Promise<string | null> {

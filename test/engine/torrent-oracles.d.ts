@@ -2,7 +2,12 @@
 declare module 'bencode-oracle' {
   const bencode: {
     encode(value: unknown): Uint8Array
-    decode(bytes: Uint8Array): { readonly info: unknown }
+    decode(bytes: Uint8Array): {
+      readonly info: object
+      readonly announce: Uint8Array
+      readonly 'announce-list': Uint8Array[][]
+      readonly 'url-list': Uint8Array[]
+    }
   }
   export default bencode
 }

@@ -22,6 +22,7 @@ describe('settings', () => {
       dhtBootstrap: null,
       dht: true,
       lsd: true,
+      mirrors: true,
       webseeds: [],
       uploadLimit: null,
       downloadLimit: null,

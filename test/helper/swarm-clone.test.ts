@@ -147,12 +147,13 @@ it('exported bundles are read by stock git in order and verified as canonical', 
   await world.run('gittorrent', ['export', 'origin.git', '--out', 'exported'])
   const manifest = JSON.parse(await readFile(join(world.folder, 'exported', 'manifest.json'), 'utf8'))
   await world.git('init', '--quiet', '--bare', 'from-bundles.git')
-  for (const link of [...manifest.links].reverse()) {
+  const [{ links }] = manifest.chains
+  for (const link of [...links].reverse()) {
     const path = join(world.folder, 'exported', link.file)
     await world.git('-C', 'from-bundles.git', 'bundle', 'verify', '--quiet', path)
     await world.git('-C', 'from-bundles.git', 'fetch', '--quiet', path, 'refs/heads/*:refs/heads/*')
   }
-  const top = manifest.links[0].tip
+  const top = links[0].tip
   const listed = (directory: string): Promise<string> =>
     world.git('-C', directory, 'rev-list', '--objects', '--no-object-names', top)
   assert.equal(await listed('from-bundles.git'), await listed('origin.git'))

@@ -1,14 +1,17 @@
 /**
  * Brings the bytes of one take: a whole large link through its swarm, anything small as a range over the connection that
- * is open already. What a range brings is checked against the claimed hashes of the segments, what a swarm brings
- * against its pieces; git checks the rest.
+ * is open already, and what peers do not bring from web seeds, which go on where the peers ended. Ranges and web seeds are
+ * checked against the claimed hashes of the segments, what a swarm brings against its pieces; git checks the rest.
  */
 
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { type Address, fetchRange, type Net, type Topic, type TopicPeer } from '../../../net/index.ts'
-import { HelperError } from '../../errors.ts'
+import { HelperError, messageOf } from '../../errors.ts'
 import { LINK_STALL_TIMEOUT_MS, RANGE_PART_LENGTH, RANGE_TIMEOUT_MS, SWARM_LENGTH_MIN } from '../../limits.ts'
+import type { Trace } from '../../trace.ts'
+import { bringFromWeb } from '../webseed/bring.ts'
+import type { WebSeeds } from '../webseed/web-seeds.ts'
 import { IncomingFile } from './incoming.ts'
 import { bodyRangeOf, type LinkTake, segmentsOf } from './plan.ts'
 
@@ -19,6 +22,8 @@ export interface Incoming {
   readonly bodyOffset: number
   /** Bytes that came from peers so far. */
   receivedLength(): number
+  /** Bytes that came from web seeds so far. */
+  webLength(): number
   /** Settles when the download ends; never rejects, failure reaches the file's readers. */
   readonly ended: Promise<void>
   /** Ends the download and serving what it brought; to be called before the file is closed. */
@@ -26,10 +31,13 @@ export interface Incoming {
 }
 
 export interface DownloadSurroundings {
-  readonly net: Net
-  readonly topic: Topic
+  /** Null, as the topic, where no way in to peers is configured. */
+  readonly net: Net | null
+  readonly topic: Topic | null
+  readonly webSeeds: WebSeeds
+  readonly trace: Trace
   readonly folder: string
-  /** Peers that answered on the topic, the one whose claim is followed first. */
+  /** Peers that answered on the topic, the one whose claim is followed first; may be none. */
   readonly peers: readonly TopicPeer[]
   /** Peers that failed once in this conversation; not asked for ranges again. */
   readonly failed: Set<TopicPeer>
@@ -43,15 +51,62 @@ export function isSwarmed(take: LinkTake): boolean {
 
 /** Starts to bring a take. */
 export async function startDownload(take: LinkTake, around: DownloadSurroundings): Promise<Incoming> {
-  return isSwarmed(take) ? startSwarm(take, around) : startRange(take, around)
+  const swarmed = isSwarmed(take)
+  const name = Buffer.from(take.link.infohash).toString('hex')
+  const { offset } = bodyRangeOf(take)
+  const file = await IncomingFile.open(join(around.folder, swarmed ? name : `${name}-${offset}`))
+  const fromPeers = swarmed ? await startSwarm(take, file, around) : startRange(take, file, around)
+  let webLength = 0
+  const onBytes = (count: number): void => {
+    webLength += count
+  }
+  const ended = fromPeers.ended
+    .catch(async (error: unknown) => {
+      around.trace(() => `link ${name}: ${messageOf(error)}`)
+      await bringFromAnyWeb({ take, file, fileStart: swarmed ? 0 : offset, onBytes }, around, error)
+    })
+    .catch((error: unknown) => file.noteFailed(error))
+  const bodyOffset = swarmed ? (take.link.layout.bodyOffsets[0] ?? 0) : 0
+  const { receivedLength, stop } = fromPeers
+  return { take, file, bodyOffset, receivedLength, webLength: () => webLength, ended, stop }
+}
+
+interface Attempt {
+  receivedLength(): number
+  /** Rejects when not all came. */
+  readonly ended: Promise<void>
+  stop(): Promise<void>
+}
+
+const NOTHING_STARTED = { receivedLength: () => 0, stop: async () => {} }
+
+/** Tries web seeds in order; rejects with what the last one said, or with `failure` if there is none. */
+async function bringFromAnyWeb(
+  what: Pick<Parameters<typeof bringFromWeb>[1], 'take' | 'file' | 'fileStart' | 'onBytes'>,
+  { webSeeds, signal, trace }: DownloadSurroundings,
+  failure: unknown,
+): Promise<void> {
+  let last = failure
+  for (const seed of signal.aborted ? [] : await webSeeds.found) {
+    if (seed.urlOf(what.take.link) === null || webSeeds.failed.has(seed)) continue
+    try {
+      return await bringFromWeb(seed, { ...what, connections: webSeeds.connections, signal })
+    } catch (error) {
+      last = error
+      if (!signal.aborted) webSeeds.failed.add(seed)
+      trace(() => messageOf(error))
+    }
+  }
+  throw last
 }
 
 async function startSwarm(
   take: LinkTake,
-  { net, topic, folder, peers, signal }: DownloadSurroundings,
-): Promise<Incoming> {
+  file: IncomingFile,
+  { net, topic, peers, signal }: DownloadSurroundings,
+): Promise<Attempt> {
+  if (net === null || peers.length === 0) return { ...NOTHING_STARTED, ended: Promise.reject(noPeer()) }
   const { link } = take
-  const file = await IncomingFile.open(join(folder, Buffer.from(link.infohash).toString('hex')))
   const left = Math.min(await file.leftLength(), link.layout.length)
   const addresses = peers.map(({ address, remote }) => address ?? remote)
   const download = net.download(
@@ -71,20 +126,17 @@ async function startSwarm(
       keepSeeding: true,
     },
   )
-  const received = (): number => {
+  const receivedLength = (): number => {
     const { verifiedLength, presentLength } = download.progress()
     return verifiedLength - presentLength
   }
   // Others that work with the same repository download the same links: what one has got, the others need not ask a seeder for.
-  const ignoreTopic = topic.onPeer(({ address }) => {
+  const ignoreTopic = topic?.onPeer(({ address }) => {
     if (address !== null) download.addPeer(address)
   })
   const ended = download.result
-    .then(
-      () => file.noteArrived({ offset: 0, length: link.layout.length }),
-      (error: unknown) => file.noteFailed(error),
-    )
-    .finally(ignoreTopic)
+    .then(() => file.noteArrived({ offset: 0, length: link.layout.length }))
+    .finally(() => ignoreTopic?.())
   const seeding = download.result.then(
     ({ seed }) => seed,
     () => null,
@@ -93,16 +145,13 @@ async function startSwarm(
     download.cancel()
     await (await seeding)?.close()
   }
-  return { take, file, bodyOffset: link.layout.bodyOffsets[0] ?? 0, receivedLength: received, ended, stop }
+  return { receivedLength, ended, stop }
 }
 
-async function startRange(take: LinkTake, around: DownloadSurroundings): Promise<Incoming> {
-  const range = bodyRangeOf(take)
-  const name = `${Buffer.from(take.link.infohash).toString('hex')}-${range.offset}`
-  const file = await IncomingFile.open(join(around.folder, name))
+function startRange(take: LinkTake, file: IncomingFile, around: DownloadSurroundings): Attempt {
   let received = 0
   const ended = (async () => {
-    let failure: unknown = new HelperError('chain-malformed', 'range: expected a peer, got none')
+    let failure: unknown = noPeer()
     for (const peer of around.peers) {
       if (around.failed.has(peer)) continue
       try {
@@ -117,9 +166,13 @@ async function startRange(take: LinkTake, around: DownloadSurroundings): Promise
         around.failed.add(peer)
       }
     }
-    file.noteFailed(failure)
+    throw failure
   })()
-  return { take, file, bodyOffset: 0, receivedLength: () => received, ended, stop: async () => {} }
+  return { ...NOTHING_STARTED, receivedLength: () => received, ended }
+}
+
+function noPeer(): HelperError {
+  return new HelperError('chain-malformed', 'download: expected a peer, got none')
 }
 
 /** The bodies of a take, in parts small enough that a slow line brings each in time. */

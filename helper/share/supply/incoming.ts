@@ -55,18 +55,21 @@ export class IncomingFile implements Store {
     return bytes
   }
 
-  /** Notes that a range is verified and written. */
+  /** Notes that a range is verified and written; ranges of several sources may overlap. */
   noteArrived({ offset, length }: ByteRange): void {
     this.#islands.set(offset, Math.max(length, this.#islands.get(offset) ?? 0))
-    for (
-      let next = this.#islands.get(this.#contiguous);
-      next !== undefined;
-      next = this.#islands.get(this.#contiguous)
-    ) {
-      this.#islands.delete(this.#contiguous)
-      this.#contiguous += next
+    for (let start = this.#islandAtEnd(); start !== null; start = this.#islandAtEnd()) {
+      this.#contiguous = Math.max(this.#contiguous, start + (this.#islands.get(start) ?? 0))
+      this.#islands.delete(start)
     }
     this.#wake?.()
+  }
+
+  /** Offset of a range that starts within the gapless start or right behind it, null if there is none. */
+  #islandAtEnd(): number | null {
+    if (this.#islands.has(this.#contiguous)) return this.#contiguous
+    for (const offset of this.#islands.keys()) if (offset < this.#contiguous) return offset
+    return null
   }
 
   /** Makes whoever waits for bytes fail. */

@@ -1,7 +1,7 @@
 /**
- * The supply behind the relay: finds peers on the origin's topic, asks for chains, takes the links that are lacking,
- * lets git index them in quarantine, and reports the commits that are complete by then. Every failure means only that
- * more comes from the origin.
+ * The supply behind the relay: finds peers on the origin's topic and web seeds, asks for chains, takes the links that are
+ * lacking, lets git index them in quarantine, and reports the commits that are complete by then. Every failure means only
+ * that more comes from the origin.
  */
 
 import { readFile } from 'node:fs/promises'
@@ -17,8 +17,10 @@ import {
   DOWNLOAD_PARALLEL_COUNT,
   PEER_WAIT_FOR_FETCH_MS,
   PEER_WAIT_MS,
+  SOURCE_GRACE_MS,
 } from '../../limits.ts'
 import { humanBytes } from '../../progress.ts'
+import { isPublicHost } from '../../public-origin.ts'
 import {
   NOTHING_SUPPLIED,
   NULL_SUPPLY,
@@ -31,6 +33,8 @@ import { SegmentStore } from '../../store/segment-store.ts'
 import { CHAIN_KIND, type ChainClaim, decodeChainAnswer, encodeChainQuestion } from '../chain-message.ts'
 import { topicOf } from '../topic.ts'
 import { hasNoWayIn, netOptionsFor } from '../ways-in.ts'
+import type { WebSeedLocation } from '../webseed/web-seed.ts'
+import { openWebSeeds, type WebSeeds } from '../webseed/web-seeds.ts'
 import { type Incoming, isSwarmed, startDownload } from './download.ts'
 import { fsckWanted } from './fsck.ts'
 import { type Failure, type Intake, takeIn } from './line-intake.ts'
@@ -42,63 +46,108 @@ import { completeTops, takeLines } from './take-lines.ts'
 export async function openSwarmSupply(context: SupplyContext): Promise<Supply> {
   const { origin, settings, trace } = context
   const options = netOptionsFor(origin, settings, settings.listen, trace)
-  if (hasNoWayIn(options)) {
+  const own = settings.webseeds.map((url) => ({ url, mustBePublic: false, isVouchedFor: false }))
+  // A public origin may not point into the network that the user sits in.
+  const mustBePublic = origin.scheme !== 'file' && isPublicHost(origin.host)
+  const named = (context.mirrors ?? []).map((url) => ({ url, mustBePublic, isVouchedFor: true }))
+  const locations = [...own, ...named.filter(({ url }) => !settings.webseeds.includes(url))]
+  if (hasNoWayIn(options) && locations.length === 0) {
     trace(() => 'no way in: everything comes from the origin')
     return NULL_SUPPLY
   }
-  const net = await openNet(options)
+  const net = hasNoWayIn(options) ? null : await openNet(options)
+  const topicHash = topicOf(origin)
   const refuse = async (): Promise<Uint8Array> => {
     throw new Error('this client serves nothing')
   }
-  const topic = net.joinTopic(topicOf(origin), { onRequest: refuse }, { announce: false })
-  return new SwarmSupply(net, topic, context)
+  const topic = net?.joinTopic(topicHash, { onRequest: refuse }, { announce: false }) ?? null
+  return new SwarmSupply(net, topic, { topicHash, locations }, context)
 }
 
 /** A supply on a net and a topic that are open already and stay so; its `close` is not to be called. */
 export function swarmSupplyOn(net: Net, topic: Topic, context: SupplyContext): Pick<Supply, 'bring'> {
-  return new SwarmSupply(net, topic, context)
+  return new SwarmSupply(net, topic, { topicHash: new Uint8Array(0), locations: [] }, context)
+}
+
+/** Which web seeds there are, and the topic that their manifests have to name. */
+interface WebSeedPlan {
+  readonly topicHash: Uint8Array
+  readonly locations: readonly WebSeedLocation[]
+}
+
+/** Chains to follow, and the peers that have them, the one whose claim it is first; none where a web seed made it. */
+interface Offer {
+  readonly chains: readonly ChainClaim[]
+  readonly peers: readonly TopicPeer[]
 }
 
 class SwarmSupply implements Supply {
-  readonly #net: Net
-  readonly #topic: Topic
+  readonly #net: Net | null
+  readonly #topic: Topic | null
+  readonly #webSeeds: WebSeedPlan
   readonly #context: SupplyContext
 
-  constructor(net: Net, topic: Topic, context: SupplyContext) {
+  constructor(net: Net | null, topic: Topic | null, webSeeds: WebSeedPlan, context: SupplyContext) {
     this.#net = net
     this.#topic = topic
+    this.#webSeeds = webSeeds
     this.#context = context
   }
 
   async bring(request: SupplyRequest): Promise<SupplyResult> {
-    const { signal } = request
     request.progress.update('Looking for peers', '')
-    const peer = await this.#topic.waitForPeer({
-      timeoutMs: request.isClone ? PEER_WAIT_MS : PEER_WAIT_FOR_FETCH_MS,
-      signal,
-    })
-    if (peer === null) return { ...NOTHING_SUPPLIED, note: 'no peer found' }
-    const levelOf = await createCheckpointRule(GT1)
-    const offer = await this.#askForChains(request, levelOf)
-    if (offer === null) return { ...NOTHING_SUPPLIED, note: 'no peer has a usable chain' }
-    const gitDir = await commonDirOf(request.gitDir)
-    const lines = await planFor(offer.chains, request, gitDir)
-    if (lines.length === 0) return { ...NOTHING_SUPPLIED, note: 'nothing that peers have is lacking' }
-    return this.#takeLines(lines, offer.peers, gitDir, request)
+    const topicHex = Buffer.from(this.#webSeeds.topicHash).toString('hex')
+    const webSeeds = openWebSeeds(this.#webSeeds.locations, topicHex, request, this.#context.trace)
+    try {
+      const offer = await this.#bestOffer(webSeeds, request)
+      if (offer === null) return { ...NOTHING_SUPPLIED, note: 'nobody has a usable chain' }
+      const gitDir = await commonDirOf(request.gitDir)
+      const lines = await planFor(offer.chains, request, gitDir)
+      if (lines.length === 0) return { ...NOTHING_SUPPLIED, note: 'nothing that others have is lacking' }
+      return await this.#takeLines(lines, offer.peers, webSeeds, gitDir, request)
+    } finally {
+      webSeeds.close()
+    }
   }
 
   async close(): Promise<void> {
-    await this.#topic.close()
-    await this.#net.close()
+    await this.#topic?.close()
+    await this.#net?.close()
+  }
+
+  /** The offer that reaches furthest, of peers where theirs is as good as a web seed's. */
+  async #bestOffer(webSeeds: WebSeeds, request: SupplyRequest): Promise<Offer | null> {
+    const fromPeers = this.#offerOfPeers(request)
+    const fromWeb = webSeeds.found.then((seeds) => {
+      const offers = seeds.map(({ chains }) => ({ chains, peers: [] }))
+      return offers.reduce<Offer | null>(
+        (best, offer) => (scoreOf(offer, request) > scoreOf(best, request) ? offer : best),
+        null,
+      )
+    })
+    const first = await Promise.race([fromPeers, fromWeb])
+    // Whoever answered first with something usable waits for the other, but not for long.
+    const patience = new AbortController()
+    const enough = first === null ? new Promise<never>(() => {}) : delay(SOURCE_GRACE_MS, patience.signal)
+    const orLate = (offer: Promise<Offer | null>): Promise<Offer | null> =>
+      Promise.race([offer, enough.then(() => null)])
+    const [peers, web] = await Promise.all([orLate(fromPeers), orLate(fromWeb)])
+    patience.abort()
+    return scoreOf(peers, request) >= scoreOf(web, request) ? (peers ?? web) : web
+  }
+
+  async #offerOfPeers(request: SupplyRequest): Promise<Offer | null> {
+    if (this.#topic === null) return null
+    const timeoutMs = request.isClone ? PEER_WAIT_MS : PEER_WAIT_FOR_FETCH_MS
+    const peer = await this.#topic.waitForPeer({ timeoutMs, signal: request.signal })
+    if (peer === null) return null
+    return this.#askForChains(this.#topic, request, await createCheckpointRule(GT1))
   }
 
   /** Asks the peers that are there, and takes the answer that reaches furthest; its peer comes first. */
-  async #askForChains(
-    request: SupplyRequest,
-    levelOf: LevelOf,
-  ): Promise<{ chains: readonly ChainClaim[]; peers: TopicPeer[] } | null> {
+  async #askForChains(topic: Topic, request: SupplyRequest, levelOf: LevelOf): Promise<Offer | null> {
     const question = encodeChainQuestion(request.objectFormat)
-    const peers = this.#topic.peers().slice(0, CHAIN_PEER_COUNT_MAX)
+    const peers = topic.peers().slice(0, CHAIN_PEER_COUNT_MAX)
     const options = { timeoutMs: CHAIN_TIMEOUT_MS, responseLengthMax: CHAIN_ANSWER_LENGTH_MAX, signal: request.signal }
     const answers = await Promise.all(
       peers.map(async (peer) => {
@@ -121,29 +170,35 @@ class SwarmSupply implements Supply {
   async #takeLines(
     lines: readonly LineTake[],
     peers: readonly TopicPeer[],
+    webSeeds: WebSeeds,
     gitDir: string,
     request: SupplyRequest,
   ): Promise<SupplyResult> {
     const folder = join(gitDir, 'gittorrent', 'incoming')
     const started: Incoming[] = []
+    const title = peers.length > 0 ? 'Receiving from peers' : 'Receiving from web seeds'
     const total = lines.reduce((sum, { takes }) => sum + takes.reduce((s, take) => s + bodyRangeOf(take).length, 0), 0)
     const show = setInterval(() => {
-      const received = started.reduce((sum, incoming) => sum + incoming.receivedLength(), 0)
+      const received = sumOf(started, (incoming) => incoming.receivedLength() + incoming.webLength())
       const percent = Math.min(100, Math.floor((received * 100) / total))
-      request.progress.update('Receiving from peers', `${percent}% (${humanBytes(received)} of ${humanBytes(total)})`)
+      request.progress.update(title, `${percent}% (${humanBytes(received)} of ${humanBytes(total)})`)
     }, 100)
     const quarantine = await Quarantine.open(gitDir)
     const enough = new AbortController()
     try {
       const signal = AbortSignal.any([request.signal, enough.signal])
-      const coming = startAll(lines, started, {
+      const { trace } = this.#context
+      const around = {
         net: this.#net,
         topic: this.#topic,
+        webSeeds,
+        trace,
         folder,
         peers,
-        failed: new Set(),
+        failed: new Set<TopicPeer>(),
         signal,
-      })
+      }
+      const coming = startAll(lines, started, around)
       const intakes = await takeLines(lines, async (line, index) => {
         const intake = await this.#takeLine(line, coming[index] ?? [], quarantine, request)
         if (typeof intake === 'string') return intake
@@ -157,9 +212,10 @@ class SwarmSupply implements Supply {
       const isKept = (index: number): boolean => lines.slice(index, index + 1).some((line) => isKeptPack(line, request))
       const tops = await completeTops(intakes, isKept, quarantine)
       await quarantine.release()
-      const bytesFromPeers = started.reduce((sum, incoming) => sum + incoming.receivedLength(), 0)
-      request.progress.done('Receiving from peers', humanBytes(bytesFromPeers))
-      return { haves: tops, bytesFromPeers, peerCount: peers.length, note: null }
+      const bytesFromPeers = sumOf(started, (incoming) => incoming.receivedLength())
+      const bytesFromWebSeeds = sumOf(started, (incoming) => incoming.webLength())
+      request.progress.done(title, humanBytes(bytesFromPeers + bytesFromWebSeeds))
+      return { haves: tops, bytesFromPeers, bytesFromWebSeeds, peerCount: peers.length, note: null }
     } finally {
       clearInterval(show)
       enough.abort()
@@ -264,6 +320,25 @@ function matchOf(chains: readonly ChainClaim[], { refs, wants }: SupplyRequest):
     if (oid !== undefined && wanted.has(oid)) score += oid === tip ? 2 : 1
   }
   return score
+}
+
+function scoreOf(offer: Offer | null, request: SupplyRequest): number {
+  return offer === null ? 0 : matchOf(offer.chains, request)
+}
+
+function sumOf(incoming: readonly Incoming[], lengthOf: (one: Incoming) => number): number {
+  return incoming.reduce((sum, one) => sum + lengthOf(one), 0)
+}
+
+/** Resolves after a while, or when it is not needed any more. */
+function delay(durationMs: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolveDelay) => {
+    const timer = setTimeout(resolveDelay, durationMs)
+    signal.addEventListener('abort', () => {
+      clearTimeout(timer)
+      resolveDelay()
+    })
+  })
 }
 
 async function planFor(chains: readonly ChainClaim[], request: SupplyRequest, gitDir: string): Promise<LineTake[]> {

@@ -1,0 +1,183 @@
+/**
+ * Chains as a folder of files: plans every file of it from the chains and what an earlier export left, and has the folder
+ * brought there. A link that no chain has any more stays for a grace period, because somebody may be reading an older list.
+ * The time that counts for it is `clock`, which the history itself moves on: the same commits give the same folder.
+ * Whatever else is a payload with a torrent of its own (a snapshot, say) enters where links do.
+ */
+
+import { createHash } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { type Checkpoint, linkName, type ObjectFormat, type Oid } from '../../engine/index.ts'
+import type { LinkFile } from '../build/link-file.ts'
+import { SUPERSEDED_COUNT_MAX } from '../limits.ts'
+import { BUNDLE_LIST_NAME, encodeBundleList } from './bundle-list.ts'
+import {
+  bringFolder,
+  type FolderChanges,
+  type FolderDocument,
+  type FolderPayload,
+  hasFile,
+  readEarlier,
+} from './folder.ts'
+import { encodeIndexPage, INDEX_PAGE_NAME } from './index-page.ts'
+import {
+  encodeManifest,
+  MANIFEST_NAME,
+  type Manifest,
+  type ManifestChain,
+  type ManifestFile,
+  type ManifestLink,
+  type SupersededFile,
+} from './manifest.ts'
+import { encodeTorrentFile, piecesIn } from './torrent-file.ts'
+
+const CHECKSUMS_NAME = 'SHA256SUMS'
+const DAY_SECONDS = 24 * 3600
+
+export interface ExportedChain {
+  /** Full ref name in the origin. */
+  readonly ref: string
+  readonly tip: Oid
+  /** Newest first. */
+  readonly links: readonly LinkFile[]
+  /** Those of its line, the tips of all links among them. */
+  readonly checkpoints: readonly Checkpoint[]
+}
+
+export interface ExportOptions {
+  readonly objectFormat: ObjectFormat
+  /** 20 bytes; null where the origin is unknown. */
+  readonly topic: Uint8Array | null
+  /** Where the folder can be had, as `parseBaseUrl` gives it; the first one goes into the bundle list. */
+  readonly baseUrls: readonly string[]
+  readonly trackers: readonly string[]
+  /** Days that superseded links stay, of the time that `clock` tells. */
+  readonly graceDays: number
+  /** Newest committer date of the tips, in seconds since 1970. */
+  readonly newestDate: number
+  /** Seconds since 1970; dates of the future do not move the clock. */
+  readonly now: number
+}
+
+export interface ExportReport extends FolderChanges {
+  readonly manifest: Pick<Manifest, 'chains' | 'superseded' | 'bytes' | 'clock'>
+}
+
+/** Brings `folder` to the state of `chains`. @throws HelperError 'usage' for a folder that holds other things, 'store-corrupt' */
+export async function exportFolder(
+  chains: readonly ExportedChain[],
+  folder: string,
+  options: ExportOptions,
+): Promise<ExportReport> {
+  const earlier = await readEarlier(folder)
+  const clock = Math.max(earlier?.clock ?? 0, Math.min(options.newestDate, options.now))
+  const described = chains.map(describeChain)
+  const links = described.flatMap((chain) => chain.links)
+  const superseded = await supersededFiles(folder, earlier, links, clock, options.graceDays)
+  const bytes = links.reduce((sum, link) => sum + link.bytes, 0)
+  const { objectFormat, baseUrls: urls, trackers } = options
+  const topic = options.topic === null ? null : Buffer.from(options.topic).toString('hex')
+  const manifest = { objectFormat, topic, clock, bytes, urls, trackers, chains: described, superseded }
+  const payloads = chains.flatMap((chain) => chain.links.map(payloadOf))
+  const torrents = chains.flatMap((chain) => chain.links.map((link) => torrentOf(link, options)))
+  const [baseUrl = null] = urls
+  const documents: FolderDocument[] = [
+    ...torrents,
+    { name: BUNDLE_LIST_NAME, bytes: encodeBundleList(described[0]?.links ?? [], baseUrl) },
+    { name: INDEX_PAGE_NAME, bytes: encodeIndexPage(described, baseUrl) },
+  ]
+  const last = { name: MANIFEST_NAME, bytes: encodeManifest(manifest) }
+  const checksums = await encodeChecksums(folder, [...links, ...superseded], [...documents, last], superseded)
+  const known = new Map(namedFiles(earlier).map(({ file, sha256 }) => [file, sha256]))
+  const kept = new Set(superseded.flatMap(({ file }) => [file, `${file}.torrent`]))
+  const all = [...documents, { name: CHECKSUMS_NAME, bytes: checksums }, last]
+  const changes = await bringFolder(folder, payloads, all, known, kept)
+  return { ...changes, manifest }
+}
+
+function describeChain({ ref, tip, links, checkpoints }: ExportedChain): ManifestChain {
+  const heights = new Map(checkpoints.map(({ oid, height }) => [oid, height]))
+  return { ref, tip, links: links.map((link) => describeLink(link, heights.get(link.plan.tip) ?? 0)) }
+}
+
+function describeLink(link: LinkFile, token: number): ManifestLink {
+  const { plan } = link
+  return {
+    tip: plan.tip,
+    base: plan.base,
+    level: plan.level,
+    token,
+    commits: link.commitCount,
+    objects: link.objectCount,
+    file: linkName(plan.tip, plan.base),
+    bytes: link.lengthBytes,
+    sha256: link.sha256,
+    infohash: Buffer.from(link.infohash).toString('hex'),
+    segments: link.segments.map((segment, index) => ({
+      tip: plan.segments[index]?.tip ?? plan.tip,
+      objects: segment.objectCount,
+      commits: segment.commitCount,
+      bytes: segment.length,
+      sha256: segment.sha256,
+    })),
+    pieces: Buffer.from(piecesIn(link.info)).toString('base64'),
+  }
+}
+
+function payloadOf(link: LinkFile): FolderPayload {
+  const { lengthBytes, sha256 } = link
+  const read = (offset: number, length: number): Promise<Uint8Array> => link.read(offset, length)
+  return { name: linkName(link.plan.tip, link.plan.base), lengthBytes, sha256, read }
+}
+
+function torrentOf({ plan, info }: LinkFile, { baseUrls, trackers }: ExportOptions): FolderDocument {
+  const name = linkName(plan.tip, plan.base)
+  const webseeds = baseUrls.filter((url) => !url.startsWith('file:')).map((url) => `${url}${name}`)
+  return { name: `${name}.torrent`, bytes: encodeTorrentFile(info, { trackers, webseeds }) }
+}
+
+function namedFiles(manifest: Manifest | null): ManifestFile[] {
+  return manifest === null ? [] : [...manifest.chains.flatMap(({ links }) => links), ...manifest.superseded]
+}
+
+/** What an earlier export had, is still there, and is not old enough to go. */
+async function supersededFiles(
+  folder: string,
+  earlier: Manifest | null,
+  links: readonly ManifestFile[],
+  clock: number,
+  graceDays: number,
+): Promise<SupersededFile[]> {
+  const current = new Set(links.map(({ file }) => file))
+  const found = new Map<string, SupersededFile>()
+  for (const entry of earlier?.superseded ?? []) found.set(entry.file, entry)
+  for (const { file, bytes, sha256, infohash } of earlier?.chains.flatMap((chain) => chain.links) ?? [])
+    found.set(file, { file, bytes, sha256, infohash, since: clock })
+  const kept: SupersededFile[] = []
+  for (const entry of found.values()) {
+    const isYoung = clock - entry.since < graceDays * DAY_SECONDS
+    if (!isYoung || current.has(entry.file) || !(await hasFile(folder, entry.file, entry.bytes))) continue
+    kept.push(entry)
+  }
+  const youngest = kept.sort((a, b) => b.since - a.since || (a.file < b.file ? -1 : 1)).slice(0, SUPERSEDED_COUNT_MAX)
+  return youngest.sort((a, b) => (a.file < b.file ? -1 : 1))
+}
+
+/** What `sha256sum -c` reads: all files but this one, in order of their names. */
+async function encodeChecksums(
+  folder: string,
+  payloads: readonly ManifestFile[],
+  documents: readonly FolderDocument[],
+  superseded: readonly SupersededFile[],
+): Promise<Uint8Array> {
+  const hashes = new Map(payloads.map(({ file, sha256 }) => [file, sha256]))
+  const hashOf = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')
+  for (const { name, bytes } of documents) hashes.set(name, hashOf(bytes))
+  for (const { file } of superseded) {
+    const torrent = await readFile(join(folder, `${file}.torrent`)).catch(() => null)
+    if (torrent !== null) hashes.set(`${file}.torrent`, hashOf(torrent))
+  }
+  const lines = [...hashes].sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, hash]) => `${hash}  ${name}\n`)
+  return Buffer.from(lines.join(''))
+}

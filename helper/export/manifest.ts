@@ -1,0 +1,244 @@
+/**
+ * manifest.json of an exported folder: which files there are, which chains they make, what was superseded and since when.
+ * The same repository and the same earlier folder give the same bytes. Version 1; a reader takes no other, and passes over
+ * keys that it does not know, so that additions need no new version. Described in MANUAL.md, "Exported folders".
+ * A detached signature would cover exactly these bytes; none is written by this version.
+ */
+
+import { type ObjectFormat, parseOid } from '../../engine/index.ts'
+import { HelperError, printable } from '../errors.ts'
+import {
+  CHAIN_COUNT_MAX,
+  LINK_COUNT_MAX,
+  LINK_LENGTH_MAX,
+  MANIFEST_LENGTH_MAX,
+  MANIFEST_URL_COUNT_MAX,
+  OBJECT_COUNT_MAX,
+  REF_NAME_LENGTH_MAX,
+  SEGMENT_COUNT_MAX,
+  SUPERSEDED_COUNT_MAX,
+  URL_LENGTH_MAX,
+} from '../limits.ts'
+
+export const MANIFEST_NAME = 'manifest.json'
+const VERSION = 1
+
+/** Names of payloads in a folder; nothing else that a manifest names is ever opened or removed. */
+const PAYLOAD_NAME = /^gt1-[0-9a-f]{40,64}-(?:[0-9a-f]{40,64}|root)\.bundle$/
+
+export interface ManifestSegment {
+  readonly tip: string
+  readonly objects: number
+  readonly commits: number
+  /** Bytes of the body. */
+  readonly bytes: number
+  readonly sha256: string
+}
+
+export interface ManifestFile {
+  readonly file: string
+  readonly bytes: number
+  readonly sha256: string
+  readonly infohash: string
+}
+
+export interface ManifestLink extends ManifestFile {
+  readonly tip: string
+  readonly base: string | null
+  readonly level: number
+  /** First-parent count of the tip. */
+  readonly token: number
+  readonly commits: number
+  readonly objects: number
+  /** Oldest first. */
+  readonly segments: readonly ManifestSegment[]
+  /** SHA-1 of every piece of the payload, joined, in base64. */
+  readonly pieces: string
+}
+
+export interface ManifestChain {
+  /** Full ref name in the origin. */
+  readonly ref: string
+  readonly tip: string
+  /** Newest first. */
+  readonly links: readonly ManifestLink[]
+}
+
+export interface SupersededFile extends ManifestFile {
+  /** `clock` of the first export without it. */
+  readonly since: number
+}
+
+export interface Manifest {
+  readonly version: typeof VERSION
+  readonly format: 'gt1'
+  readonly objectFormat: ObjectFormat
+  /** Topic of the origin that the folder is of (PROTOCOL.md), hex; null where nobody said which that is. */
+  readonly topic: string | null
+  /** Seconds since 1970: the newest committer date of what was exported so far, never later than the export itself. */
+  readonly clock: number
+  /** Where the folder can be had, each ending in a slash. */
+  readonly urls: readonly string[]
+  readonly trackers: readonly string[]
+  /** The main line first. */
+  readonly chains: readonly ManifestChain[]
+  /** In order of their names. */
+  readonly superseded: readonly SupersededFile[]
+  /** Sum of the payloads in `chains`. */
+  readonly bytes: number
+}
+
+/** True for the name of a payload that an export could have written. */
+export function isPayloadName(name: string): boolean {
+  return PAYLOAD_NAME.test(name)
+}
+
+/** The bytes of the file; keys in one order. */
+export function encodeManifest(manifest: Omit<Manifest, 'version' | 'format'>): Uint8Array {
+  const { objectFormat, topic, clock, urls, trackers, chains, superseded, bytes } = manifest
+  const ordered = {
+    version: VERSION,
+    format: 'gt1',
+    objectFormat,
+    topic,
+    clock,
+    bytes,
+    urls,
+    trackers,
+    chains,
+    superseded,
+  }
+  return Buffer.from(`${JSON.stringify(ordered, null, 1)}\n`)
+}
+
+/**
+ * Reads a manifest that anybody may have written. Everything in it is bounded and of the stated form; whether the links
+ * are checkpoints, join, and have the lengths of their segments is for whoever uses them to check.
+ * @throws HelperError 'manifest-malformed'; EngineError 'oid-malformed'
+ */
+export function parseManifest(bytes: Uint8Array): Manifest {
+  if (bytes.length > MANIFEST_LENGTH_MAX) throw malformed(`at most ${MANIFEST_LENGTH_MAX} bytes`, `${bytes.length}`)
+  const root = dictOf(jsonOf(bytes), 'manifest')
+  if (root.version !== VERSION || root.format !== 'gt1') {
+    throw malformed(`version ${VERSION} of format gt1`, `version ${shown(root.version)} of ${shown(root.format)}`)
+  }
+  const format = root.objectFormat
+  if (format !== 'sha1' && format !== 'sha256') throw malformed('objectFormat sha1 or sha256', shown(format))
+  const chains = listOf(root.chains, CHAIN_COUNT_MAX, 'chains').map((chain) => chainOf(chain, format))
+  return {
+    version: VERSION,
+    format: 'gt1',
+    objectFormat: format,
+    topic: root.topic === null ? null : hexOf(root.topic, 40, 'topic'),
+    clock: integerOf(root.clock, 0, Number.MAX_SAFE_INTEGER, 'clock'),
+    urls: textsOf(root.urls, 'urls'),
+    trackers: textsOf(root.trackers, 'trackers'),
+    chains,
+    superseded: listOf(root.superseded, SUPERSEDED_COUNT_MAX, 'superseded').map((entry) => {
+      const dict = dictOf(entry, 'superseded file')
+      return { ...fileOf(dict), since: integerOf(dict.since, 0, Number.MAX_SAFE_INTEGER, 'since') }
+    }),
+    bytes: integerOf(root.bytes, 0, Number.MAX_SAFE_INTEGER, 'bytes'),
+  }
+}
+
+function chainOf(value: unknown, format: ObjectFormat): ManifestChain {
+  const dict = dictOf(value, 'chain')
+  const links = listOf(dict.links, LINK_COUNT_MAX, 'links').map((link) => linkOf(link, format))
+  if (links.length === 0) throw malformed('a chain with links', 'an empty one')
+  return { ref: textOf(dict.ref, 1, REF_NAME_LENGTH_MAX, 'ref'), tip: oidOf(dict.tip, format), links }
+}
+
+function linkOf(value: unknown, format: ObjectFormat): ManifestLink {
+  const dict = dictOf(value, 'link')
+  const segments = listOf(dict.segments, SEGMENT_COUNT_MAX, 'segments').map((segment) => segmentOf(segment, format))
+  return {
+    tip: oidOf(dict.tip, format),
+    base: dict.base === null ? null : oidOf(dict.base, format),
+    level: integerOf(dict.level, 1, LINK_COUNT_MAX, 'level'),
+    token: integerOf(dict.token, 1, OBJECT_COUNT_MAX, 'token'),
+    commits: integerOf(dict.commits, 1, OBJECT_COUNT_MAX, 'commits'),
+    objects: integerOf(dict.objects, 1, OBJECT_COUNT_MAX, 'objects'),
+    ...fileOf(dict),
+    segments,
+    pieces: textOf(dict.pieces, 1, MANIFEST_LENGTH_MAX, 'pieces'),
+  }
+}
+
+function segmentOf(value: unknown, format: ObjectFormat): ManifestSegment {
+  const dict = dictOf(value, 'segment')
+  return {
+    tip: oidOf(dict.tip, format),
+    objects: integerOf(dict.objects, 1, OBJECT_COUNT_MAX, 'objects'),
+    commits: integerOf(dict.commits, 1, OBJECT_COUNT_MAX, 'commits'),
+    bytes: integerOf(dict.bytes, 1, LINK_LENGTH_MAX, 'bytes'),
+    sha256: hexOf(dict.sha256, 64, 'sha256'),
+  }
+}
+
+function fileOf(dict: Readonly<Record<string, unknown>>): ManifestFile {
+  const file = textOf(dict.file, 1, 256, 'file')
+  if (!isPayloadName(file)) throw malformed('the name of a bundle', shown(file))
+  return {
+    file,
+    bytes: integerOf(dict.bytes, 1, LINK_LENGTH_MAX, 'bytes'),
+    sha256: hexOf(dict.sha256, 64, 'sha256'),
+    infohash: hexOf(dict.infohash, 40, 'infohash'),
+  }
+}
+
+function jsonOf(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
+  } catch (error) {
+    throw new HelperError('manifest-malformed', 'manifest: expected JSON in UTF-8, got something else', {}, error)
+  }
+}
+
+function dictOf(value: unknown, what: string): Readonly<Record<string, unknown>> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw malformed(`a ${what}`, shown(value))
+  return Object.fromEntries(Object.entries(value))
+}
+
+function listOf(value: unknown, countMax: number, what: string): readonly unknown[] {
+  if (!Array.isArray(value) || value.length > countMax) throw malformed(`at most ${countMax} ${what}`, shown(value))
+  return value
+}
+
+function textsOf(value: unknown, what: string): readonly string[] {
+  return listOf(value, MANIFEST_URL_COUNT_MAX, what).map((text) => textOf(text, 1, URL_LENGTH_MAX, what))
+}
+
+function textOf(value: unknown, lengthMin: number, lengthMax: number, what: string): string {
+  if (typeof value !== 'string' || value.length < lengthMin || value.length > lengthMax) {
+    throw malformed(`${what} of ${lengthMin} to ${lengthMax} characters`, shown(value))
+  }
+  return value
+}
+
+function integerOf(value: unknown, min: number, max: number, what: string): number {
+  if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < min || value > max) {
+    throw malformed(`${what} from ${min} to ${max}`, shown(value))
+  }
+  return value
+}
+
+function hexOf(value: unknown, length: number, what: string): string {
+  const text = textOf(value, length, length, what)
+  if (!/^[0-9a-f]*$/.test(text)) throw malformed(`${what} in hexadecimal`, shown(text))
+  return text
+}
+
+function oidOf(value: unknown, format: ObjectFormat): string {
+  return parseOid(textOf(value, 40, 64, 'object name'), format)
+}
+
+function shown(value: unknown): string {
+  return printable(
+    typeof value === 'string' ? `'${value.slice(0, 100)}'` : Array.isArray(value) ? 'a list' : typeof value,
+  )
+}
+
+function malformed(expected: string, got: string): HelperError {
+  return new HelperError('manifest-malformed', `manifest: expected ${expected}, got ${got}`)
+}

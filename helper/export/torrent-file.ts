@@ -1,0 +1,31 @@
+/**
+ * The .torrent file of a payload (BEP 3, announce-list of BEP 12, url-list of BEP 19). Everything but the info dict is
+ * outside the infohash, so whoever exports the same link with other trackers makes the same swarm. No dates, no comments:
+ * the same input gives the same bytes.
+ */
+
+import { asBytes, asDict, bencodeDict, decodeBencode, encodeBencode } from '../../net/index.ts'
+
+export interface TorrentSurroundings {
+  readonly trackers: readonly string[]
+  /** URLs of the payload itself. */
+  readonly webseeds: readonly string[]
+}
+
+/** The bytes of the file; `info` is the bencoded info dict and gets in unchanged. */
+export function encodeTorrentFile(info: Uint8Array, { trackers, webseeds }: TorrentSurroundings): Uint8Array {
+  const [first] = trackers
+  return encodeBencode(
+    bencodeDict({
+      ...(first === undefined ? {} : { announce: Buffer.from(first) }),
+      ...(trackers.length < 2 ? {} : { 'announce-list': trackers.map((tracker) => [Buffer.from(tracker)]) }),
+      info: decodeBencode(info),
+      ...(webseeds.length === 0 ? {} : { 'url-list': webseeds.map((url) => Buffer.from(url)) }),
+    }),
+  )
+}
+
+/** The piece hashes in a bencoded info dict, joined. */
+export function piecesIn(info: Uint8Array): Uint8Array {
+  return asBytes(asDict(decodeBencode(info))?.get('pieces'), 0, info.length) ?? new Uint8Array(0)
+}

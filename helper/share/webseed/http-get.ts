@@ -1,0 +1,183 @@
+/**
+ * GET over HTTP(S) for web seeds: bytes of a file, from some offset on, with every wait bounded. Follows redirects itself, because
+ * what a redirect may reach is decided here: from a public server only public addresses, checked after the name was
+ * resolved; never from https to http; credentials stay with the origin of the URL that carried them.
+ * Left out: proxies, caches, cookies, compression (refused, because ranges and hashes are of the bytes as they are).
+ */
+
+import { lookup } from 'node:dns'
+import { type IncomingMessage, Agent as PlainAgent, type RequestOptions, request as requestPlain } from 'node:http'
+import { request as requestSecure, Agent as SecureAgent } from 'node:https'
+import { isIP, type LookupFunction } from 'node:net'
+import { HelperError, printable } from '../../errors.ts'
+import {
+  LINK_STALL_TIMEOUT_MS,
+  URL_LENGTH_MAX,
+  WEBSEED_ALIVE_LENGTH,
+  WEBSEED_ANSWER_TIMEOUT_MS,
+  WEBSEED_REDIRECT_COUNT_MAX,
+} from '../../limits.ts'
+import { isPublicHost } from '../../public-origin.ts'
+import { withoutPassword } from '../../trace.ts'
+
+export interface GetOptions {
+  /** First byte that is wanted; the answer may start earlier (see WebAnswer.offset). */
+  readonly offset: number
+  /** Byte behind the last one that is wanted; null for all there are. */
+  readonly end: number | null
+  /** No address but a public one may be asked: the URL is not the user's own word. */
+  readonly mustBePublic: boolean
+  readonly signal: AbortSignal
+}
+
+export interface WebAnswer {
+  /** Where in the file the body starts: the wanted offset, or 0 from a server that knows no ranges. */
+  readonly offset: number
+  /** Length of the whole file, null where the server does not say. */
+  readonly fileLength: number | null
+  /** The body; fails when it comes too slowly. Leaving the loop early ends the connection. */
+  readonly body: AsyncIterable<Uint8Array>
+}
+
+/** Connections that are kept for the next request; close when done. */
+export class WebConnections {
+  readonly plain = new PlainAgent({ keepAlive: true })
+  readonly secure = new SecureAgent({ keepAlive: true })
+
+  close(): void {
+    this.plain.destroy()
+    this.secure.destroy()
+  }
+}
+
+/** Asks for a file. @throws HelperError 'webseed-failed' */
+export async function webGet(start: string, options: GetOptions, connections: WebConnections): Promise<WebAnswer> {
+  let url = new URL(start)
+  let credentials = credentialsOf(url)
+  let mustBePublic = options.mustBePublic
+  for (let hops = 0; hops <= WEBSEED_REDIRECT_COUNT_MAX; hops++) {
+    const response = await ask(url, credentials, { ...options, mustBePublic }, connections)
+    const status = response.statusCode ?? 0
+    if (![301, 302, 303, 307, 308].includes(status)) return answerOf(response, url, options)
+    // A server on the network at large may not point into the one that the user sits in.
+    mustBePublic ||= isPublicHost(response.socket.remoteAddress ?? '')
+    response.destroy()
+    const next = targetOf(response.headers.location, url)
+    if (next.origin !== url.origin) credentials = null
+    url = next
+  }
+  throw failed(url, `at most ${WEBSEED_REDIRECT_COUNT_MAX} redirects`, 'more')
+}
+
+function credentialsOf(url: URL): string | null {
+  const { username, password } = url
+  if (username === '' && password === '') return null
+  url.username = ''
+  url.password = ''
+  const text = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`
+  return `Basic ${Buffer.from(text).toString('base64')}`
+}
+
+function targetOf(location: string | undefined, from: URL): URL {
+  if (location === undefined || location.length > URL_LENGTH_MAX || !URL.canParse(location, from.href))
+    throw failed(from, 'a redirect with a URL', 'one without')
+  const target = new URL(location, from.href)
+  target.username = ''
+  target.password = ''
+  const isAllowed = target.protocol === 'https:' || (target.protocol === 'http:' && from.protocol === 'http:')
+  if (!isAllowed) throw failed(from, `a redirect that stays with ${from.protocol}//`, target.protocol)
+  return target
+}
+
+function ask(
+  url: URL,
+  authorization: string | null,
+  { offset, end, mustBePublic, signal }: GetOptions,
+  { plain, secure }: WebConnections,
+): Promise<IncomingMessage> {
+  const range = offset === 0 && end === null ? {} : { range: `bytes=${offset}-${end === null ? '' : end - 1}` }
+  const host = url.hostname.replace(/^\[|\]$/g, '')
+  // A literal address is never looked up.
+  if (mustBePublic && isIP(host) !== 0 && !isPublicHost(host)) throw failed(url, 'a public address', host)
+  const isSecure = url.protocol === 'https:'
+  const requestOptions: RequestOptions = {
+    agent: isSecure ? secure : plain,
+    headers: { ...range, 'accept-encoding': 'identity', ...(authorization === null ? {} : { authorization }) },
+    signal,
+    ...(mustBePublic ? { lookup: lookUpPublic } : {}),
+  }
+  return new Promise((resolve, reject) => {
+    const request = (isSecure ? requestSecure : requestPlain)(url, requestOptions, (response) => {
+      clearTimeout(timer)
+      // A connection that was kept from an earlier request was not looked up for this one.
+      const address = response.socket.remoteAddress ?? ''
+      if (!mustBePublic || isPublicHost(address)) return resolve(response)
+      response.destroy()
+      reject(failed(url, 'a public address', address))
+    })
+    const timer = setTimeout(
+      () => request.destroy(new Error(`no answer within ${WEBSEED_ANSWER_TIMEOUT_MS} ms`)),
+      WEBSEED_ANSWER_TIMEOUT_MS,
+    )
+    request.on('error', (error) => {
+      clearTimeout(timer)
+      reject(failed(url, 'an answer', error.message, error))
+    })
+    request.end()
+  })
+}
+
+/** Like the system's look-up, but without the addresses that are not public. */
+const lookUpPublic: LookupFunction = (host, options, done) => {
+  lookup(host, { ...options, all: true }, (error, found) => {
+    const addresses = error === null ? found.filter(({ address }) => isPublicHost(address)) : []
+    const [first] = addresses
+    if (first === undefined) done(error ?? new Error(`${printable(host)} has no public address`), '', 0)
+    else if (options.all === true) done(null, addresses)
+    else done(null, first.address, first.family)
+  })
+}
+
+function answerOf(response: IncomingMessage, url: URL, { offset, end }: GetOptions): WebAnswer {
+  const { statusCode = 0, headers } = response
+  const refuse = (expected: string, got: string): HelperError => {
+    response.destroy()
+    return failed(url, expected, got)
+  }
+  const encoding = headers['content-encoding'] ?? 'identity'
+  if (encoding !== 'identity') throw refuse('bytes as they are', `content-encoding ${encoding}`)
+  if (statusCode === 200) {
+    const length = Number(headers['content-length'] ?? Number.NaN)
+    return { offset: 0, fileLength: Number.isSafeInteger(length) ? length : null, body: bodyOf(response, url) }
+  }
+  if (statusCode !== 206) throw refuse('status 200 or 206', String(statusCode))
+  const [, from, total] = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(headers['content-range'] ?? '') ?? []
+  if (Number(from) !== offset) throw refuse(`bytes ${offset}-${end ?? ''}`, headers['content-range'] ?? 'no range')
+  return { offset, fileLength: total === '*' ? null : Number(total), body: bodyOf(response, url) }
+}
+
+async function* bodyOf(response: IncomingMessage, url: URL): AsyncGenerator<Uint8Array> {
+  let sinceLook = 0
+  const watch = setInterval(() => {
+    if (sinceLook < WEBSEED_ALIVE_LENGTH)
+      response.destroy(new Error(`less than ${WEBSEED_ALIVE_LENGTH} bytes in ${LINK_STALL_TIMEOUT_MS} ms`))
+    sinceLook = 0
+  }, LINK_STALL_TIMEOUT_MS)
+  try {
+    for await (const chunk of response) {
+      const bytes: Uint8Array = chunk
+      sinceLook += bytes.length
+      yield bytes
+    }
+  } catch (error) {
+    throw failed(url, 'the whole file', error instanceof Error ? error.message : String(error), error)
+  } finally {
+    clearInterval(watch)
+    response.destroy()
+  }
+}
+
+function failed(url: URL, expected: string, got: string, cause?: unknown): HelperError {
+  const shown = withoutPassword(url.href)
+  return new HelperError('webseed-failed', `web seed ${shown}: expected ${expected}, got ${printable(got)}`, {}, cause)
+}

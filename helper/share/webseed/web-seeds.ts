@@ -1,0 +1,56 @@
+/**
+ * The web seeds of one conversation: their manifests are fetched at the same time, while peers are looked for, and those that
+ * cannot be used drop out with a line in the trace. What remains is in the user's order.
+ */
+
+import { createCheckpointRule, GT1 } from '../../../engine/index.ts'
+import { messageOf } from '../../errors.ts'
+import { WEBSEED_COUNT_MAX } from '../../limits.ts'
+import type { SupplyRequest } from '../../remote/supply.ts'
+import type { Trace } from '../../trace.ts'
+import { WebConnections } from './http-get.ts'
+import { readWebSeed, type WebSeed, type WebSeedLocation } from './web-seed.ts'
+
+export interface WebSeeds {
+  readonly connections: WebConnections
+  /** Those that are of this repository; never rejects. */
+  readonly found: Promise<readonly WebSeed[]>
+  /** Web seeds that failed in this conversation; not asked again. */
+  readonly failed: Set<WebSeed>
+  close(): void
+}
+
+/** Starts to fetch the manifests of some web seeds. `topic` is the origin's, hex. */
+export function openWebSeeds(
+  locations: readonly WebSeedLocation[],
+  topic: string,
+  request: Pick<SupplyRequest, 'objectFormat' | 'refs' | 'wants' | 'signal'>,
+  trace: Trace,
+): WebSeeds {
+  const connections = new WebConnections()
+  const { objectFormat, signal } = request
+  const read = async (location: WebSeedLocation): Promise<readonly WebSeed[]> => {
+    try {
+      const levelOf = await createCheckpointRule(GT1)
+      const seed = await readWebSeed(location, objectFormat, levelOf, connections, signal)
+      if (location.isVouchedFor || isOf(seed, topic, request)) return [seed]
+      trace(() => `web seed ${location.url}: it does not say that it is of this origin`)
+    } catch (error) {
+      trace(() => messageOf(error))
+    }
+    return []
+  }
+  const found = Promise.all(locations.slice(0, WEBSEED_COUNT_MAX).map(read)).then((seeds) => seeds.flat())
+  return { connections, found, failed: new Set(), close: () => connections.close() }
+}
+
+/** One setting may serve many repositories, so a folder has to show that it belongs to this one. */
+function isOf(
+  { topic: own, chains }: WebSeed,
+  topic: string,
+  { refs, wants }: Pick<SupplyRequest, 'refs' | 'wants'>,
+): boolean {
+  if (own === topic) return true
+  const wanted = new Set(wants)
+  return chains.some(({ ref, tip }) => refs.get(ref) === tip && wanted.has(tip))
+}

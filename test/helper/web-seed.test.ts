@@ -1,0 +1,299 @@
+/**
+ * Goal: an exported folder on a web server is a source by itself, whatever the server's manners; nothing that a server does makes a
+ * clone wrong, or keeps it waiting without end.
+ * Method: real clones and fetches through the helper with no peer at all, from web servers of this process that are good, old,
+ * moved, broken, slow or lying; compared with plain clones; bytes as the helper counts them.
+ */
+
+import assert from 'node:assert/strict'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { after, before, it } from 'node:test'
+import { DemoWorld } from '../../bench/demo-world.ts'
+import { generateRepository } from '../../bench/generate-repository.ts'
+import { type StaticServer, type StaticServerOptions, startStaticServer } from '../../bench/static-server.ts'
+import { buildChains } from '../../helper/build/chains.ts'
+import { publicTips } from '../../helper/build/history.ts'
+import { openRepository } from '../../helper/git/repository.ts'
+import { encodeChainAnswer } from '../../helper/share/chain-message.ts'
+import { topicOf } from '../../helper/share/topic.ts'
+import { parseOrigin } from '../../helper/url.ts'
+import { formatAddress, openNet } from '../../net/index.ts'
+
+const QUIET = ['gittorrent.dht=false', 'gittorrent.lsd=false']
+
+let world: DemoWorld
+let url: string
+
+before(async () => {
+  world = await DemoWorld.open()
+  await world.git('config', '--global', 'maintenance.auto', 'false')
+  await generateRepository(join(world.folder, 'origin.git'), { commitCount: 1200, seed: 21 })
+  await world.startDaemon()
+  url = `gittorrent::${world.originUrl('origin.git')}`
+  await world.git('clone', '--quiet', world.originUrl('origin.git'), 'plain')
+  await exportTo('public')
+})
+
+after(async () => {
+  await world.close()
+})
+
+async function exportTo(out: string, ...args: string[]): Promise<void> {
+  const origin = ['--origin', world.originUrl('origin.git')]
+  await world.run('gittorrent', ['export', 'origin.git', '--out', out, ...(args.length > 0 ? args : origin)])
+}
+
+async function withServer<Result>(
+  options: StaticServerOptions,
+  use: (server: StaticServer) => Promise<Result>,
+  folder = 'public',
+): Promise<Result> {
+  const server = await startStaticServer(join(world.folder, folder), options)
+  try {
+    return await use(server)
+  } finally {
+    await server.close()
+  }
+}
+
+function cloneFrom(name: string, ...manifests: string[]) {
+  const seeds = manifests.map((manifest) => `gittorrent.webseed=${manifest}`)
+  return world.viaSwarm(['clone', '--quiet', url, name], [...QUIET, ...seeds])
+}
+
+async function assertEqualToPlain(directory: string): Promise<void> {
+  const refs = (of: string): Promise<string> => world.git('-C', of, 'for-each-ref')
+  assert.equal(await refs(directory), await refs('plain'))
+  const objects = async (of: string): Promise<string[]> =>
+    (await world.git('-C', of, 'rev-list', '--objects', '--no-object-names', '--all')).split('\n').sort()
+  assert.deepEqual(await objects(directory), await objects('plain'))
+  await world.git('-C', directory, 'fsck', '--full', '--no-progress')
+}
+
+it('a clone takes each link with one request and a tenth or less from the origin', async () => {
+  await withServer({}, async (server) => {
+    const { bytes } = await cloneFrom('clone', `${server.url}/manifest.json`)
+    await assertEqualToPlain('clone')
+    assert.ok(bytes.web > 9 * bytes.origin && bytes.peers === 0, JSON.stringify(bytes))
+    const asked = server.requests.map((request) => request.split(' ')[1])
+    assert.equal(new Set(asked).size, asked.length)
+    assert.equal(asked[0], '/manifest.json')
+  })
+})
+
+it('the URL of the folder does as well, and what was taken can be seeded on', async () => {
+  await withServer({}, async (server) => {
+    const { bytes } = await cloneFrom('clone-of-folder', `${server.url}/`)
+    assert.ok(bytes.web > 9 * bytes.origin)
+  })
+  const { stdout } = await world.run('gittorrent', ['chain', 'clone-of-folder', '--json'])
+  const expected = await world.run('gittorrent', ['chain', 'origin.git', '--json'])
+  assert.deepEqual(JSON.parse(stdout), JSON.parse(expected.stdout))
+})
+
+it('a server without ranges, without lengths', async () => {
+  await withServer({ ranges: false }, async (server) => {
+    const { bytes } = await cloneFrom('no-ranges', `${server.url}/manifest.json`)
+    await assertEqualToPlain('no-ranges')
+    assert.ok(bytes.web > 9 * bytes.origin)
+  })
+})
+
+it('redirects are followed, to another server too, which does not learn the password', async () => {
+  await withServer({}, async (target) => {
+    const secrets: unknown[] = []
+    const intercept: StaticServerOptions['intercept'] = (request, response) => {
+      secrets.push(request.headers.authorization)
+      response.writeHead(302, { location: `${target.url}${request.url}` }).end()
+      return true
+    }
+    await withServer({ intercept }, async (server) => {
+      const withPassword = server.url.replace('//', '//user:secret@')
+      const { bytes, trace } = await cloneFrom('redirected', `${withPassword}/manifest.json`)
+      await assertEqualToPlain('redirected')
+      assert.ok(bytes.web > 9 * bytes.origin)
+      assert.equal(new Set(secrets).size, 1)
+      assert.equal(secrets[0], `Basic ${Buffer.from('user:secret').toString('base64')}`)
+      assert.doesNotMatch(trace, /:secret@/)
+    })
+  })
+})
+
+it('a redirect in circles costs nothing but the web seed', async () => {
+  let count = 0
+  const intercept: StaticServerOptions['intercept'] = (request, response) => {
+    count++
+    response.writeHead(301, { location: `${request.url}?again` }).end()
+    return true
+  }
+  await withServer({ intercept }, async (server) => {
+    const { bytes, trace } = await cloneFrom('circles', `${server.url}/manifest.json`)
+    assert.equal(bytes.web, 0)
+    assert.match(trace, /at most 5 redirects/)
+    assert.equal(count, 6)
+  })
+  await assertEqualToPlain('circles')
+})
+
+it('a connection that breaks again and again is taken up where it ended', async () => {
+  const root = join(world.folder, 'public')
+  const intercept: StaticServerOptions['intercept'] = (request, response) => {
+    const start = Number(/^bytes=(\d+)-/.exec(request.headers.range ?? '')?.[1] ?? Number.NaN)
+    if (Number.isNaN(start)) return false
+    void readFile(join(root, request.url ?? '')).then((bytes) => {
+      const part = bytes.subarray(start, start + 200_000)
+      const range = `bytes ${start}-${bytes.length - 1}/${bytes.length}`
+      response.writeHead(206, { 'content-length': bytes.length - start, 'content-range': range })
+      response.write(part, () => response.socket?.end())
+    })
+    return true
+  }
+  await withServer({ intercept }, async (server) => {
+    const { bytes, trace } = await cloneFrom('breaking', `${server.url}/manifest.json`)
+    await assertEqualToPlain('breaking')
+    assert.ok(bytes.web > 9 * bytes.origin, trace)
+  })
+})
+
+it('a server that stalls is left for the next web seed', async () => {
+  const intercept: StaticServerOptions['intercept'] = (request, response) => {
+    if (request.url === '/manifest.json') return false
+    response.writeHead(206, { 'content-range': (request.headers.range ?? '').replace('=', ' ').concat('/*') })
+    response.flushHeaders()
+    return true
+  }
+  await withServer({ intercept }, (stalling) =>
+    withServer({}, async (good) => {
+      const { bytes } = await cloneFrom('stalling', `${stalling.url}/manifest.json`, `${good.url}/manifest.json`)
+      await assertEqualToPlain('stalling')
+      assert.ok(bytes.web > 9 * bytes.origin, JSON.stringify(bytes))
+    }),
+  )
+})
+
+it('changed bytes are refused before git sees them, and come from the origin', async () => {
+  const intercept: StaticServerOptions['intercept'] = (request, response) => {
+    if (request.url === '/manifest.json') return false
+    const start = Number(/^bytes=(\d+)-/.exec(request.headers.range ?? '')?.[1] ?? 0)
+    void readFile(join(world.folder, 'public', request.url ?? '')).then((bytes) => {
+      const part = Buffer.from(bytes.subarray(start))
+      part[part.length >> 2] = (part[part.length >> 2] ?? 0) ^ 1
+      response.writeHead(206, { 'content-range': `bytes ${start}-${bytes.length - 1}/${bytes.length}` }).end(part)
+    })
+    return true
+  }
+  await withServer({ intercept }, async (server) => {
+    const { trace } = await cloneFrom('lied-to', `${server.url}/manifest.json`)
+    await assertEqualToPlain('lied-to')
+    assert.match(trace, /expected a segment [0-9a-f]{64}, got/)
+    assert.doesNotMatch(trace, /pack refused/)
+  })
+})
+
+const BAD_MANIFESTS: Readonly<Record<string, (manifest: string) => string>> = {
+  'no JSON': () => 'not found, but with status 200',
+  'another version': (manifest) => manifest.replace('"version": 1', '"version": 2'),
+  'file names that lead elsewhere': (manifest) => manifest.replaceAll('"file": "gt1-', '"file": "../gt1-'),
+  'lengths that do not add up': (manifest) => manifest.replace(/"bytes": \d+,\n(\s+"sha256")/, '"bytes": 7,\n$1'),
+  'tips that are no checkpoints': (manifest) =>
+    manifest.replaceAll(/"tip": "[0-9a-f]{40}"/g, `"tip": "${'1'.repeat(40)}"`),
+  'lists of 100,000 lists': (manifest) =>
+    manifest.replace('"chains": [', `"chains": [${'['.repeat(1e5)}${']'.repeat(1e5)},`),
+}
+
+for (const [name, change] of Object.entries(BAD_MANIFESTS)) {
+  it(`a manifest with ${name} leaves everything to the origin`, async () => {
+    const folder = `bad ${name}`
+    await mkdir(join(world.folder, folder))
+    const manifest = await readFile(join(world.folder, 'public', 'manifest.json'), 'utf8')
+    await writeFile(join(world.folder, folder, 'manifest.json'), change(manifest))
+    const taken = (server: StaticServer) => cloneFrom(`clone ${name}`, `${server.url}/manifest.json`)
+    const { bytes, trace } = await withServer({}, taken, folder)
+    assert.equal(bytes.web, 0)
+    assert.match(trace, /expected/)
+    await assertEqualToPlain(`clone ${name}`)
+  })
+}
+
+it('a manifest without end is not read to its end', async () => {
+  const intercept: StaticServerOptions['intercept'] = (_, response) => {
+    const block = Buffer.alloc(1 << 20, ' ')
+    const more = (): void => {
+      while (response.writable && response.write(block));
+    }
+    response.on('drain', more)
+    more()
+    return true
+  }
+  await withServer({ intercept }, async (server) => {
+    const { trace } = await cloneFrom('endless', `${server.url}/manifest.json`)
+    assert.match(trace, /manifest: expected at most/)
+  })
+  await assertEqualToPlain('endless')
+})
+
+it('a folder of another repository is not taken for this one, although a branch has the same name', async () => {
+  await generateRepository(join(world.folder, 'other.git'), { commitCount: 300, seed: 22 })
+  await world.run('gittorrent', ['export', 'other.git', '--out', 'other', '--origin', 'https://example.org/other.git'])
+  const taken = (server: StaticServer) => cloneFrom('not-other', `${server.url}/manifest.json`)
+  const { bytes, trace } = await withServer({}, taken, 'other')
+  assert.equal(bytes.web, 0)
+  assert.match(trace, /does not say that it is of this origin/)
+  await assertEqualToPlain('not-other')
+})
+
+it('a swarm that stalls is completed by a web seed, from where it ended', async () => {
+  const repository = await openRepository(join(world.folder, 'origin.git'))
+  const chains = await buildChains(repository, await publicTips(repository, 'origin', false), { threadCount: 2 })
+  const net = await openNet({
+    listen: { host: '127.0.0.1', port: 0 },
+    peers: [],
+    trackers: [],
+    dht: false,
+    dhtBootstrap: [],
+    lsd: false,
+  })
+  const read = (): Promise<Uint8Array> => new Promise(() => {})
+  for (const { links } of chains.chains) for (const link of links) net.seed(link, { ...link, read })
+  const topic = topicOf(parseOrigin(world.originUrl('origin.git')))
+  net.joinTopic(topic, { onRequest: async () => encodeChainAnswer(chains.chains) }, { announce: false })
+  try {
+    await withServer({}, async (server) => {
+      assert.ok(net.address !== null)
+      const settings = [
+        `gittorrent.peer=${formatAddress(net.address)}`,
+        `gittorrent.webseed=${server.url}/manifest.json`,
+      ]
+      const { bytes } = await world.viaSwarm(['clone', '--quiet', url, 'completed'], [...QUIET, ...settings])
+      await assertEqualToPlain('completed')
+      assert.ok(bytes.web > 9 * bytes.origin, JSON.stringify(bytes))
+    })
+  } finally {
+    await net.close()
+    await chains.close()
+  }
+})
+
+it('a fetch takes only what is lacking, from servers with and without ranges', async () => {
+  const commits = Array.from({ length: 150 }, (_, index) => {
+    const content = `${index}\n`.repeat(300 + index)
+    const head = ['commit refs/heads/main', `committer T <t@example.org> ${1_700_000_000 + index} +0000`, 'data 1', 'x']
+    const from = index === 0 ? ['from refs/heads/main^0'] : []
+    return [...head, ...from, `M 100644 inline g${index % 5}`, `data ${content.length}`, content]
+  })
+  await world.run('git', ['-C', 'origin.git', 'fast-import', '--quiet'], { input: `${commits.flat().join('\n')}\n` })
+  await exportTo('public')
+  await world.git('-C', 'plain', 'fetch', '--quiet')
+  for (const [directory, ranges] of [
+    ['clone', true],
+    ['no-ranges', false],
+  ] as const) {
+    await withServer({ ranges }, async (server) => {
+      const settings = [...QUIET, `gittorrent.webseed=${server.url}/manifest.json`]
+      const { bytes } = await world.viaSwarm(['-C', directory, 'fetch', '--quiet'], settings)
+      await assertEqualToPlain(directory)
+      assert.ok(bytes.web > 0, JSON.stringify(bytes))
+    })
+  }
+})
