@@ -112,7 +112,7 @@ it('a body counts as checked while its file is the same, and not a change longer
     const path = join(folder, 'body')
     const table = join(folder, 'checks')
     await writeFile(path, 'content')
-    const facts = { objectCount: 1, commitCount: 1, length: 7, sha256: '00', pack: null, offset: 0 }
+    const facts = { objectCount: 1, commitCount: 1, length: 7, sha256: '00'.repeat(32), pack: null, offset: 0 }
     const segment = { name: 'one', ...facts }
     const open = (ageMs: number): BodyChecks =>
       new BodyChecks(
