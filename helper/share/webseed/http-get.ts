@@ -89,11 +89,12 @@ function targetOf(location: string | undefined, from: URL): URL {
   return target
 }
 
+/** Asks once, and once more on a fresh connection when the kept one turned out to be closed. */
 function ask(
   url: URL,
   authorization: string | null,
   { offset, end, mustBePublic, signal }: GetOptions,
-  { plain, secure }: WebConnections,
+  connections: WebConnections | null,
 ): Promise<IncomingMessage> {
   const range = offset === 0 && end === null ? {} : { range: `bytes=${offset}-${end === null ? '' : end - 1}` }
   const host = url.hostname.replace(/^\[|\]$/g, '')
@@ -101,7 +102,7 @@ function ask(
   if (mustBePublic && isIP(host) !== 0 && !isPublicHost(host)) throw failed(url, 'a public address', host)
   const isSecure = url.protocol === 'https:'
   const requestOptions: RequestOptions = {
-    agent: isSecure ? secure : plain,
+    agent: connections === null ? false : isSecure ? connections.secure : connections.plain,
     headers: { ...range, 'accept-encoding': 'identity', ...(authorization === null ? {} : { authorization }) },
     signal,
     ...(mustBePublic ? { lookup: lookUpPublic } : {}),
@@ -119,9 +120,10 @@ function ask(
       () => request.destroy(new Error(`no answer within ${WEBSEED_ANSWER_TIMEOUT_MS} ms`)),
       WEBSEED_ANSWER_TIMEOUT_MS,
     )
-    request.on('error', (error) => {
+    request.on('error', (error: NodeJS.ErrnoException) => {
       clearTimeout(timer)
-      reject(failed(url, 'an answer', error.message, error))
+      if (!request.reusedSocket || error.code !== 'ECONNRESET') return reject(failed(url, 'an answer', error.message, error))
+      resolve(ask(url, authorization, { offset, end, mustBePublic, signal }, null))
     })
     request.end()
   })
