@@ -13,7 +13,10 @@ import { printable } from '../errors.ts'
 import { type Finding, finding } from './finding.ts'
 
 /** Variables that are settings without being options of a command. */
-const FURTHER_NAMES = ['dht', 'lsd', 'summary', 'seed', 'home']
+const FURTHER_NAMES = [
+  ...['dht', 'lsd', 'summary', 'seed', 'home', 'mirrors', 'names', 'allowedkey', 'bitcoinrpc', 'dnsserver'],
+  ...['requiresigned', 'trustedcommit'],
+]
 
 /** Looks at one user's configuration; a single "ok" when nothing is wrong. */
 export function configurationFindings(
@@ -40,7 +43,8 @@ function knownNames(): Set<string> {
   return new Set([...options, ...FURTHER_NAMES].map((name) => name.replaceAll('-', '')))
 }
 
-function unknownNames(config: GitConfig): Finding[] {
+/** Variables that the manual does not name. */
+export function unknownNames(config: GitConfig): Finding[] {
   const known = knownNames()
   return [...config.keys()]
     .filter((key) => key.startsWith('gittorrent.') && !known.has(key.slice('gittorrent.'.length)))
@@ -48,7 +52,7 @@ function unknownNames(config: GitConfig): Finding[] {
 }
 
 function unknownVariables(env: Environment): Finding[] {
-  const known = new Set([...knownNames(), 'trace', 'origins'])
+  const known = new Set([...knownNames(), 'trace', 'origins', 'data', 'passphrase'])
   return Object.keys(env)
     .filter((name) => name.startsWith('GITTORRENT_'))
     .filter((name) => !known.has(name.slice('GITTORRENT_'.length).toLowerCase().replaceAll('_', '')))

@@ -69,7 +69,16 @@ function guard(text: string): string {
 }
 
 function escaped(text: string): string {
-  return text.replaceAll('\\', '\\e').replaceAll('-', '\\-').replaceAll('~', '\\(ti').replaceAll('^', '\\(ha')
+  const ascii = text
+    .replaceAll('…', '...')
+    .replaceAll('\\', '\\e')
+    .replaceAll('-', '\\-')
+    .replaceAll('~', '\\(ti')
+    .replaceAll('^', '\\(ha')
+  return ascii.replace(
+    /[^\n -~]/gu,
+    (c) => `\\[u${(c.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')}]`,
+  )
 }
 
 function quoted(text: string): string {

@@ -10,8 +10,10 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { after, before, it } from 'node:test'
 import { DemoWorld } from '../../bench/demo-world.ts'
+import { unknownNames } from '../../helper/doctor/configuration.ts'
 import type { Finding } from '../../helper/doctor/finding.ts'
 import { gitVerdict } from '../../helper/doctor/git-version.ts'
+import { readProjectFile } from '../tidy/project.ts'
 
 let world: DemoWorld
 
@@ -60,6 +62,13 @@ it('git versions: too old fails, without known security fixes warns, the first w
     verdicts.map((version) => gitVerdict(`git version ${version}\n`).verdict),
     ['failure', 'warning', 'warning', 'ok', 'warning', 'ok', 'ok', 'ok', 'ok', 'failure'],
   )
+})
+
+it('every setting that the manual names is one', () => {
+  const named = readProjectFile('helper/MANUAL.md').match(/^\| `gittorrent\.[A-Za-z]+`/gm) ?? []
+  const config = new Map(named.map((row) => [row.slice('| `'.length, -1).toLowerCase(), ['x']]))
+  assert.ok(config.size > 15)
+  assert.deepEqual(unknownNames(config), [])
 })
 
 it('a sound configuration has no warning, and status 0', async () => {
