@@ -16,6 +16,7 @@ import { MemorySink } from './held-bytes.ts'
 import { LineState, ObjectRows } from './line-state.ts'
 import { layOutLink } from './link.ts'
 import { type DeflatePart, deflatePartReference } from './long-entry.ts'
+import { BLOB } from './object.ts'
 import { hashLengthOf, type ObjectFormat, type Oid } from './oid.ts'
 import type { RunningHash } from './pack-reader.ts'
 import { segmentNameOf } from './segment-name.ts'
@@ -161,10 +162,11 @@ async function joined(parts: AsyncIterable<Uint8Array>, length: number): Promise
 function poolOf({ read, deflate, deflatePart, cacheLengthMax }: ChainTools): WorkPool {
   const tools: WorkTools = {
     read,
-    readContents: async (oids, lengthMax) =>
-      (await read(oids)).map((bytes) => (bytes.length > lengthMax ? bytes.length : bytes)),
-    stream: async function* (oid) {
-      yield* await read([oid])
+    // All objects of one request are of one shard, and so of one type.
+    readContents: async (oids, lengthMax, types) =>
+      (await read(oids, types[0] ?? BLOB)).map((bytes) => (bytes.length > lengthMax ? bytes.length : bytes)),
+    stream: async function* (oid, type) {
+      yield* await read([oid], type)
     },
     deflate: deflate ?? deflateReference,
     deflatePart: deflatePart ?? deflatePartReference,

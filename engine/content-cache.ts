@@ -6,6 +6,7 @@
 
 import { DeltaBase } from './delta-encode.ts'
 import type { Contents } from './entry-writer.ts'
+import { type ObjectType, parseObjectType } from './object.ts'
 import type { TableViews } from './object-table.ts'
 import { oidFromBytes } from './oid.ts'
 
@@ -15,10 +16,15 @@ const REQUEST_COUNT = 256
 const HEAVY_COUNT_MAX = 2
 
 /**
- * Reads objects by name, in the order asked; of an object longer than `lengthMax` bytes only its length.
- * @throws object-missing
+ * Reads objects by name, in the order asked; of an object longer than `lengthMax` bytes only its length. `types` are what
+ * they have to be, one per object.
+ * @throws object-missing, object-malformed when an object is of another type
  */
-export type ReadContents = (oids: readonly string[], lengthMax: number) => Promise<(Uint8Array | number)[]>
+export type ReadContents = (
+  oids: readonly string[],
+  lengthMax: number,
+  types: readonly ObjectType[],
+) => Promise<(Uint8Array | number)[]>
 
 /** Lets one worker at a time hold heavy contents. */
 export interface HeavyGate {
@@ -100,7 +106,8 @@ export class ContentCache implements Contents {
   #read(numbers: readonly number[], lengthMax: number): Promise<(Uint8Array | number)[]> {
     const { oids, hashLength } = this.#table
     const names = numbers.map((number) => oidFromBytes(oids, number * hashLength, hashLength))
-    return this.#source.readContents(names, lengthMax)
+    const types = numbers.map((number) => parseObjectType(this.#table.types[number] ?? 0))
+    return this.#source.readContents(names, lengthMax, types)
   }
 
   #keep(number: number, base: DeltaBase): void {

@@ -8,6 +8,7 @@ import type { DeltaBase } from './delta-encode.ts'
 import type { FormatParameters } from './format.ts'
 import type { ByteSink, HeldBytes } from './held-bytes.ts'
 import { type DeflatePart, deflateLong, type StreamObject } from './long-entry.ts'
+import { parseObjectType } from './object.ts'
 import type { TableViews } from './object-table.ts'
 import { oidFromBytes } from './oid.ts'
 
@@ -86,8 +87,9 @@ export class EntryWriter {
   }
 
   #streamOf(number: number): AsyncIterable<Uint8Array> {
-    const { oids, hashLength } = this.#tools.table
-    return this.#tools.stream(oidFromBytes(oids, number * hashLength, hashLength))
+    const { oids, hashLength, types } = this.#tools.table
+    const type = parseObjectType(types[number] ?? 0)
+    return this.#tools.stream(oidFromBytes(oids, number * hashLength, hashLength), type)
   }
 
   #append(bytes: Uint8Array): void {

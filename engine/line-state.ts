@@ -112,13 +112,13 @@ export class LineState {
   }
 
   /** Newest object with a name key in the closed segments, or -1. */
-  latestOf(name: number): number {
-    return this.#latestBefore(name, this.#ends[this.#ends.length - 1] ?? 0)
+  latestOf(type: number, name: number): number {
+    return this.#latestBefore(keyOf(type, name), this.#ends[this.#ends.length - 1] ?? 0)
   }
 
   /** Ends the open segment: its objects, in order of discovery, become the newest of their names. */
   closeSegment(): void {
-    const { names } = this.rows.views
+    const { names, types } = this.rows.views
     const { count } = this.#index
     if (count > this.#sameNameBefore.length) {
       const grown = new Int32Array(Math.max(count, this.#sameNameBefore.length * 2))
@@ -126,9 +126,11 @@ export class LineState {
       this.#sameNameBefore = grown
     }
     for (let member = this.#ends[this.#ends.length - 1] ?? 0; member < count; member++) {
-      const name = names[this.#index.rowOf(member)] ?? 0
-      this.#sameNameBefore[member] = this.#latest.get(name) ?? NONE
-      this.#latest.set(name, member)
+      const row = this.#index.rowOf(member)
+      const name = names[row] ?? 0
+      const key = keyOf(types[row] ?? 0, name)
+      this.#sameNameBefore[member] = this.#latest.get(key) ?? NONE
+      this.#latest.set(key, member)
     }
     this.#ends.push(count)
   }
@@ -140,15 +142,20 @@ export class LineState {
     return this.#parent === null ? NONE : this.#parent.#findBefore(bytes, offset, this.#parentMemberCount)
   }
 
-  #latestBefore(name: number, memberCount: number): number {
-    let member = this.#latest.get(name) ?? NONE
+  #latestBefore(key: number, memberCount: number): number {
+    let member = this.#latest.get(key) ?? NONE
     while (member !== NONE && member >= memberCount) member = this.#sameNameBefore[member] ?? NONE
     if (member !== NONE) return this.#index.rowOf(member)
-    return this.#parent === null ? NONE : this.#parent.#latestBefore(name, this.#parentMemberCount)
+    return this.#parent === null ? NONE : this.#parent.#latestBefore(key, this.#parentMemberCount)
   }
 
   /** Objects of the parent in the segments that this line sees. */
   get #parentMemberCount(): number {
     return this.#parent === null ? 0 : (this.#parent.#ends[this.#parentSegmentCount - 1] ?? 0)
   }
+}
+
+/** Name keys of different types can be equal, and no delta crosses types. */
+function keyOf(type: number, name: number): number {
+  return type * 2 ** 32 + name
 }

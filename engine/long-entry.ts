@@ -7,12 +7,13 @@
 
 import { Deflate as PakoDeflate, Z_FINISH, Z_SYNC_FLUSH } from 'pako'
 import { digestOf, selfTestInputs } from './deflate.ts'
+import type { ObjectType } from './object.ts'
 
 /** Compresses one part to raw deflate blocks that end at a byte. Reads its argument only; the result is the caller's. */
 export type DeflatePart = (bytes: Uint8Array, isLast: boolean) => Uint8Array
 
 /** Gives the content of an object from its first to its last byte, in chunks of any length. @throws object-missing */
-export type StreamObject = (oid: string) => AsyncIterable<Uint8Array>
+export type StreamObject = (oid: string, type: ObjectType) => AsyncIterable<Uint8Array>
 
 const ADLER_MODULUS = 65521
 /** Bytes after which the sums of Adler-32 have to be reduced to stay below 2^32 (RFC 1950, section 8.2). */

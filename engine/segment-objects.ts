@@ -109,7 +109,7 @@ class Collector {
   }
 
   #shardOfMembers(members: readonly number[], spine: readonly number[], spineOlds: readonly number[]): ShardSegment {
-    const { names } = this.#line.rows.views
+    const { names, types } = this.#line.rows.views
     const numbers = Int32Array.from(members, (member) => this.members[member] ?? 0)
     const edgeStart = new Int32Array(members.length + 1)
     const edgeTo: number[] = []
@@ -123,7 +123,7 @@ class Collector {
       edgeTo: Int32Array.from(edgeTo),
       spine: Int32Array.from(spine),
       spineOlds: Int32Array.from(spineOlds),
-      sameName: Int32Array.from(numbers, (number) => this.#line.latestOf(names[number] ?? 0)),
+      sameName: Int32Array.from(numbers, (number) => this.#line.latestOf(types[number] ?? 0, names[number] ?? 0)),
     }
   }
 

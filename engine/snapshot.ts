@@ -69,7 +69,10 @@ async function findObjects(root: string, { read, hashLength }: SnapshotInputs): 
   const known = new Set([root])
   let steps: Step[] = [{ tree: root, pathHash: 0 }]
   while (steps.length > 0) {
-    const trees = await read(steps.map(({ tree }) => tree))
+    const trees = await read(
+      steps.map(({ tree }) => tree),
+      TREE,
+    )
     const next: Step[] = []
     steps.forEach(({ pathHash }, index) => {
       const cursor = new TreeCursor(trees[index] ?? new Uint8Array(0), hashLength)

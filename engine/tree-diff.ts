@@ -5,11 +5,23 @@
  * is decided later, from the names.
  */
 
-import { BLOB, compareEntries, ENTRY_GITLINK, ENTRY_TREE, sameEntryOid, TREE, TreeCursor } from './object.ts'
+import {
+  BLOB,
+  compareEntries,
+  ENTRY_GITLINK,
+  ENTRY_TREE,
+  type ObjectType,
+  sameEntryOid,
+  TREE,
+  TreeCursor,
+} from './object.ts'
 import { oidFromBytes } from './oid.ts'
 
-/** Reads objects by name, in the order asked; the arrays stay untouched by the reader. @throws object-missing */
-export type ReadObjects = (oids: readonly string[]) => Promise<Uint8Array[]>
+/**
+ * Reads objects of one type by name, in the order asked; the arrays stay untouched by the reader.
+ * @throws object-missing, object-malformed when an object is of another type
+ */
+export type ReadObjects = (oids: readonly string[], type: ObjectType) => Promise<Uint8Array[]>
 
 /** One pair of trees to compare: `olds` are the parents' root trees, empty for a root commit. */
 export interface TreePair {
@@ -41,6 +53,7 @@ export async function diffTrees(
   read: ReadObjects,
 ): Promise<Change[][]> {
   const changes: Change[][] = pairs.map(() => [])
+  const queued = new Set<string>()
   let steps: Step[] = pairs.map(({ tree, olds }, pair) => ({ pair, tree, olds: olds.filter((old) => old !== tree) }))
   steps = steps.filter((step) => step.olds.length === (pairs[step.pair]?.olds.length ?? 0))
   while (steps.length > 0) {
@@ -51,16 +64,23 @@ export async function diffTrees(
     }
     const oids = [...wanted]
     const trees = new Map<string, Uint8Array>()
-    const contents = await read(oids)
+    const contents = await read(oids, TREE)
     oids.forEach((oid, index) => {
       const bytes = contents[index]
       if (bytes !== undefined) trees.set(oid, bytes)
     })
     const next: Step[] = []
     for (const step of steps) compareStep(step, trees, hashLength, changes[step.pair] ?? [], next)
-    steps = next
+    steps = next.filter((step) => addNew(queued, `${step.pair} ${step.tree} ${step.olds.join(' ')}`))
   }
   return changes
+}
+
+/** A pair of trees that is met again in one walk brings nothing new; a tree full of equal subtrees would grow for ever. */
+function addNew(queued: Set<string>, step: string): boolean {
+  const isNew = !queued.has(step)
+  queued.add(step)
+  return isNew
 }
 
 function compareStep(

@@ -142,6 +142,9 @@ export const BUNDLE_HEADER_LENGTH_MAX = 1024
 /** Packs that git indexes at the same time; each `git index-pack` has threads of its own. */
 export const INDEX_PARALLEL_COUNT = 4
 
+/** Snapshots of one repository that are kept and offered: the newest, and the one that clones still ask for. */
+export const SNAPSHOT_COUNT_MAX = 2
+
 /** Repositories that one daemon keeps unless told otherwise: each costs a look at its refs per round. */
 export const REPOSITORY_COUNT_DEFAULT = 1000
 

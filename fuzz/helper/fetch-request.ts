@@ -21,7 +21,7 @@ export function fuzz(bytes: Uint8Array): void {
   const packets = lines.map(packetOf)
   commandOf(packets)
   const request = parseFetchRequest(packets)
-  const written = encodeWith(packets, [OID], [OID]).toString('latin1')
+  const written = encodeWith(packets, { wants: [OID], haves: [OID] }).toString('latin1')
   const added = `0032want ${OID}\n0032have ${OID}\n`
   if (packets.some(({ kind }) => kind === 'flush') && !written.includes(added))
     throw new Error('lines that were not added')

@@ -12,6 +12,7 @@ import { SegmentStore } from '../store/segment-store.ts'
 import { type BuildReport, buildHistory, isComplete } from './builder.ts'
 import { type History, type NamedTip, planHistory } from './history.ts'
 import { type LinkFile, openLinkFile } from './link-file.ts'
+import { type SnapshotFile, SnapshotStore, snapshotCheckpoint } from './snapshots.ts'
 import { Workshop } from './workshop.ts'
 
 export interface Chain {
@@ -27,12 +28,16 @@ export interface Chains {
   readonly repository: Repository
   /** The main line first; lines without checkpoints are absent. */
   readonly chains: readonly Chain[]
+  /** Stored snapshots of the main line, newest first. */
+  readonly snapshots: readonly SnapshotFile[]
   readonly report: BuildReport
   readonly store: SegmentStore
   close(): Promise<void>
 }
 
 export interface ChainOptions {
+  /** Build the snapshot of the main line's newest checkpoint that has one. */
+  readonly snapshot?: boolean
   /** Commits walked into built segments so far, of how many in all. */
   readonly onProgress?: (done: number, total: number) => void
   readonly threadCount?: number
@@ -76,7 +81,20 @@ export async function buildPlanned(
     chains = await openChains(history, repository, store)
   }
   await store.saveChecks()
-  return { repository, chains, report, store, close: () => store.close() }
+  const snapshots = await openSnapshots(repository, store, chains[0]?.checkpoints ?? [], options.snapshot === true)
+  return { repository, chains, snapshots, report, store, close: () => store.close() }
+}
+
+async function openSnapshots(
+  repository: Repository,
+  { folder }: SegmentStore,
+  checkpoints: readonly Checkpoint[],
+  isWanted: boolean,
+): Promise<SnapshotFile[]> {
+  const snapshots = new SnapshotStore(repository, folder)
+  const newest = isWanted ? snapshotCheckpoint(checkpoints) : null
+  if (newest !== null) await snapshots.ensure(newest.oid)
+  return snapshots.list(checkpoints)
 }
 
 /** Opens the chains of a planned history from what is stored; null where something has to be built first. */

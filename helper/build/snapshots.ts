@@ -22,12 +22,13 @@ import {
   type Oid,
   PACK_HEADER_LENGTH,
   pieceLengthOf,
+  type ReadObjects,
   snapshotName,
   writePackHeader,
 } from '../../engine/index.ts'
 import { CatFile } from '../git/cat-file.ts'
 import { type Repository, requireWholeHistory, runGit } from '../git/repository.ts'
-import { BUILD_THREAD_COUNT_MAX } from '../limits.ts'
+import { BUILD_THREAD_COUNT_MAX, SNAPSHOT_COUNT_MAX } from '../limits.ts'
 import { AtomicFile, writeFileAtomically } from '../store/atomic-file.ts'
 import { PieceHasher } from './piece-hasher.ts'
 import { Workshop } from './workshop.ts'
@@ -68,13 +69,14 @@ export class SnapshotStore {
     this.#folder = join(storeFolder, 'snapshots')
   }
 
-  /** The stored snapshots of some checkpoints, in their order. */
+  /** The stored snapshots of some checkpoints, newest first as they are; those past the newest few are removed. */
   async list(checkpoints: readonly Checkpoint[]): Promise<SnapshotFile[]> {
     const names = new Set(await readdir(this.#folder).catch(() => []))
     const found: SnapshotFile[] = []
     for (const { oid } of checkpoints) {
       const snapshot = names.has(`${oid}.json`) ? await this.#open(oid) : null
-      if (snapshot !== null) found.push(snapshot)
+      if (snapshot !== null && found.length < SNAPSHOT_COUNT_MAX) found.push(snapshot)
+      else if (snapshot !== null) await this.#drop(oid)
     }
     return found
   }
@@ -98,7 +100,7 @@ export class SnapshotStore {
     const catFile = new CatFile(gitDir)
     try {
       const { pool, spills } = workshop
-      const read = (oids: readonly string[]): Promise<Uint8Array[]> => catFile.read(oids)
+      const read: ReadObjects = (oids, type) => catFile.read(oids, type)
       const inputs = { hashLength: hashLengthOf(objectFormat), read, pool, spills, parameters: GT1 }
       await buildSnapshot(commit, tree, inputs, (body) => this.#write(commit, body))
     } finally {
@@ -162,6 +164,10 @@ export class SnapshotStore {
       infohash: infohashOf(info, (bytes) => createHash('sha1').update(bytes).digest()),
       read: (offset, length) => readRange(path, offset, length),
     }
+  }
+
+  async #drop(commit: Oid): Promise<void> {
+    for (const ending of ['json', 'pieces', 'pack'] as const) await rm(this.#path(commit, ending), { force: true })
   }
 
   #path(commit: Oid, ending: 'pack' | 'json' | 'pieces'): string {

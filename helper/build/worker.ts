@@ -15,8 +15,8 @@ import { sinkOpener } from './spill.ts'
 const { gitDir, cacheLengthMax, spillFolder, heavyLock } = workerData as WorkerSettings
 const catFile = new CatFile(gitDir)
 const tools: WorkTools = {
-  read: (oids) => catFile.read(oids),
-  readContents: (oids, lengthMax) => catFile.readUpTo(oids, lengthMax),
+  read: (oids, type) => catFile.read(oids, type),
+  readContents: (oids, lengthMax, types) => catFile.readUpTo(oids, lengthMax, types),
   stream: (oid) => catFile.stream(oid),
   deflate: pickDeflate(),
   deflatePart: pickDeflatePart(),

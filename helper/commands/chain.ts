@@ -4,7 +4,7 @@
 
 import { buildChains, type Chain } from '../build/chains.ts'
 import { resolveTip } from '../build/history.ts'
-import { type SnapshotFile, SnapshotStore, snapshotCheckpoint } from '../build/snapshots.ts'
+import type { SnapshotFile } from '../build/snapshots.ts'
 import { openRepository } from '../git/repository.ts'
 import { humanBytes } from '../progress.ts'
 import {
@@ -31,14 +31,13 @@ export const chainCommand: Command = {
     const parsed = parseCommand(args, USAGE, OPTIONS)
     const repository = await openRepository(onlyPositional(parsed.positionals, USAGE))
     const tip = await resolveTip(repository, textOption(parsed, 'ref') ?? 'HEAD')
-    const chains = await buildChains(repository, [tip], buildOptionsOf(context, parsed))
+    const chains = await buildChains(repository, [tip], {
+      ...buildOptionsOf(context, parsed),
+      snapshot: parsed.values.snapshot === true,
+    })
     try {
       const [chain] = chains.chains
-      const store = new SnapshotStore(repository, chains.store.folder)
-      const checkpoints = chain?.checkpoints ?? []
-      const newest = parsed.values.snapshot === true ? snapshotCheckpoint(checkpoints) : null
-      if (newest !== null) await store.ensure(newest.oid)
-      const snapshots = (await store.list(checkpoints)).map(describeSnapshot)
+      const snapshots = chains.snapshots.map(describeSnapshot)
       const links = chain === undefined ? [] : describeLinks(chain)
       const bytes = links.reduce((sum, link) => sum + link.bytes, 0)
       if (parsed.values.json === true) {

@@ -29,7 +29,7 @@ import {
 } from './command-line.ts'
 
 const USAGE =
-  'seed <repository>... [--origin <URL>] [--remote <name>] [--local-branches] [--once] [--json] [--progress | -q]'
+  'seed <repository>... [--origin <URL>] [--remote <name>] [--local-branches] [--snapshot] [--once] [--json] [--progress | -q]'
 const ANY_PORT = { host: '0.0.0.0', port: 0 }
 
 interface Offer {
@@ -45,6 +45,7 @@ export const seedCommand: Command = {
       origin: { type: 'string' },
       remote: { type: 'string' },
       'local-branches': { type: 'boolean' },
+      snapshot: { type: 'boolean' },
       once: { type: 'boolean' },
       json: { type: 'boolean' },
     } as const
@@ -80,7 +81,8 @@ async function buildOffer(
       `gittorrent: '${repository.path}' has no remote-tracking branch of '${remote}'; local branches are private unless --local-branches is given\n`,
     )
   }
-  return buildChains(repository, tips, buildOptionsOf(context, parsed))
+  const snapshot = parsed.values.snapshot === true
+  return buildChains(repository, tips, { ...buildOptionsOf(context, parsed), snapshot })
 }
 
 function report({ repository, chains, report: { built } }: Chains, asJson: boolean, context: CommandContext): void {

@@ -203,7 +203,7 @@ export class KeptRepository {
     this.served = chains.flatMap(({ ref, links }) =>
       links.map((link) => ({ ref, link, seed: net.seed(link, this.#guarded(link)) })),
     )
-    const handlers = answererOf({ chains, repository }, this.entry.remote)
+    const handlers = answererOf({ chains, repository, snapshots: [] }, this.entry.remote)
     topics.offer(this.#topicHash, this, { handlers, isPublic: this.isPublic })
     await this.#stop(gone)
     log(`'${this.entry.path}': serving ${this.served.length} links`)

@@ -6,14 +6,15 @@
  */
 
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
+import { COMMIT, type ObjectType, typeName } from '../../engine/index.ts'
 import { HelperError } from '../errors.ts'
 import { CAT_FILE_STREAM_LENGTH } from '../limits.ts'
 import { plumbingEnvironment } from './environment.ts'
 
 /** Takes what git answers to one request. */
 interface Request {
-  /** Announces the next object of the request. */
-  open(length: number): void
+  /** Announces the next object of the request; what is wrong with its type, or null. */
+  open(type: string, length: number): string | null
   /** The next bytes of the announced object. */
   take(bytes: Uint8Array): void
   /** The announced object is complete; true when the request has everything. */
@@ -44,17 +45,21 @@ export class CatFile {
     this.#child.on('close', () => this.#fail('git cat-file: expected it to go on, got its end'))
   }
 
-  /** Contents of objects, in the order asked; each array is the caller's. @throws HelperError 'object-missing' */
-  async read(oids: readonly string[]): Promise<Uint8Array[]> {
-    const contents = await this.readUpTo(oids, Number.POSITIVE_INFINITY)
+  /**
+   * Contents of objects of one type, in the order asked; each array is the caller's.
+   * @throws HelperError 'object-missing', also for an object of another type
+   */
+  async read(oids: readonly string[], type: ObjectType): Promise<Uint8Array[]> {
+    const types = oids.map(() => type)
+    const contents = await this.readUpTo(oids, Number.POSITIVE_INFINITY, types)
     return contents.filter((content) => typeof content !== 'number')
   }
 
-  /** The same, but of an object longer than `lengthMax` bytes only its length. @throws HelperError 'object-missing' */
-  readUpTo(oids: readonly string[], lengthMax: number): Promise<(Uint8Array | number)[]> {
+  /** The same for a type each, but of an object longer than `lengthMax` bytes only its length. */
+  readUpTo(oids: readonly string[], lengthMax: number, types: readonly ObjectType[]): Promise<(Uint8Array | number)[]> {
     if (oids.length === 0) return Promise.resolve([])
     return new Promise((resolve, reject) => {
-      this.#ask(oids, new ContentsRequest(oids.length, lengthMax, resolve, reject))
+      this.#ask(oids, new ContentsRequest(oids.length, types, lengthMax, resolve, reject))
     })
   }
 
@@ -95,7 +100,11 @@ export class CatFile {
       this.#fail(`object ${oid}: expected it in the repository, got "${type}", try \`git fsck\``)
       return chunk.length
     }
-    this.#requests[0]?.open(Number(length))
+    const complaint = this.#requests[0]?.open(type ?? '', Number(length)) ?? null
+    if (complaint !== null) {
+      this.#fail(`object ${oid}: ${complaint}, try \`git fsck\``)
+      return chunk.length
+    }
     // One more byte: the newline after the content.
     this.#left = Number(length) + 1
     return end + 1
@@ -121,6 +130,7 @@ export class CatFile {
 
 class ContentsRequest implements Request {
   readonly #count: number
+  readonly #types: readonly ObjectType[]
   readonly #lengthMax: number
   readonly #resolve: (contents: (Uint8Array | number)[]) => void
   readonly fail: (error: HelperError) => void
@@ -130,20 +140,25 @@ class ContentsRequest implements Request {
 
   constructor(
     count: number,
+    types: readonly ObjectType[],
     lengthMax: number,
     resolve: (contents: (Uint8Array | number)[]) => void,
     reject: (error: HelperError) => void,
   ) {
     this.#count = count
+    this.#types = types
     this.#lengthMax = lengthMax
     this.#resolve = resolve
     this.fail = reject
   }
 
-  open(length: number): void {
+  open(type: string, length: number): string | null {
+    const expected = typeName(this.#types[this.#contents.length] ?? COMMIT)
+    if (type !== expected) return `expected a ${expected}, got a ${type}`
     this.#filled = 0
     this.#content = new Uint8Array(length > this.#lengthMax ? 0 : length)
     this.#contents.push(length > this.#lengthMax ? length : this.#content)
+    return null
   }
 
   take(bytes: Uint8Array): void {
@@ -171,7 +186,9 @@ class StreamRequest implements Request {
     this.#source = source
   }
 
-  open(): void {}
+  open(): null {
+    return null
+  }
 
   take(bytes: Uint8Array): void {
     if (this.#isAbandoned) return

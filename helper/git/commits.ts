@@ -6,7 +6,7 @@
  */
 
 import { spawn } from 'node:child_process'
-import type { CommitGraph } from '../../engine/index.ts'
+import { COMMIT, type CommitGraph } from '../../engine/index.ts'
 import { HelperError } from '../errors.ts'
 import { COMMIT_WALK_COUNT_MAX } from '../limits.ts'
 import { CatFile } from './cat-file.ts'
@@ -45,7 +45,7 @@ async function walkCommits(gitDir: string, tips: readonly string[], graph: Commi
     for (let lacking = [...new Set(tips)].filter((oid) => !graph.has(oid)); lacking.length > 0; ) {
       walked += lacking.length
       if (walked > COMMIT_WALK_COUNT_MAX) return false
-      const contents = await catFile.read(lacking)
+      const contents = await catFile.read(lacking, COMMIT)
       const parents = lacking.flatMap((oid, index) => addCommit(oid, contents[index] ?? new Uint8Array(0), graph))
       lacking = [...new Set(parents)].filter((oid) => !graph.has(oid))
     }

@@ -82,9 +82,7 @@ async function bringChains(
     await mkdir(join(gitDir, 'gittorrent', 'incoming'), { recursive: true })
     const wanted = new Map(refs.map(({ name, oid }) => [name, oid]))
     const plain = {
-      shallow: false,
-      depth: null,
-      filter: null,
+      isShallow: false,
       isClone: known.length === 0,
       haves: known,
       progress,

@@ -14,8 +14,10 @@ export interface FetchRequest {
   readonly isDone: boolean
   /** Git follows tags (include-tag). */
   readonly includesTags: boolean
-  /** Depth, shallow, filter or a mere question (wait-for-done): the swarm has no part in it. */
+  /** Depth, shallow, filter or a mere question (wait-for-done): no links then, at most a snapshot. */
   readonly isPlain: boolean
+  /** A first fetch with a depth, of everything that those commits hold: a snapshot can serve as its have. */
+  readonly isShallowClone: boolean
 }
 
 /** Returns the command name of a v2 request, '' when there is none. */
@@ -33,7 +35,8 @@ export function parseFetchRequest(request: readonly Packet[]): FetchRequest {
   let objectFormat: FetchRequest['objectFormat'] = 'sha1'
   let isDone = false
   let includesTags = false
-  let isPlain = true
+  let hasDepth = false
+  let isOtherwise = false
   for (const packet of request) {
     const line = textOf(packet)
     if (line.startsWith('want ')) wants.push(line.slice(5))
@@ -42,14 +45,28 @@ export function parseFetchRequest(request: readonly Packet[]): FetchRequest {
     else if (line === 'done') isDone = true
     else if (line === 'include-tag') includesTags = true
     else if (line === 'object-format=sha256') objectFormat = 'sha256'
-    else if (/^(shallow |deepen|filter |wait-for-done$)/.test(line)) isPlain = false
+    else if (/^deepen \d+$/.test(line)) hasDepth = true
+    else if (/^(shallow |deepen-|filter |wait-for-done$)/.test(line)) isOtherwise = true
   }
-  return { objectFormat, wants, wantRefs, haves, isDone, includesTags, isPlain }
+  const isPlain = !hasDepth && !isOtherwise
+  const isShallowClone = hasDepth && !isOtherwise && isDone && haves.length === 0
+  return { objectFormat, wants, wantRefs, haves, isDone, includesTags, isPlain, isShallowClone }
 }
 
-/** Returns the bytes of `request` with lines for further wants and haves, before `done` or the closing flush. */
-export function encodeWith(request: readonly Packet[], wants: readonly string[], haves: readonly string[]): Buffer {
-  const lines = [...wants.map((oid) => `want ${oid}\n`), ...haves.map((oid) => `have ${oid}\n`)]
+/** What the relay adds to a request: further wants, haves, and of the haves those without their history. */
+export interface Additions {
+  readonly wants?: readonly string[]
+  readonly haves: readonly string[]
+  readonly shallows?: readonly string[]
+}
+
+/** Returns the bytes of `request` with further lines before `done` or the closing flush. */
+export function encodeWith(request: readonly Packet[], { wants = [], haves, shallows = [] }: Additions): Buffer {
+  const lines = [
+    ...wants.map((oid) => `want ${oid}\n`),
+    ...shallows.map((oid) => `shallow ${oid}\n`),
+    ...haves.map((oid) => `have ${oid}\n`),
+  ]
   const at = request.findIndex((packet) => packet.kind === 'flush' || textOf(packet) === 'done')
   const raw = request.map((packet) => packet.raw)
   return Buffer.concat([...raw.slice(0, at), ...lines.map(encodePacket), ...raw.slice(at)])

@@ -24,6 +24,7 @@ import {
 import type { OriginStream } from './origin-stream.ts'
 import { AnswerScanner, encodePacket, type Packet, readPacket, textOf } from './pkt-line.ts'
 import type { Session } from './session.ts'
+import { shallowInfoFilter } from './shallow-info.ts'
 
 export interface RelayOptions {
   readonly isStateless: boolean
@@ -115,12 +116,35 @@ class Relay {
       await this.session.clientWriter.write(encodeEmptyAnswer(request.objectFormat, request.isDone, isStateless))
       return true
     }
-    await this.origin.writer.write(encodeWith(packets, tags, added))
-    const filter = acknowledgmentFilter(new Set(added))
     const before = this.origin.reader.consumedBytes
-    const goesOn = await (request.isDone || added.length === 0 ? this.answerUnchanged() : this.answer(filter))
+    const goesOn = request.isShallowClone
+      ? await this.fetchShallow(packets, request)
+      : await this.fetchBetween(packets, request, tags, added)
     supply.originBytes = (supply.originBytes ?? 0) + this.origin.reader.consumedBytes - before
     return goesOn
+  }
+
+  private async fetchBetween(
+    packets: readonly Packet[],
+    request: FetchRequest,
+    tags: readonly string[],
+    added: readonly string[],
+  ): Promise<boolean> {
+    await this.origin.writer.write(encodeWith(packets, { wants: tags, haves: added }))
+    const filter = acknowledgmentFilter(new Set(added))
+    return request.isDone || added.length === 0 ? this.answerUnchanged() : this.answer(filter)
+  }
+
+  /** A first fetch with a depth: what the swarm brought is one commit without its history. */
+  private async fetchShallow(packets: readonly Packet[], request: FetchRequest): Promise<boolean> {
+    await this.askSwarm(request)
+    const { snapshot } = this.session.supply
+    if (snapshot === null) {
+      await this.origin.writer.write(encodeWith(packets, { haves: [] }))
+      return this.answerUnchanged()
+    }
+    await this.origin.writer.write(encodeWith(packets, { haves: [snapshot], shallows: [snapshot] }))
+    return this.answer(shallowInfoFilter(snapshot))
   }
 
   /** Everything that git wants is complete by now, and nothing is left to negotiate. */
@@ -163,7 +187,7 @@ class Relay {
     const startedMs = performance.now()
     const refs = supply.memory.refs
     const named = request.wantRefs.flatMap((name) => refs.get(name) ?? [])
-    const { objectFormat, haves, isDone } = request
+    const { objectFormat, haves, isDone, isShallowClone } = request
     const wants = [...request.wants, ...named]
     const isClone = isDone && haves.length === 0
     const clientGone = new Promise<void>((resolve) => {
@@ -173,7 +197,7 @@ class Relay {
       )
     })
     await this.readMirrors()
-    await supply.bringOnce({ objectFormat, wants, haves, isClone }, clientGone)
+    await supply.bringOnce({ objectFormat, wants, haves, isClone, isShallow: isShallowClone }, clientGone)
     if (this.options.reopen === null || performance.now() - startedMs < ORIGIN_IDLE_MS_MAX) return
     trace(() => 'connect anew: the connection was idle for long')
     await this.reconnect(this.options.reopen)

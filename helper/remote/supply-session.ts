@@ -11,7 +11,7 @@ import { RefMemory } from './ref-memory.ts'
 import { NOTHING_SUPPLIED, type OpenSupply, type Supply, type SupplyRequest, type SupplyResult } from './supply.ts'
 import { TemporaryRefs } from './temporary-refs.ts'
 
-export type Wanted = Pick<SupplyRequest, 'objectFormat' | 'wants' | 'haves' | 'isClone'>
+export type Wanted = Pick<SupplyRequest, 'objectFormat' | 'wants' | 'haves' | 'isClone' | 'isShallow'>
 
 export interface SupplySurroundings {
   readonly origin: Origin
@@ -33,6 +33,8 @@ export class SupplySession {
   haves: readonly string[] = []
   /** URLs of manifests that the origin names; set before the supply is asked. */
   mirrors: readonly string[] = []
+  /** A commit that the swarm brought without its history. */
+  snapshot: string | null = null
   /** Bytes that the origin sent in answer to fetch commands; null where an inner helper keeps them to itself. */
   originBytes: number | null = 0
   private asked = false
@@ -72,6 +74,7 @@ export class SupplySession {
       trace(() => `supply failed: ${messageOf(error)}`)
     }
     this.haves = this.result.haves
+    this.snapshot = this.result.snapshot ?? null
     trace(() => `supply: ${this.haves.length} haves, ${this.result.bytesFromPeers} bytes, ${this.result.note ?? ''}`)
     await this.pins.pin(this.haves)
   }
@@ -82,7 +85,7 @@ export class SupplySession {
     clientGone.then(() => gone.abort())
     const signal = AbortSignal.any([this.around.signal, gone.signal])
     this.supply = await openSupply({ origin, gitDir, config, settings, mirrors: this.mirrors, trace, signal })
-    const { objectFormat, wants, haves, isClone } = wanted
+    const { objectFormat, wants, haves, isClone, isShallow } = wanted
     return this.supply.bring({
       gitDir,
       origin: origin.url,
@@ -90,11 +93,9 @@ export class SupplySession {
       wants,
       haves,
       isClone,
+      isShallow,
       refs: this.memory.refs,
       head: this.memory.head,
-      shallow: false,
-      depth: null,
-      filter: null,
       progress: this.showsProgress && !this.isQuiet ? openProgress(this.around.printText) : SILENT,
       signal,
     })

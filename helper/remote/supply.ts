@@ -22,10 +22,8 @@ export interface SupplyRequest {
   readonly refs: ReadonlyMap<string, string>
   /** The ref that HEAD points at, null when unknown. */
   readonly head: string | null
-  /** Always false, null and null for now: such requests go to the origin alone. */
-  readonly shallow: boolean
-  readonly depth: number | null
-  readonly filter: string | null
+  /** Only the newest commits are wanted, without what is behind them: a snapshot helps, links do not. */
+  readonly isShallow: boolean
   /** Git offered no haves and is done: a clone, or a fetch into an empty repository. */
   readonly isClone: boolean
   readonly progress: Progress
@@ -35,6 +33,8 @@ export interface SupplyRequest {
 export interface SupplyResult {
   /** Commits whose whole history is in the object store now, whether it came now or was there before. */
   readonly haves: readonly string[]
+  /** A commit whose whole tree is in the object store now, but not its history; null when none came. */
+  readonly snapshot?: string | null
   readonly bytesFromPeers: number
   readonly bytesFromWebSeeds?: number
   readonly peerCount: number

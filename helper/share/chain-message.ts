@@ -4,9 +4,10 @@
  * infohash against the piece hashes), everything else by git once the bytes are there.
  *
  *   question {f: object format, v: 1}
- *   answer   {c: [chain], v: 1}                       chain    {l: [link], r: ref name, t: tip}
+ *   answer   {c: [chain], n: [snapshot], v: 1}        chain    {l: [link], r: ref name, t: tip}
  *   link     {b: base or "", k: level, p: piece hashes, s: SHA-256, t: tip, x: [segment]}     newest link first
  *   segment  [tip, object count, commit count, body length, SHA-256]                          oldest first
+ *   snapshot [commit, object count, payload length, SHA-256, piece hashes]                    newest first; `n` may be absent
  */
 
 import { createHash } from 'node:crypto'
@@ -24,6 +25,7 @@ import {
   parseOid,
   pieceLengthOf,
   type SegmentPlan,
+  snapshotName,
 } from '../../engine/index.ts'
 import {
   asBytes,
@@ -37,6 +39,7 @@ import {
 } from '../../net/index.ts'
 import type { Chain } from '../build/chains.ts'
 import type { LinkFile } from '../build/link-file.ts'
+import type { SnapshotFile } from '../build/snapshots.ts'
 import { HelperError } from '../errors.ts'
 import {
   CHAIN_COUNT_MAX,
@@ -45,6 +48,7 @@ import {
   OBJECT_COUNT_MAX,
   REF_NAME_LENGTH_MAX,
   SEGMENT_COUNT_MAX,
+  SNAPSHOT_COUNT_MAX,
 } from '../limits.ts'
 
 export const CHAIN_KIND = 'chain'
@@ -95,21 +99,48 @@ export function decodeChainQuestion(bytes: Uint8Array): ObjectFormat {
   return format
 }
 
+/** The snapshot of a commit, as a peer offers it. */
+export interface SnapshotClaim {
+  readonly commit: Oid
+  readonly objectCount: number
+  readonly lengthBytes: number
+  /** SHA-256 of the payload, hex. */
+  readonly sha256: string
+  readonly info: Uint8Array
+  readonly infohash: Uint8Array
+  readonly pieceLengthBytes: number
+}
+
 export function encodeChainAnswer(
   chains: readonly (Pick<Chain, 'tip' | 'links'> & { readonly ref: string })[],
+  snapshots: readonly SnapshotFile[] = [],
 ): Uint8Array {
   const encoded = chains.map(({ ref, tip, links }) =>
     bencodeDict({ l: links.map(encodeLink), r: Buffer.from(ref), t: Buffer.from(tip, 'hex') }),
   )
-  return encodeBencode(bencodeDict({ c: encoded, v: BigInt(VERSION) }))
+  const offered = snapshots.length === 0 ? {} : { n: snapshots.slice(0, SNAPSHOT_COUNT_MAX).map(encodeSnapshot) }
+  return encodeBencode(bencodeDict({ c: encoded, ...offered, v: BigInt(VERSION) }))
+}
+
+function encodeSnapshot({ commit, objectCount, lengthBytes, sha256, info }: SnapshotFile): Bencode {
+  return [
+    Buffer.from(commit, 'hex'),
+    BigInt(objectCount),
+    BigInt(lengthBytes),
+    Buffer.from(sha256, 'hex'),
+    piecesOf(info),
+  ]
+}
+
+function piecesOf(info: Uint8Array): Uint8Array {
+  return asBytes(asDict(decodeBencode(info))?.get('pieces'), 0, info.length) ?? new Uint8Array(0)
 }
 
 function encodeLink({ plan, segments, sha256, info }: LinkFile): Bencode {
-  const pieces = asBytes(asDict(decodeBencode(info))?.get('pieces'), 0, info.length) ?? new Uint8Array(0)
   return bencodeDict({
     b: Buffer.from(plan.base ?? '', 'hex'),
     k: BigInt(plan.level),
-    p: pieces,
+    p: piecesOf(info),
     s: Buffer.from(sha256, 'hex'),
     t: Buffer.from(plan.tip, 'hex'),
     x: segments.map((segment, index) => [
@@ -130,6 +161,38 @@ export function decodeChainAnswer(bytes: Uint8Array, format: ObjectFormat, level
     throw malformed(`an answer of version 1 with at most ${CHAIN_COUNT_MAX} chains`)
   }
   return chains.map((chain) => decodeChain(chain, format, levelOf))
+}
+
+/** The snapshots of an answer, newest first. @throws HelperError 'chain-malformed'; EngineError on malformed parts */
+export function decodeSnapshots(bytes: Uint8Array, format: ObjectFormat, levelOf: LevelOf): SnapshotClaim[] {
+  const offered = asDict(decodeBencode(bytes))?.get('n')
+  const values = offered === undefined ? [] : asList(offered)
+  if (values === null || values.length > SNAPSHOT_COUNT_MAX) {
+    throw malformed(`at most ${SNAPSHOT_COUNT_MAX} snapshots`)
+  }
+  return values.map((value) => decodeSnapshot(value, format, levelOf))
+}
+
+function decodeSnapshot(value: Bencode, format: ObjectFormat, levelOf: LevelOf): SnapshotClaim {
+  const [commitValue, objects, payloadLength, hash, pieceHashes] = asList(value) ?? []
+  const commit = decodeOid(commitValue, format)
+  if ((levelOf(commit) ?? -1) < GT1.snapshotLevel) throw malformed(`a checkpoint with a snapshot, got commit ${commit}`)
+  const objectCount = asInteger(objects, 1, OBJECT_COUNT_MAX)
+  const lengthBytes = asInteger(payloadLength, 1, LINK_LENGTH_MAX)
+  if (objectCount === null || lengthBytes === null) throw malformed('a count and a length within their bounds')
+  const described = describePayload(snapshotName(commit), lengthBytes, pieceHashes)
+  return { commit, objectCount, lengthBytes, sha256: decodeHash(hash), ...described }
+}
+
+/** Info dict and infohash of a payload that is claimed. */
+function describePayload(name: string, length: number, pieceHashes: Bencode | undefined) {
+  const pieceLengthBytes = pieceLengthOf(length)
+  const piecesLength = Math.ceil(length / pieceLengthBytes) * 20
+  const pieces = asBytes(pieceHashes, piecesLength, piecesLength)
+  if (pieces === null) throw malformed(`${piecesLength} bytes of piece hashes`)
+  const info = encodeInfo({ name, length, pieceLength: pieceLengthBytes, pieces })
+  const infohash = infohashOf(info, (bytes) => createHash('sha1').update(bytes).digest())
+  return { info, infohash, pieceLengthBytes }
 }
 
 function decodeChain(value: Bencode, format: ObjectFormat, levelOf: LevelOf): ChainClaim {
@@ -168,13 +231,8 @@ function decodeLink(value: Bencode, format: ObjectFormat, levelOf: LevelOf): Lin
   if (segments[segments.length - 1]?.plan.tip !== tip) throw malformed('segments that end at the tip of their link')
   const layout = layOutLink({ tip, base }, format, segments)
   if (layout.length > LINK_LENGTH_MAX) throw malformed(`a link of at most ${LINK_LENGTH_MAX} bytes`)
-  const pieceLength = pieceLengthOf(layout.length)
-  const piecesLength = Math.ceil(layout.length / pieceLength) * 20
-  const pieces = asBytes(dict?.get('p'), piecesLength, piecesLength)
-  if (pieces === null) throw malformed(`${piecesLength} bytes of piece hashes`)
-  const info = encodeInfo({ name: linkName(tip, base), length: layout.length, pieceLength, pieces })
-  const infohash = infohashOf(info, (bytes) => createHash('sha1').update(bytes).digest())
-  return { tip, base, segments, layout, sha256, info, infohash, pieceLengthBytes: pieceLength }
+  const described = describePayload(linkName(tip, base), layout.length, dict?.get('p'))
+  return { tip, base, segments, layout, sha256, ...described }
 }
 
 function decodeSegment(

@@ -26,6 +26,7 @@ export function serveChains(
   for (const { links } of chains.chains) {
     for (const link of links) seeds.push(net.seed(link, link))
   }
+  for (const snapshot of chains.snapshots) seeds.push(net.seed(snapshot, snapshot))
   const topic = net.joinTopic(topicHash, answererOf(chains, remote, others), { announce: true })
   return {
     topic,
@@ -38,11 +39,12 @@ export function serveChains(
 
 /** Answers what peers ask about one repository's chains; `others` answers other kinds. */
 export function answererOf(
-  chains: Pick<Chains, 'chains' | 'repository'>,
+  chains: Pick<Chains, 'chains' | 'repository' | 'snapshots'>,
   remote: string,
   others: TopicHandlers = NOTHING_ELSE,
 ): TopicHandlers {
-  const answer = encodeChainAnswer(chains.chains.map((chain) => ({ ...chain, ref: originRef(chain, remote) })))
+  const named = chains.chains.map((chain) => ({ ...chain, ref: originRef(chain, remote) }))
+  const answer = encodeChainAnswer(named, chains.snapshots)
   return {
     onRequest: async (kind, payload, peerId) => {
       if (kind !== CHAIN_KIND) return others.onRequest(kind, payload, peerId)

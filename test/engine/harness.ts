@@ -9,6 +9,7 @@ import {
   type BuildInputs,
   buildSegments,
   buildSnapshot,
+  COMMIT,
   CommitGraph,
   CommitMarks,
   createCheckpointRule,
@@ -21,6 +22,7 @@ import {
   layOutLink,
   MemorySink,
   ObjectRows,
+  type ObjectType,
   type Oid,
   PACK_HEADER_LENGTH,
   readLine,
@@ -116,7 +118,7 @@ export async function snapshotOf(
   options: HarnessOptions = {},
 ): Promise<Uint8Array> {
   const { catFile, pool } = openWork(gitDir, options)
-  const [content] = await catFile.read([commit])
+  const [content] = await catFile.read([commit], COMMIT)
   const tree =
     Buffer.from(content ?? [])
       .toString('latin1')
@@ -125,7 +127,7 @@ export async function snapshotOf(
   const parts: Uint8Array[] = [new Uint8Array(PACK_HEADER_LENGTH)]
   const inputs = {
     hashLength: hashLengthOf(objectFormat),
-    read: (oids: readonly string[]) => catFile.read(oids),
+    read: (oids: readonly string[], type: ObjectType) => catFile.read(oids, type),
     pool,
     spills: options.spills ?? null,
     parameters: options.parameters ?? GT1,
@@ -151,8 +153,9 @@ function openWork(gitDir: string, options: HarnessOptions): { catFile: CatFile; 
 function toolsOf(catFile: CatFile, options: HarnessOptions): WorkTools {
   const { pickRead } = options
   return {
-    read: (oids) => inPieces(oids, pickRead, (piece) => catFile.read(piece)),
-    readContents: (oids, lengthMax) => inPieces(oids, pickRead, (piece) => catFile.readUpTo(piece, lengthMax)),
+    read: (oids, type) => inPieces(oids, pickRead, (piece) => catFile.read(piece, type)),
+    readContents: (oids, lengthMax, types) =>
+      inPieces(oids, pickRead, (piece, at) => catFile.readUpTo(piece, lengthMax, types.slice(at))),
     stream: (oid) => catFile.stream(oid),
     deflate: options.deflate ?? pickDeflate(),
     deflatePart: options.deflatePart ?? pickDeflatePart(),
@@ -168,12 +171,13 @@ function toolsOf(catFile: CatFile, options: HarnessOptions): WorkTools {
 async function inPieces<Content>(
   oids: readonly string[],
   pick: NumberSource | undefined,
-  read: (piece: readonly string[]) => Promise<Content[]>,
+  read: (piece: readonly string[], at: number) => Promise<Content[]>,
 ): Promise<Content[]> {
-  if (pick === undefined) return read(oids)
+  if (pick === undefined) return read(oids, 0)
   const contents: Content[] = []
   while (contents.length < oids.length) {
-    contents.push(...(await read(oids.slice(contents.length, contents.length + 1 + pick(5)))))
+    const at = contents.length
+    contents.push(...(await read(oids.slice(at, at + 1 + pick(5)), at)))
   }
   return contents
 }

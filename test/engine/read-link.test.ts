@@ -32,7 +32,7 @@ async function linksOf(directory: string, objectFormat: ObjectFormat): Promise<U
   const catFile = new CatFile(directory)
   try {
     const links = await buildChain(graph, parseOid(tip, objectFormat), {
-      read: (oids) => catFile.read(oids),
+      read: (oids, type) => catFile.read(oids, type),
       hash: (format) => createHash(format),
       deflate: pickDeflate(),
     })

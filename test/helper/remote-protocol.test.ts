@@ -128,14 +128,19 @@ describe('fetch requests', () => {
       isDone: true,
       includesTags: true,
       isPlain: true,
+      isShallowClone: false,
     })
-    const changed = encodeWith(request, [B], [C]).toString()
+    const changed = encodeWith(request, { wants: [B], haves: [C] }).toString()
     assert.ok(changed.endsWith(`want ${A}\n0032want ${B}\n0032have ${C}\n0009done\n0000`), changed)
   })
 
   it('get haves before the flush when git is not done', async () => {
     const request = await packetsOf('command=fetch', '0001', `want ${A}`, `have ${B}`, '0000')
-    assert.ok(encodeWith(request, [], [C]).toString().endsWith(`have ${B}\n0032have ${C}\n0000`))
+    assert.ok(
+      encodeWith(request, { haves: [C] })
+        .toString()
+        .endsWith(`have ${B}\n0032have ${C}\n0000`),
+    )
   })
 
   for (const line of [

@@ -113,6 +113,14 @@ export class Quarantine {
     })
   }
 
+  /** True if the commit and everything in its tree is in the quarantine or in the repository. */
+  holdsTree(commit: string): Promise<boolean> {
+    return new Promise((resolve) => {
+      const args = ['--git-dir', this.#gitDir, 'rev-list', '--objects', '--quiet', `${commit}^{tree}`]
+      execFile('git', args, { env: this.environment }, (error) => resolve(error === null))
+    })
+  }
+
   /** True if `oid` is a commit here or in the repository. */
   holds(oid: string): Promise<boolean> {
     return new Promise((resolve) => {

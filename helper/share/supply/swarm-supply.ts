@@ -9,7 +9,6 @@ import { join, resolve } from 'node:path'
 import { createCheckpointRule, GT1, type LevelOf } from '../../../engine/index.ts'
 import { type Net, openNet, type Topic, type TopicPeer } from '../../../net/index.ts'
 import { HelperError, messageOf } from '../../errors.ts'
-import { runGit } from '../../git/repository.ts'
 import {
   CHAIN_ANSWER_LENGTH_MAX,
   CHAIN_PEER_COUNT_MAX,
@@ -30,7 +29,14 @@ import {
   type SupplyResult,
 } from '../../remote/supply.ts'
 import { SegmentStore } from '../../store/segment-store.ts'
-import { CHAIN_KIND, type ChainClaim, decodeChainAnswer, encodeChainQuestion } from '../chain-message.ts'
+import {
+  CHAIN_KIND,
+  type ChainClaim,
+  decodeChainAnswer,
+  decodeSnapshots,
+  encodeChainQuestion,
+  type SnapshotClaim,
+} from '../chain-message.ts'
 import { topicOf } from '../topic.ts'
 import { hasNoWayIn, netOptionsFor } from '../ways-in.ts'
 import type { WebSeedLocation } from '../webseed/web-seed.ts'
@@ -38,8 +44,10 @@ import { openWebSeeds, type WebSeeds } from '../webseed/web-seeds.ts'
 import { type Incoming, isSwarmed, startDownload } from './download.ts'
 import { fsckWanted } from './fsck.ts'
 import { type Failure, type Intake, takeIn } from './line-intake.ts'
-import { bodyRangeOf, type LineTake, planTakes, segmentsOf } from './plan.ts'
+import { matchOf, planFor } from './match.ts'
+import { bodyRangeOf, type LineTake, segmentsOf } from './plan.ts'
 import { Quarantine } from './quarantine.ts'
+import { takeSnapshot } from './snapshot-intake.ts'
 import { completeTops, takeLines } from './take-lines.ts'
 
 /** Opens the supply of one conversation; costs nothing when nobody can be found. */
@@ -96,6 +104,7 @@ class SwarmSupply implements Supply {
 
   async bring(request: SupplyRequest): Promise<SupplyResult> {
     request.progress.update('Looking for peers', '')
+    if (request.isShallow) return this.#bringSnapshot(request)
     const topicHex = Buffer.from(this.#webSeeds.topicHash).toString('hex')
     const webSeeds = openWebSeeds(this.#webSeeds.locations, topicHex, request, this.#context.trace)
     try {
@@ -108,6 +117,38 @@ class SwarmSupply implements Supply {
     } finally {
       webSeeds.close()
     }
+  }
+
+  /** The newest snapshot that a peer offers, as a commit to build the wanted ones on. */
+  async #bringSnapshot(request: SupplyRequest): Promise<SupplyResult> {
+    const { trace, config } = this.#context
+    if (this.#net === null || this.#topic === null) return { ...NOTHING_SUPPLIED, note: 'no way in to peers' }
+    const peer = await this.#topic.waitForPeer({ timeoutMs: PEER_WAIT_MS, signal: request.signal })
+    if (peer === null) return { ...NOTHING_SUPPLIED, note: 'no peer found' }
+    const levelOf = await createCheckpointRule(GT1)
+    const answers = await this.#ask(this.#topic, request, (bytes) =>
+      decodeSnapshots(bytes, request.objectFormat, levelOf),
+    )
+    const [first] = answers.filter(({ answer }) => answer.length > 0)
+    const claim = first?.answer[0]
+    if (claim === undefined) return { ...NOTHING_SUPPLIED, note: 'no peer has a snapshot' }
+    const offers = ({ answer }: { answer: readonly SnapshotClaim[] }): boolean =>
+      answer.some(({ infohash }) => Buffer.from(infohash).equals(claim.infohash))
+    const peers = answers.filter(offers).map(({ peer }) => peer)
+    const title = 'Receiving from peers'
+    const gitDir = await commonDirOf(request.gitDir)
+    trace(() => `snapshot ${claim.commit} of ${claim.lengthBytes} bytes`)
+    const bytesFromPeers = await takeSnapshot(claim, {
+      net: this.#net,
+      peers,
+      gitDir,
+      fsckObjects: fsckWanted(config),
+      signal: request.signal,
+      onProgress: (received) =>
+        request.progress.update(title, `${humanBytes(received)} of ${humanBytes(claim.lengthBytes)}`),
+    })
+    request.progress.done(title, humanBytes(bytesFromPeers))
+    return { ...NOTHING_SUPPLIED, snapshot: claim.commit, bytesFromPeers, peerCount: peers.length }
   }
 
   async close(): Promise<void> {
@@ -146,25 +187,36 @@ class SwarmSupply implements Supply {
 
   /** Asks the peers that are there, and takes the answer that reaches furthest; its peer comes first. */
   async #askForChains(topic: Topic, request: SupplyRequest, levelOf: LevelOf): Promise<Offer | null> {
-    const question = encodeChainQuestion(request.objectFormat)
-    const peers = topic.peers().slice(0, CHAIN_PEER_COUNT_MAX)
-    const options = { timeoutMs: CHAIN_TIMEOUT_MS, responseLengthMax: CHAIN_ANSWER_LENGTH_MAX, signal: request.signal }
+    const answers = await this.#ask(topic, request, (bytes) => decodeChainAnswer(bytes, request.objectFormat, levelOf))
+    const usable = answers.filter(({ answer }) => matchOf(answer, request) > 0)
+    const [best] = usable.sort((a, b) => matchOf(b.answer, request) - matchOf(a.answer, request))
+    if (best === undefined) return null
+    const others = answers.flatMap((answer) => (answer === best ? [] : [answer.peer]))
+    return { chains: best.answer, peers: [best.peer, ...others] }
+  }
+
+  /** What the peers that are there answer about chains, as `decode` reads it; those that say nothing usable are left out. */
+  async #ask<Answer>(
+    topic: Topic,
+    { objectFormat, signal }: SupplyRequest,
+    decode: (bytes: Uint8Array) => Answer,
+  ): Promise<{ peer: TopicPeer; answer: Answer }[]> {
+    const question = encodeChainQuestion(objectFormat)
+    const options = { timeoutMs: CHAIN_TIMEOUT_MS, responseLengthMax: CHAIN_ANSWER_LENGTH_MAX, signal }
     const answers = await Promise.all(
-      peers.map(async (peer) => {
-        try {
-          const bytes = await peer.request(CHAIN_KIND, question, options)
-          return { peer, chains: decodeChainAnswer(bytes, request.objectFormat, levelOf) }
-        } catch (error) {
-          this.#context.trace(() => `peer ${peer.remote.host}:${peer.remote.port}: ${messageOf(error)}`)
-          return null
-        }
-      }),
+      topic
+        .peers()
+        .slice(0, CHAIN_PEER_COUNT_MAX)
+        .map(async (peer) => {
+          try {
+            return { peer, answer: decode(await peer.request(CHAIN_KIND, question, options)) }
+          } catch (error) {
+            this.#context.trace(() => `peer ${peer.remote.host}:${peer.remote.port}: ${messageOf(error)}`)
+            return null
+          }
+        }),
     )
-    const usable = answers.filter((answer) => answer !== null && matchOf(answer.chains, request) > 0)
-    const [best] = usable.sort((a, b) => matchOf(b?.chains ?? [], request) - matchOf(a?.chains ?? [], request))
-    if (best === undefined || best === null) return null
-    const others = answers.flatMap((answer) => (answer === null || answer === best ? [] : [answer.peer]))
-    return { chains: best.chains, peers: [best.peer, ...others] }
+    return answers.filter((answer) => answer !== null)
   }
 
   async #takeLines(
@@ -311,17 +363,6 @@ async function rememberSegments({ incoming, packHash }: Intake, gitDir: string):
   await store.close()
 }
 
-/** How many of the wanted refs the chains are for, those that end where the origin stands counting double. */
-function matchOf(chains: readonly ChainClaim[], { refs, wants }: SupplyRequest): number {
-  const wanted = new Set(wants)
-  let score = 0
-  for (const { ref, tip } of chains) {
-    const oid = refs.get(ref)
-    if (oid !== undefined && wanted.has(oid)) score += oid === tip ? 2 : 1
-  }
-  return score
-}
-
 function scoreOf(offer: Offer | null, request: SupplyRequest): number {
   return offer === null ? 0 : matchOf(offer.chains, request)
 }
@@ -339,26 +380,6 @@ function delay(durationMs: number, signal: AbortSignal): Promise<void> {
       resolveDelay()
     })
   })
-}
-
-async function planFor(chains: readonly ChainClaim[], request: SupplyRequest, gitDir: string): Promise<LineTake[]> {
-  const wants = new Set(request.wants)
-  const held = request.isClone ? new Set<string>() : await heldCheckpoints(chains, gitDir)
-  return planTakes(chains, request.refs, wants, (oid) => held.has(oid))
-}
-
-/** Checkpoints of the chains that some ref of the repository reaches. */
-async function heldCheckpoints(chains: readonly ChainClaim[], gitDir: string): Promise<Set<string>> {
-  const oids = new Set<string>()
-  for (const { links } of chains) for (const { segments } of links) for (const { plan } of segments) oids.add(plan.tip)
-  const answers = await runGit(gitDir, ['cat-file', '--batch-check'], `${[...oids].join('\n')}\n`)
-  const present = answers.split('\n').flatMap((line) => (line.endsWith(' missing') ? [] : [line.split(' ')[0] ?? '']))
-  const known = present.filter((oid) => oids.has(oid))
-  if (known.length === 0) return new Set()
-  // Of the commits that are there, those that no ref reaches are no haves.
-  const loose = await runGit(gitDir, ['rev-list', '--stdin', '--not', '--all'], `${known.join('\n')}\n`)
-  const unreached = new Set(loose.split('\n'))
-  return new Set(known.filter((oid) => !unreached.has(oid)))
 }
 
 /** The directory that all worktrees of a repository share, absolute. */

@@ -122,7 +122,8 @@ function ask(
     )
     request.on('error', (error: NodeJS.ErrnoException) => {
       clearTimeout(timer)
-      if (!request.reusedSocket || error.code !== 'ECONNRESET') return reject(failed(url, 'an answer', error.message, error))
+      if (!request.reusedSocket || error.code !== 'ECONNRESET')
+        return reject(failed(url, 'an answer', error.message, error))
       resolve(ask(url, authorization, { offset, end, mustBePublic, signal }, null))
     })
     request.end()

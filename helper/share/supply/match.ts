@@ -1,0 +1,45 @@
+/**
+ * What offered chains are worth to one request: how many of the wanted refs they are for, and which of their links the
+ * repository lacks.
+ */
+
+import { runGit } from '../../git/repository.ts'
+import type { SupplyRequest } from '../../remote/supply.ts'
+import type { ChainClaim } from '../chain-message.ts'
+import { type LineTake, planTakes } from './plan.ts'
+
+/** How many of the wanted refs the chains are for, those that end where the origin stands counting double. */
+export function matchOf(chains: readonly ChainClaim[], { refs, wants }: SupplyRequest): number {
+  const wanted = new Set(wants)
+  let score = 0
+  for (const { ref, tip } of chains) {
+    const oid = refs.get(ref)
+    if (oid !== undefined && wanted.has(oid)) score += oid === tip ? 2 : 1
+  }
+  return score
+}
+
+/** What to take of some chains. @throws HelperError 'git-failed' */
+export async function planFor(
+  chains: readonly ChainClaim[],
+  request: SupplyRequest,
+  gitDir: string,
+): Promise<LineTake[]> {
+  const wants = new Set(request.wants)
+  const held = request.isClone ? new Set<string>() : await heldCheckpoints(chains, gitDir)
+  return planTakes(chains, request.refs, wants, (oid) => held.has(oid))
+}
+
+/** Checkpoints of the chains that some ref of the repository reaches. */
+async function heldCheckpoints(chains: readonly ChainClaim[], gitDir: string): Promise<Set<string>> {
+  const oids = new Set<string>()
+  for (const { links } of chains) for (const { segments } of links) for (const { plan } of segments) oids.add(plan.tip)
+  const answers = await runGit(gitDir, ['cat-file', '--batch-check'], `${[...oids].join('\n')}\n`)
+  const present = answers.split('\n').flatMap((line) => (line.endsWith(' missing') ? [] : [line.split(' ')[0] ?? '']))
+  const known = present.filter((oid) => oids.has(oid))
+  if (known.length === 0) return new Set()
+  // Of the commits that are there, those that no ref reaches are no haves.
+  const loose = await runGit(gitDir, ['rev-list', '--stdin', '--not', '--all'], `${known.join('\n')}\n`)
+  const unreached = new Set(loose.split('\n'))
+  return new Set(known.filter((oid) => !unreached.has(oid)))
+}
