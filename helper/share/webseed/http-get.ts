@@ -89,11 +89,28 @@ function targetOf(location: string | undefined, from: URL): URL {
   return target
 }
 
-function ask(
+async function ask(
+  url: URL,
+  authorization: string | null,
+  options: GetOptions,
+  connections: WebConnections,
+): Promise<IncomingMessage> {
+  try {
+    return await askOnce(url, authorization, options, connections)
+  } catch (error) {
+    // The server closed a kept connection just when we used it again: that says nothing about a fresh one.
+    const isStale = error instanceof HelperError && error.data.isReused === 1 && !options.signal.aborted
+    if (!isStale) throw error
+    return askOnce(url, authorization, options, null)
+  }
+}
+
+/** `connections` null: over a connection of its own. */
+function askOnce(
   url: URL,
   authorization: string | null,
   { offset, end, mustBePublic, signal }: GetOptions,
-  { plain, secure }: WebConnections,
+  connections: WebConnections | null,
 ): Promise<IncomingMessage> {
   const range = offset === 0 && end === null ? {} : { range: `bytes=${offset}-${end === null ? '' : end - 1}` }
   const host = url.hostname.replace(/^\[|\]$/g, '')
@@ -101,7 +118,7 @@ function ask(
   if (mustBePublic && isIP(host) !== 0 && !isPublicHost(host)) throw failed(url, 'a public address', host)
   const isSecure = url.protocol === 'https:'
   const requestOptions: RequestOptions = {
-    agent: isSecure ? secure : plain,
+    agent: (isSecure ? connections?.secure : connections?.plain) ?? false,
     headers: { ...range, 'accept-encoding': 'identity', ...(authorization === null ? {} : { authorization }) },
     signal,
     ...(mustBePublic ? { lookup: lookUpPublic } : {}),
@@ -121,7 +138,8 @@ function ask(
     )
     request.on('error', (error) => {
       clearTimeout(timer)
-      reject(failed(url, 'an answer', error.message, error))
+      const isReset = request.reusedSocket && 'code' in error && error.code === 'ECONNRESET'
+      reject(failed(url, 'an answer', error.message, error, isReset ? { isReused: 1 } : {}))
     })
     request.end()
   })
@@ -177,7 +195,18 @@ async function* bodyOf(response: IncomingMessage, url: URL): AsyncGenerator<Uint
   }
 }
 
-function failed(url: URL, expected: string, got: string, cause?: unknown): HelperError {
+function failed(
+  url: URL,
+  expected: string,
+  got: string,
+  cause?: unknown,
+  data: Readonly<Record<string, number>> = {},
+): HelperError {
   const shown = withoutPassword(url.href)
-  return new HelperError('webseed-failed', `web seed ${shown}: expected ${expected}, got ${printable(got)}`, {}, cause)
+  return new HelperError(
+    'webseed-failed',
+    `web seed ${shown}: expected ${expected}, got ${printable(got)}`,
+    data,
+    cause,
+  )
 }
