@@ -209,10 +209,15 @@ export class Swarm {
   }
 
   #onPieces(peer: SwarmPeer, bytes: Uint8Array): string | null {
-    if (bytes.length !== peer.pieces.bytes.length || peer.hasSaidPieces)
-      return 'bitfield: wrong length, or not the first'
-    peer.hasSaidPieces = true
+    if (bytes.length !== peer.pieces.bytes.length) return 'bitfield: wrong length'
     const said = new Bitfield(peer.pieces.pieceCount, bytes)
+    // aria2 says several new pieces at once so, instead of by haves. Nobody takes pieces back.
+    if (peer.hasSaidPieces) {
+      for (let index = 0; index < said.pieceCount; index++)
+        if (said.has(index) && !peer.pieces.has(index)) this.#onHave(peer, index)
+      return null
+    }
+    peer.hasSaidPieces = true
     let isWanted = false
     for (let index = 0; index < said.pieceCount; index++) {
       if (!said.has(index)) continue

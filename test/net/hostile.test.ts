@@ -157,6 +157,35 @@ test('piece numbers beyond the torrent end the connection', async (t) => {
   await assertStillServes(t, net)
 })
 
+test('a bitfield after the first message, as aria2 sends it, is no reason to hang up', async (t) => {
+  const net = await openVictim(t)
+  const socket = await open(net)
+  const pieceCount = Math.ceil(TORRENT.lengthBytes / TORRENT.pieceLengthBytes)
+  const bitfield = Buffer.alloc(Math.ceil(pieceCount / 8))
+  bitfield[0] = 0x80
+  const block = new Promise<void>((resolve, reject) => {
+    let received = Buffer.alloc(0)
+    socket.on('data', (bytes: Buffer) => {
+      received = Buffer.concat([received, bytes])
+      if (received.includes(CONTENT.subarray(0, 1024))) resolve()
+    })
+    socket.once('close', () => reject(new Error('the seeder hung up')))
+  })
+  const request = frame(Buffer.from([6]), Buffer.from('000000000000000000004000', 'hex'))
+  const unchoked = new Promise<void>((resolve) => {
+    socket.on('data', (bytes: Buffer) => bytes.includes(Buffer.from([0, 0, 0, 1, 1])) && resolve())
+  })
+  // Have none, interested, then two bitfields.
+  const pieces = frame(Buffer.from([5]), bitfield)
+  socket.write(
+    Buffer.concat([handshake(TORRENT.infohash), frame(Buffer.from([15])), frame(Buffer.from([2])), pieces, pieces]),
+  )
+  await unchoked
+  socket.write(request)
+  await block
+  socket.destroy()
+})
+
 test('silent connections keep nobody out', async (t) => {
   const net = await openVictim(t)
   const sockets = await Promise.all(Array.from({ length: PENDING_CONNECTION_COUNT_MAX }, () => open(net)))

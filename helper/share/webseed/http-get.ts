@@ -89,8 +89,24 @@ function targetOf(location: string | undefined, from: URL): URL {
   return target
 }
 
-/** Asks once, and once more on a fresh connection when the kept one turned out to be closed. */
-function ask(
+async function ask(
+  url: URL,
+  authorization: string | null,
+  options: GetOptions,
+  connections: WebConnections,
+): Promise<IncomingMessage> {
+  try {
+    return await askOnce(url, authorization, options, connections)
+  } catch (error) {
+    // The server closed a kept connection just when we used it again: that says nothing about a fresh one.
+    const isStale = error instanceof HelperError && error.data.isReused === 1 && !options.signal.aborted
+    if (!isStale) throw error
+    return askOnce(url, authorization, options, null)
+  }
+}
+
+/** `connections` null: over a connection of its own. */
+function askOnce(
   url: URL,
   authorization: string | null,
   { offset, end, mustBePublic, signal }: GetOptions,
@@ -102,7 +118,7 @@ function ask(
   if (mustBePublic && isIP(host) !== 0 && !isPublicHost(host)) throw failed(url, 'a public address', host)
   const isSecure = url.protocol === 'https:'
   const requestOptions: RequestOptions = {
-    agent: connections === null ? false : isSecure ? connections.secure : connections.plain,
+    agent: (isSecure ? connections?.secure : connections?.plain) ?? false,
     headers: { ...range, 'accept-encoding': 'identity', ...(authorization === null ? {} : { authorization }) },
     signal,
     ...(mustBePublic ? { lookup: lookUpPublic } : {}),
@@ -120,11 +136,10 @@ function ask(
       () => request.destroy(new Error(`no answer within ${WEBSEED_ANSWER_TIMEOUT_MS} ms`)),
       WEBSEED_ANSWER_TIMEOUT_MS,
     )
-    request.on('error', (error: NodeJS.ErrnoException) => {
+    request.on('error', (error) => {
       clearTimeout(timer)
-      if (!request.reusedSocket || error.code !== 'ECONNRESET')
-        return reject(failed(url, 'an answer', error.message, error))
-      resolve(ask(url, authorization, { offset, end, mustBePublic, signal }, null))
+      const isReset = request.reusedSocket && 'code' in error && error.code === 'ECONNRESET'
+      reject(failed(url, 'an answer', error.message, error, isReset ? { isReused: 1 } : {}))
     })
     request.end()
   })
@@ -180,7 +195,18 @@ async function* bodyOf(response: IncomingMessage, url: URL): AsyncGenerator<Uint
   }
 }
 
-function failed(url: URL, expected: string, got: string, cause?: unknown): HelperError {
+function failed(
+  url: URL,
+  expected: string,
+  got: string,
+  cause?: unknown,
+  data: Readonly<Record<string, number>> = {},
+): HelperError {
   const shown = withoutPassword(url.href)
-  return new HelperError('webseed-failed', `web seed ${shown}: expected ${expected}, got ${printable(got)}`, {}, cause)
+  return new HelperError(
+    'webseed-failed',
+    `web seed ${shown}: expected ${expected}, got ${printable(got)}`,
+    data,
+    cause,
+  )
 }
