@@ -16,7 +16,7 @@ export interface FetchRequest {
   readonly includesTags: boolean
   /** Depth, shallow, filter or a mere question (wait-for-done): no links then, at most a snapshot. */
   readonly isPlain: boolean
-  /** A first fetch with a depth, of everything that those commits hold: a snapshot can serve as its have. */
+  /** A first fetch of depth 1, of everything that those commits hold: a snapshot can serve as its have. */
   readonly isShallowClone: boolean
 }
 
@@ -35,7 +35,7 @@ export function parseFetchRequest(request: readonly Packet[]): FetchRequest {
   let objectFormat: FetchRequest['objectFormat'] = 'sha1'
   let isDone = false
   let includesTags = false
-  let hasDepth = false
+  let isOneDeep = false
   let isOtherwise = false
   for (const packet of request) {
     const line = textOf(packet)
@@ -45,11 +45,11 @@ export function parseFetchRequest(request: readonly Packet[]): FetchRequest {
     else if (line === 'done') isDone = true
     else if (line === 'include-tag') includesTags = true
     else if (line === 'object-format=sha256') objectFormat = 'sha256'
-    else if (/^deepen \d+$/.test(line)) hasDepth = true
-    else if (/^(shallow |deepen-|filter |wait-for-done$)/.test(line)) isOtherwise = true
+    else if (line === 'deepen 1') isOneDeep = true
+    else if (/^(shallow |deepen|filter |wait-for-done$)/.test(line)) isOtherwise = true
   }
-  const isPlain = !hasDepth && !isOtherwise
-  const isShallowClone = hasDepth && !isOtherwise && isDone && haves.length === 0
+  const isPlain = !isOneDeep && !isOtherwise
+  const isShallowClone = isOneDeep && !isOtherwise && isDone && haves.length === 0
   return { objectFormat, wants, wantRefs, haves, isDone, includesTags, isPlain, isShallowClone }
 }
 

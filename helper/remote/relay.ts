@@ -135,7 +135,7 @@ class Relay {
     return request.isDone || added.length === 0 ? this.answerUnchanged() : this.answer(filter)
   }
 
-  /** A first fetch with a depth: what the swarm brought is one commit without its history. */
+  /** A first fetch of depth 1: what the swarm brought is one commit without its history. */
   private async fetchShallow(packets: readonly Packet[], request: FetchRequest): Promise<boolean> {
     await this.askSwarm(request)
     const { snapshot } = this.session.supply
@@ -144,7 +144,16 @@ class Relay {
       return this.answerUnchanged()
     }
     await this.origin.writer.write(encodeWith(packets, { haves: [snapshot], shallows: [snapshot] }))
-    return this.answer(shallowInfoFilter(snapshot))
+    return this.mayWant(snapshot, request) ? this.answer(shallowInfoFilter(snapshot)) : this.answerUnchanged()
+  }
+
+  /** True unless it is known that none of the wants is this commit or a tag of it. */
+  private mayWant(commit: string, { wants, wantRefs }: FetchRequest): boolean {
+    const { refs, tags } = this.session.supply.memory
+    const peeled = new Map(tags.map((tag) => [tag.oid, tag.peeled]))
+    const known = new Set(refs.values())
+    const isIt = (oid: string): boolean => oid === commit || peeled.get(oid) === commit || !known.has(oid)
+    return wants.some(isIt) || wantRefs.some((name) => isIt(refs.get(name) ?? ''))
   }
 
   /** Everything that git wants is complete by now, and nothing is left to negotiate. */
