@@ -87,6 +87,8 @@ export interface TopicPorts {
   readonly dial: (address: Address, signal: AbortSignal) => Promise<Connection>
   readonly isBanned: (address: Address) => boolean
   readonly ban: (address: Address) => void
+  /** An address that was dialled became a peer, or did not. */
+  readonly onDialled: (address: Address, worked: boolean) => void
   readonly answer: (
     kind: string,
     payload: Uint8Array,
@@ -289,6 +291,7 @@ export class TopicSwarm implements Topic {
       this.#ports.trace(`topic: ${error instanceof Error ? error.message : String(error)}`)
     }
     this.#book.dialled(address, peer !== null, performance.now())
+    if (peer !== null || this.#closing === null) this.#ports.onDialled(address, peer !== null)
     if (peer !== null) peer.wire.connection.once('close', () => this.#book.lost(address, performance.now()))
     this.#dialNext()
     this.#settle()
