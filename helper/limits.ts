@@ -130,6 +130,9 @@ export const CHAIN_TIMEOUT_MS = 5_000
 /** Bytes of a chain answer: the Linux kernel's has 20,000 segments and 20 × 40 kB of piece hashes. */
 export const CHAIN_ANSWER_LENGTH_MAX = 16 * 1024 * 1024
 
+/** Bytes of the file in which peers are remembered; the net bounds what is in it. */
+export const PEER_MEMORY_LENGTH_MAX = 1024 * 1024
+
 /** Peers that are asked for their chains before the best answer is taken. */
 export const CHAIN_PEER_COUNT_MAX = 4
 

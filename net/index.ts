@@ -31,6 +31,7 @@ export {
 } from './item.ts'
 export { KnownPeers } from './known-peers.ts'
 export { RANGE_LENGTH_MAX, REQUEST_PAYLOAD_LENGTH_MAX, RESPONSE_LENGTH_MAX } from './limits.ts'
+export { lsdInterfaces } from './lsd.ts'
 export {
   type Download,
   type DownloadResult,

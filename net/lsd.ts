@@ -9,7 +9,7 @@ import { randomBytes } from 'node:crypto'
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram'
 import { isIPv4 } from 'node:net'
 import { networkInterfaces } from 'node:os'
-import { type Address, classOfHost, formatAddress } from './address.ts'
+import { type Address, type AddressClass, classOfHost, formatAddress } from './address.ts'
 import {
   LSD_ANNOUNCE_PAUSE_MS,
   LSD_ANSWER_WAIT_MS,
@@ -167,11 +167,11 @@ export class Lsd {
   }
 }
 
-/** Local service discovery as a way in. */
-export function lsdWay(lsd: Lsd): WayIn {
+/** Local service discovery as a way in. @param reach 'public' unless the network is known to be the user's own */
+export function lsdWay(lsd: Lsd, reach: AddressClass): WayIn {
   return {
     name: 'lsd',
-    reach: 'public',
+    reach,
     find: (options) => lsd.find(options),
     leave: async (infohash) => lsd.forget(infohash),
   }

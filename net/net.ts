@@ -37,6 +37,8 @@ export interface NetOptions {
   readonly dhtBootstrap: readonly Address[]
   /** Local service discovery, on interfaces with private addresses or that of `listen`. */
   readonly lsd: boolean
+  /** The local network is the user's own, so topics that are not public may be asked for there, too. */
+  readonly isLsdTrusted?: boolean
   /** What earlier runs learnt, and who keeps what this one learns; absent: nothing is remembered. */
   readonly memory?: NetMemory | undefined
   /** Bytes per second, all connections together; absent or 0: no limit. */
@@ -165,7 +167,7 @@ class OpenNet implements Net {
   }
 
   async listen(): Promise<void> {
-    const { listen, peers, trackers, dht, dhtBootstrap, lsd, memory } = this.#options
+    const { listen, peers, trackers, dht, dhtBootstrap, lsd, isLsdTrusted, memory } = this.#options
     if (listen !== null) {
       this.#listener = await Listener.open({
         listen,
@@ -183,7 +185,7 @@ class OpenNet implements Net {
     this.#ways = [
       ...(memory === undefined ? [] : [rememberedWay(memory.known)]),
       ...(peers.length > 0 ? [staticWay(peers)] : []),
-      ...(this.#lsd === null ? [] : [lsdWay(this.#lsd)]),
+      ...(this.#lsd === null ? [] : [lsdWay(this.#lsd, isLsdTrusted ? 'private' : 'public')]),
       ...trackers.filter(isTrackerUrl).map((url) => trackerWay(url, this.#peerId, ownClass)),
       ...(dht ? [dhtWay(() => this.#openDht(), mostPublic(dhtBootstrap), ownClass)] : []),
     ]
