@@ -34,6 +34,7 @@ export interface RunningSeeder {
   readonly said: string
   /** host:port */
   readonly address: string
+  readonly pid: number
   readonly durationMs: number
   stop(): Promise<void>
 }
@@ -168,17 +169,18 @@ export class DemoWorld {
     this.waysIn = { tracker: tracker.httpUrl, bootstrap: formatAddress(dht.address) }
   }
 
-  /** Starts a seeder; resolves, with how long it built, when it serves. `environment` says its ways in instead of us. */
+  /** Starts a seeder, of the repositories' own remotes if `origin` is null; resolves, with how long it built, when it serves. `environment` says its ways in instead of us. */
   async startSeeder(
-    repository: string,
-    origin = 'origin.git',
+    repository: string | readonly string[],
+    origin: string | null = 'origin.git',
     environment: NodeJS.ProcessEnv | null = null,
   ): Promise<RunningSeeder> {
     const startedMs = performance.now()
     const { tracker, bootstrap } = this.waysIn
     const ways = tracker === '' ? ['--no-dht'] : ['--tracker', tracker, '--dht-bootstrap', bootstrap]
     const quiet = environment === null ? ['--no-lsd', ...ways] : []
-    const args = ['seed', repository, '--origin', this.originUrl(origin), '--listen', '127.0.0.1:0', ...quiet]
+    const named = origin === null ? [] : ['--origin', this.originUrl(origin)]
+    const args = ['seed', ...[repository].flat(), ...named, '--listen', '127.0.0.1:0', ...quiet]
     const child = this.#start('gittorrent', args, environment ?? {})
     const said = await new Promise<string>((resolveSaid, reject) => {
       let text = ''
@@ -195,7 +197,13 @@ export class DemoWorld {
       })
     })
     const address = /seeding on (\S+)/.exec(said)?.[1] ?? ''
-    return { said, address, durationMs: performance.now() - startedMs, stop: () => endProcess(child) }
+    return {
+      said,
+      address,
+      pid: child.pid ?? 0,
+      durationMs: performance.now() - startedMs,
+      stop: () => endProcess(child),
+    }
   }
 
   async close(): Promise<void> {

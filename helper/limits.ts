@@ -48,8 +48,8 @@ export const INTERRUPT_GRACE_MS = 1_000
 /** A temporary file older than this has no writer any more: no single write takes a day. */
 export const TEMPORARY_FILE_AGE_MS_MAX = 24 * 3600 * 1000
 
-/** Segment bodies open at a time, per repository; each costs a descriptor. */
-export const OPEN_BODY_COUNT_MAX = 32
+/** Segment bodies open at a time in one process, whatever the number of its repositories; each costs a descriptor. */
+export const OPEN_BODY_COUNT_MAX = 128
 
 /** A file that changed less than this before it was checked may change again with the same times (some file systems count seconds). */
 export const RACY_AGE_MS_MAX = 2_000
