@@ -66,7 +66,7 @@ export interface WayState {
 export interface Topic {
   /** The ways in that this topic uses, and how each did. */
   ways(): WayState[]
-  /** Usable peers, one per peer id, the oldest connection first. */
+  /** Usable peers, one per peer id and host, the oldest connection first. */
   peers(): TopicPeer[]
   /** Resolves with the first usable peer, or null when all ways in have answered with none, at the deadline, or on abort. */
   waitForPeer(options: { timeoutMs: number; signal?: AbortSignal | undefined }): Promise<TopicPeer | null>
@@ -166,7 +166,10 @@ export class TopicSwarm implements Topic {
 
   peers(): TopicPeer[] {
     const byId = new Map<string, TopicPeer>()
-    for (const peer of this.#peers) if (!byId.has(peer.id)) byId.set(peer.id, peer)
+    for (const peer of this.#peers) {
+      const key = `${peer.id} ${peer.remote.host}`
+      if (!byId.has(key)) byId.set(key, peer)
+    }
     return [...byId.values()]
   }
 
@@ -312,7 +315,9 @@ export class TopicSwarm implements Topic {
     this.#greeting.delete(wire)
     const id = Buffer.from(connection.handshake?.peerId ?? []).toString('hex')
     const isOther = connection.handshake !== null && Buffer.compare(connection.handshake.infohash, infohash) !== 0
-    const sameCount = [...this.#peers].filter((peer) => peer.id === id).length
+    // A peer id is free to copy: it must not keep its owner out from another host.
+    const host = connection.remoteAddress
+    const sameCount = [...this.#peers].filter((peer) => peer.id === id && peer.remote.host === host).length
     const isUs = id === Buffer.from(peerId).toString('hex')
     if (hello === null || connection.destroyed || isOther || isUs || sameCount >= TOPIC_PER_PEER_COUNT_MAX) {
       connection.destroy()
