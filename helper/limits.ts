@@ -133,7 +133,10 @@ export const CHAIN_ANSWER_LENGTH_MAX = 16 * 1024 * 1024
 /** Bytes of the file in which peers are remembered; the net bounds what is in it. */
 export const PEER_MEMORY_LENGTH_MAX = 1024 * 1024
 
-/** Peers that are asked for their chains before the best answer is taken. */
+/** Peers that are asked for their chains in all, when nothing usable comes. */
+export const CHAIN_PEER_ALL_COUNT_MAX = 32
+
+/** Peers that are asked for their chains at once, and how many more with each pause in which nothing usable came. */
 export const CHAIN_PEER_COUNT_MAX = 4
 
 /** Links of one line that are downloaded at the same time. */
