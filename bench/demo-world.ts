@@ -34,6 +34,7 @@ export interface RunningSeeder {
   readonly said: string
   /** host:port */
   readonly address: string
+  readonly pid: number
   readonly durationMs: number
   stop(): Promise<void>
 }
@@ -56,6 +57,8 @@ export class DemoWorld {
       PATH: `${join(folder, 'bin')}:${process.env.PATH ?? ''}`,
       GIT_CONFIG_NOSYSTEM: '1',
       GIT_TERMINAL_PROMPT: '0',
+      // One scene must not find the peers of the scene before.
+      GITTORRENT_REMEMBER: 'false',
       LC_ALL: 'C',
     }
   }
@@ -108,10 +111,13 @@ export class DemoWorld {
   async viaSwarm(
     args: readonly string[],
     settings = this.settings(),
+    environment: NodeJS.ProcessEnv = {},
   ): Promise<Outcome & { bytes: Bytes; trace: string }> {
     const trace = join(this.folder, `trace-${this.#traceCount++}`)
     const configuration = settings.flatMap((setting) => ['-c', setting])
-    const outcome = await this.run('git', [...configuration, ...args], { environment: { GITTORRENT_TRACE: trace } })
+    const outcome = await this.run('git', [...configuration, ...args], {
+      environment: { ...environment, GITTORRENT_TRACE: trace },
+    })
     const text = await readFile(trace, 'utf8')
     const account = /received (\d+) bytes from peers, (\d+) from the origin, (\d+) from web seeds/.exec(text)
     const [peers = 0, origin = 0, web = 0] = account?.slice(1).map(Number) ?? []
@@ -163,22 +169,19 @@ export class DemoWorld {
     this.waysIn = { tracker: tracker.httpUrl, bootstrap: formatAddress(dht.address) }
   }
 
-  /** Starts a seeder; resolves, with how long it built, when it serves. */
-  async startSeeder(repository: string, origin = 'origin.git'): Promise<RunningSeeder> {
+  /** Starts a seeder, of the repositories' own remotes if `origin` is null; resolves, with how long it built, when it serves. `environment` says its ways in instead of us. */
+  async startSeeder(
+    repository: string | readonly string[],
+    origin: string | null = 'origin.git',
+    environment: NodeJS.ProcessEnv | null = null,
+  ): Promise<RunningSeeder> {
     const startedMs = performance.now()
     const { tracker, bootstrap } = this.waysIn
     const ways = tracker === '' ? ['--no-dht'] : ['--tracker', tracker, '--dht-bootstrap', bootstrap]
-    const args = [
-      'seed',
-      repository,
-      '--origin',
-      this.originUrl(origin),
-      '--listen',
-      '127.0.0.1:0',
-      '--no-lsd',
-      ...ways,
-    ]
-    const child = this.#start('gittorrent', args)
+    const quiet = environment === null ? ['--no-lsd', ...ways] : []
+    const named = origin === null ? [] : ['--origin', this.originUrl(origin)]
+    const args = ['seed', ...[repository].flat(), ...named, '--listen', '127.0.0.1:0', ...quiet]
+    const child = this.#start('gittorrent', args, environment ?? {})
     const said = await new Promise<string>((resolveSaid, reject) => {
       let text = ''
       const timer = setTimeout(() => reject(new Error(`the seeder does not start: ${text}`)), START_TIMEOUT_MS)
@@ -194,17 +197,23 @@ export class DemoWorld {
       })
     })
     const address = /seeding on (\S+)/.exec(said)?.[1] ?? ''
-    return { said, address, durationMs: performance.now() - startedMs, stop: () => endProcess(child) }
+    return {
+      said,
+      address,
+      pid: child.pid ?? 0,
+      durationMs: performance.now() - startedMs,
+      stop: () => endProcess(child),
+    }
   }
 
   async close(): Promise<void> {
     for (const closer of this.#closers.reverse().splice(0)) await closer()
   }
 
-  #start(program: string, args: readonly string[]): ChildProcess {
+  #start(program: string, args: readonly string[], environment: NodeJS.ProcessEnv = {}): ChildProcess {
     const child = spawn(program, [...args], {
       cwd: this.folder,
-      env: this.environment,
+      env: { ...this.environment, ...environment },
       stdio: ['ignore', 'ignore', 'pipe'],
       detached: true,
     })

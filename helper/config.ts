@@ -5,6 +5,7 @@
  * as a whole; an empty value in git configuration clears the ones before it, as git's own lists do.
  */
 import { execFile } from 'node:child_process'
+import { isAbsolute, join } from 'node:path'
 import { HelperError, printable } from './errors.ts'
 import {
   CONFIG_LENGTH_BYTES_MAX,
@@ -34,6 +35,10 @@ export interface Settings {
   readonly dhtBootstrap: readonly HostPort[] | null
   readonly dht: boolean
   readonly lsd: boolean
+  /** The user asked for local service discovery in so many words: then private origins may use it, too. */
+  readonly isLsdAsked: boolean
+  /** File in which peers are remembered between runs; null if none. */
+  readonly peerMemory: string | null
   readonly webseeds: readonly string[]
   /** Follow what the origin says under refs/mirrors/. */
   readonly mirrors: boolean
@@ -148,6 +153,8 @@ export function readSettings(config: GitConfig, env: Environment, options: Setti
     dhtBootstrap: hostPorts('dhtBootstrap'),
     dht: options['no-dht'] === true ? false : flag(given('dht'), true),
     lsd: options['no-lsd'] === true ? false : flag(given('lsd'), true),
+    isLsdAsked: options['no-lsd'] !== true && flag(given('lsd'), false),
+    peerMemory: flag(given('remember'), true) ? peerMemoryIn(given('home')?.values.at(-1) ?? null, env) : null,
     webseeds: list('webseed').map((value) => urlOf('webseed', value, ['http:', 'https:'])),
     mirrors: flag(given('mirrors'), true),
     uploadLimit: byteRate(given('uploadLimit')),
@@ -171,6 +178,15 @@ export function readDaemonSettings(config: GitConfig, env: Environment, options:
     rootUrl: rootUrl === undefined ? null : urlOf('rootUrl', rootUrl, ['http:', 'https:', 'git:', 'ssh:']),
     pollIntervalS: countOf(given('pollInterval'), POLL_INTERVAL_DEFAULT_S),
   }
+}
+
+/** Beside the daemon's list (helper/daemon/home.ts); null where nobody is at home. */
+function peerMemoryIn(folder: string | null, env: Environment): string | null {
+  const state = env.XDG_STATE_HOME ?? ''
+  const home = env.HOME ?? ''
+  if (folder !== null) return isAbsolute(folder) ? join(folder, 'peers') : null
+  if (isAbsolute(state)) return join(state, 'gittorrent', 'peers')
+  return isAbsolute(home) ? join(home, '.local', 'state', 'gittorrent', 'peers') : null
 }
 
 function lookUp(

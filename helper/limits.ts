@@ -48,8 +48,8 @@ export const INTERRUPT_GRACE_MS = 1_000
 /** A temporary file older than this has no writer any more: no single write takes a day. */
 export const TEMPORARY_FILE_AGE_MS_MAX = 24 * 3600 * 1000
 
-/** Segment bodies open at a time, per repository; each costs a descriptor. */
-export const OPEN_BODY_COUNT_MAX = 32
+/** Segment bodies open at a time in one process, whatever the number of its repositories; each costs a descriptor. */
+export const OPEN_BODY_COUNT_MAX = 128
 
 /** A file that changed less than this before it was checked may change again with the same times (some file systems count seconds). */
 export const RACY_AGE_MS_MAX = 2_000
@@ -130,7 +130,13 @@ export const CHAIN_TIMEOUT_MS = 5_000
 /** Bytes of a chain answer: the Linux kernel's has 20,000 segments and 20 × 40 kB of piece hashes. */
 export const CHAIN_ANSWER_LENGTH_MAX = 16 * 1024 * 1024
 
-/** Peers that are asked for their chains before the best answer is taken. */
+/** Bytes of the file in which peers are remembered; the net bounds what is in it. */
+export const PEER_MEMORY_LENGTH_MAX = 1024 * 1024
+
+/** Peers that are asked for their chains in all, when nothing usable comes. */
+export const CHAIN_PEER_ALL_COUNT_MAX = 32
+
+/** Peers that are asked for their chains at once, and how many more with each pause in which nothing usable came. */
 export const CHAIN_PEER_COUNT_MAX = 4
 
 /** Links of one line that are downloaded at the same time. */

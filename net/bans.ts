@@ -10,8 +10,18 @@ export class Bans {
   readonly #untilMs = new Map<string, number>()
   readonly #clock: Clock
 
-  constructor(clock: Clock = MONOTONIC) {
+  /** @param earlier bans of an earlier run: name, and milliseconds that are left */
+  constructor(clock: Clock = MONOTONIC, earlier: readonly (readonly [string, number])[] = []) {
     this.#clock = clock
+    for (const [key, leftMs] of earlier) this.#untilMs.set(key, clock.nowMs() + leftMs)
+  }
+
+  /** Bans that are in force: name, and milliseconds that are left. */
+  left(): [string, number][] {
+    const nowMs = this.#clock.nowMs()
+    return [...this.#untilMs]
+      .map(([key, untilMs]): [string, number] => [key, untilMs - nowMs])
+      .filter(([, ms]) => ms > 0)
   }
 
   #key(address: Address): string {

@@ -29,8 +29,18 @@ export {
   type MutableItem,
   signItem,
 } from './item.ts'
+export { KnownPeers } from './known-peers.ts'
 export { RANGE_LENGTH_MAX, REQUEST_PAYLOAD_LENGTH_MAX, RESPONSE_LENGTH_MAX } from './limits.ts'
-export { type Download, type DownloadResult, type Net, type NetOptions, openNet, type TopicHandlers } from './net.ts'
+export { lsdInterfaces } from './lsd.ts'
+export {
+  type Download,
+  type DownloadResult,
+  type Net,
+  type NetMemory,
+  type NetOptions,
+  openNet,
+  type TopicHandlers,
+} from './net.ts'
 export { type FetchRangeOptions, fetchRange, type RangeQuestion } from './range.ts'
 export type { Seed, SeedState } from './seeds.ts'
 export type { Topic, TopicPeer, WayState } from './topic.ts'

@@ -117,6 +117,39 @@ export const DOWNLOAD_REDIAL_COUNT_MAX = 2
 /** Bytes that must arrive within a stall time-out for a download to count as alive. */
 export const DOWNLOAD_ALIVE_LENGTH = 64 * 1024
 
+/** Bytes of what a run leaves to the next: all bounds below together stay under it. */
+export const KNOWN_LENGTH_MAX = 1024 * 1024
+/** Topics whose peers are remembered between runs; the one used least recently goes first. */
+export const KNOWN_TOPIC_COUNT_MAX = 512
+/** Peers of one topic that are remembered; a client needs one, a dozen in case they are off. */
+export const KNOWN_PEER_COUNT_MAX = 32
+/** DHT nodes that are remembered. */
+export const KNOWN_NODE_COUNT_MAX = 64
+/** Milliseconds after which a peer that was not met again is forgotten: addresses change. */
+export const KNOWN_AGE_MS_MAX = 30 * 24 * 3600 * 1000
+/** Milliseconds between two times that a long run leaves what it knows. */
+export const KNOWN_SAVE_INTERVAL_MS = 10 * 60_000
+
+/** Bytes of one datagram of local service discovery (BEP 14). */
+export const LSD_DATAGRAM_LENGTH_MAX = 1400
+/** Infohashes in one such datagram: 1,400 bytes hold 26. */
+export const LSD_INFOHASH_COUNT_MAX = 26
+/** Characters of the word by which a sender knows its own datagrams. */
+export const LSD_COOKIE_LENGTH_MAX = 64
+/** Such datagrams of one address: per second, and at once. */
+export const LSD_RATE_PER_S = 10
+export const LSD_BURST_COUNT = 100
+/** Source addresses whose rate is remembered. */
+export const LSD_SOURCE_COUNT_MAX = 1024
+/** Network interfaces on which peers are looked for. */
+export const LSD_INTERFACE_COUNT_MAX = 8
+/** Milliseconds between two announcements of a topic (BEP 14 allows one a minute) … */
+export const LSD_ANNOUNCE_PAUSE_MS = 60_000
+/** … and between two questions of one who cannot be dialled. */
+export const LSD_ASK_PAUSE_MS = 5_000
+/** Milliseconds that neighbours get to answer; nobody is waited for longer. */
+export const LSD_ANSWER_WAIT_MS = 200
+
 /** Bytes of one DHT datagram; honest ones stay below 1,500. */
 export const DHT_DATAGRAM_LENGTH_MAX = 4096
 /** DHT messages of one address: per second, and at once. Beyond that they are ignored. */

@@ -12,16 +12,18 @@ import { type Connection, dial, type Gates } from './connection.ts'
 import { type Dht, openDht } from './dht.ts'
 import { type DownloadOptions, type DownloadProgress, DownloadTask } from './download.ts'
 import { NetError } from './errors.ts'
-import { ANSWER_LENGTH_ALL_MAX } from './limits.ts'
+import type { KnownPeers } from './known-peers.ts'
+import { ANSWER_LENGTH_ALL_MAX, KNOWN_SAVE_INTERVAL_MS } from './limits.ts'
 import { Listener } from './listener.ts'
+import { Lsd, lsdInterfaces, lsdWay } from './lsd.ts'
 import { KIND_RANGE } from './range.ts'
-import { ByteGate } from './rate.ts'
+import { ByteGate, MONOTONIC } from './rate.ts'
 import { type Seed, Seeds } from './seeds.ts'
 import { SwarmClient } from './swarm-client.ts'
 import { type Topic, TopicSwarm } from './topic.ts'
 import { checkTorrent, INFOHASH_LENGTH, type Source, type Torrent } from './torrent.ts'
 import { isTrackerUrl } from './tracker.ts'
-import { dhtWay, staticWay, trackerWay, type WayIn } from './ways.ts'
+import { dhtWay, rememberedWay, staticWay, trackerWay, type WayIn } from './ways.ts'
 
 export interface NetOptions {
   /** TCP address for peers (and UDP for the DHT); null: dial only. Port 0 takes any. */
@@ -33,12 +35,23 @@ export interface NetOptions {
   /** Run a DHT node. It knows only `dhtBootstrap`, never the public routers by itself. */
   readonly dht: boolean
   readonly dhtBootstrap: readonly Address[]
-  /** Local service discovery; accepted, not spoken yet. */
+  /** Local service discovery, on interfaces with private addresses or that of `listen`. */
   readonly lsd: boolean
+  /** The local network is the user's own, so topics that are not public may be asked for there, too. */
+  readonly isLsdTrusted?: boolean
+  /** What earlier runs learnt, and who keeps what this one learns; absent: nothing is remembered. */
+  readonly memory?: NetMemory | undefined
   /** Bytes per second, all connections together; absent or 0: no limit. */
   readonly uploadLimit?: number | undefined
   readonly downloadLimit?: number | undefined
   readonly trace?: ((line: string) => void) | undefined
+}
+
+export interface NetMemory {
+  /** The net adds to it. */
+  readonly known: KnownPeers
+  /** Keeps what is known; called now and then, and when the net closes. */
+  save(): Promise<void>
 }
 
 export interface TopicHandlers {
@@ -116,7 +129,7 @@ class OpenNet implements Net {
   readonly #options: NetOptions
   readonly #peerId = makePeerId()
   readonly #gates: Gates
-  readonly #bans = new Bans()
+  readonly #bans: Bans
   readonly #budget = new AnswerBudget(ANSWER_LENGTH_ALL_MAX)
   readonly #swarms: SwarmClient
   readonly #seeds: Seeds
@@ -126,6 +139,8 @@ class OpenNet implements Net {
   readonly #trace: (line: string) => void
   #listener: Listener | null = null
   #dht: Promise<Dht> | null = null
+  #lsd: Lsd | null = null
+  #saving: NodeJS.Timeout | null = null
   #ways: readonly WayIn[] = []
   #closing: Promise<void> | null = null
   dhtAddress: Address | null = null
@@ -137,6 +152,7 @@ class OpenNet implements Net {
       up: new ByteGate(options.uploadLimit ?? null),
       down: new ByteGate(options.downloadLimit ?? null),
     }
+    this.#bans = new Bans(MONOTONIC, options.memory?.known.bans(Date.now()))
     const ban = (address: Address): void => this.#bans.add(address)
     this.#swarms = new SwarmClient({ peerId: this.#peerId, ban, trace: this.#trace })
     this.#seeds = new Seeds(this.#swarms)
@@ -151,7 +167,7 @@ class OpenNet implements Net {
   }
 
   async listen(): Promise<void> {
-    const { listen, peers, trackers, dht, dhtBootstrap } = this.#options
+    const { listen, peers, trackers, dht, dhtBootstrap, lsd, isLsdTrusted, memory } = this.#options
     if (listen !== null) {
       this.#listener = await Listener.open({
         listen,
@@ -161,8 +177,15 @@ class OpenNet implements Net {
       })
     }
     const ownClass = ownClassOf(listen)
+    const interfaces = lsd ? lsdInterfaces(listen?.host ?? null) : []
+    if (interfaces.length > 0) this.#lsd = new Lsd(interfaces, this.#trace)
+    if (memory !== undefined) {
+      this.#saving = setInterval(() => void this.#remember(), KNOWN_SAVE_INTERVAL_MS).unref()
+    }
     this.#ways = [
+      ...(memory === undefined ? [] : [rememberedWay(memory.known)]),
       ...(peers.length > 0 ? [staticWay(peers)] : []),
+      ...(this.#lsd === null ? [] : [lsdWay(this.#lsd, isLsdTrusted ? 'private' : 'public')]),
       ...trackers.filter(isTrackerUrl).map((url) => trackerWay(url, this.#peerId, ownClass)),
       ...(dht ? [dhtWay(() => this.#openDht(), mostPublic(dhtBootstrap), ownClass)] : []),
     ]
@@ -181,8 +204,12 @@ class OpenNet implements Net {
   }
 
   async #bindDht(): Promise<Dht> {
-    const { dhtBootstrap: bootstrap } = this.#options
-    const isLocal = bootstrap.length > 0 && mostPublic(bootstrap) === 'loopback'
+    const { dhtBootstrap, memory } = this.#options
+    const reach = mostPublic(dhtBootstrap)
+    // Nodes of a private network have no place in the public one, nor the other way round.
+    const known = (memory?.known.nodes() ?? []).filter(({ host }) => classOfHost(host) === reach)
+    const bootstrap = [...dhtBootstrap, ...(dhtBootstrap.length > 0 ? known : [])]
+    const isLocal = bootstrap.length > 0 && reach === 'loopback'
     const host = this.address?.host ?? (isLocal ? LOOPBACK_V4 : ANY_HOST_V4)
     const v4Host = host.includes(':') ? ANY_HOST_V4 : host
     const open = (port: number): Promise<Dht> =>
@@ -212,12 +239,19 @@ class OpenNet implements Net {
       dial: (address, signal) => this.#dial(address, signal),
       isBanned: (address) => this.#bans.has(address),
       ban: (address) => this.#bans.add(address),
+      onDialled: (address, worked) => this.#noteDialled(infohash, address, worked),
       answer: (kind, payload, peerId) => this.#answer(handlers, kind, payload, peerId),
       trace: this.#trace,
       onClose: () => this.#topics.delete(key),
     })
     this.#topics.set(key, topic)
     return topic
+  }
+
+  #noteDialled(topic: Uint8Array, address: Address, worked: boolean): void {
+    const known = this.#options.memory?.known
+    if (worked) known?.noteWorked(topic, address, Date.now())
+    else known?.noteFailed(topic, address, Date.now())
   }
 
   async #answer(
@@ -295,6 +329,16 @@ class OpenNet implements Net {
     return result
   }
 
+  /** Hands what was learnt to whoever keeps it; what cannot be kept is lost. */
+  async #remember(): Promise<void> {
+    const { memory } = this.#options
+    if (memory === undefined) return
+    const dht = await this.#dht?.catch(() => null)
+    memory.known.noteNodes(dht?.nodes() ?? [])
+    for (const [key, leftMs] of this.#bans.left()) memory.known.noteBan(key, leftMs, Date.now())
+    await memory.save().catch((error: unknown) => this.#trace(`memory: ${String(error)}`))
+  }
+
   close(): Promise<void> {
     this.#closing ??= this.#close()
     return this.#closing
@@ -307,6 +351,9 @@ class OpenNet implements Net {
     this.#swarms.close()
     await this.#listener?.close()
     for (const connection of this.#outgoing) connection.destroy()
+    if (this.#saving !== null) clearInterval(this.#saving)
+    this.#lsd?.close()
+    await this.#remember()
     const dht = await this.#dht?.catch(() => null)
     await dht?.close()
     this.#gates.up.close()

@@ -66,7 +66,7 @@ export interface WayState {
 export interface Topic {
   /** The ways in that this topic uses, and how each did. */
   ways(): WayState[]
-  /** Usable peers, one per peer id, the oldest connection first. */
+  /** Usable peers, one per peer id and host, the oldest connection first. */
   peers(): TopicPeer[]
   /** Resolves with the first usable peer, or null when all ways in have answered with none, at the deadline, or on abort. */
   waitForPeer(options: { timeoutMs: number; signal?: AbortSignal | undefined }): Promise<TopicPeer | null>
@@ -87,6 +87,8 @@ export interface TopicPorts {
   readonly dial: (address: Address, signal: AbortSignal) => Promise<Connection>
   readonly isBanned: (address: Address) => boolean
   readonly ban: (address: Address) => void
+  /** An address that was dialled became a peer, or did not. */
+  readonly onDialled: (address: Address, worked: boolean) => void
   readonly answer: (
     kind: string,
     payload: Uint8Array,
@@ -164,7 +166,10 @@ export class TopicSwarm implements Topic {
 
   peers(): TopicPeer[] {
     const byId = new Map<string, TopicPeer>()
-    for (const peer of this.#peers) if (!byId.has(peer.id)) byId.set(peer.id, peer)
+    for (const peer of this.#peers) {
+      const key = `${peer.id} ${peer.remote.host}`
+      if (!byId.has(key)) byId.set(key, peer)
+    }
     return [...byId.values()]
   }
 
@@ -289,6 +294,7 @@ export class TopicSwarm implements Topic {
       this.#ports.trace(`topic: ${error instanceof Error ? error.message : String(error)}`)
     }
     this.#book.dialled(address, peer !== null, performance.now())
+    if (peer !== null || this.#closing === null) this.#ports.onDialled(address, peer !== null)
     if (peer !== null) peer.wire.connection.once('close', () => this.#book.lost(address, performance.now()))
     this.#dialNext()
     this.#settle()
@@ -309,7 +315,9 @@ export class TopicSwarm implements Topic {
     this.#greeting.delete(wire)
     const id = Buffer.from(connection.handshake?.peerId ?? []).toString('hex')
     const isOther = connection.handshake !== null && Buffer.compare(connection.handshake.infohash, infohash) !== 0
-    const sameCount = [...this.#peers].filter((peer) => peer.id === id).length
+    // A peer id is free to copy: it must not keep its owner out from another host.
+    const host = connection.remoteAddress
+    const sameCount = [...this.#peers].filter((peer) => peer.id === id && peer.remote.host === host).length
     const isUs = id === Buffer.from(peerId).toString('hex')
     if (hello === null || connection.destroyed || isOther || isUs || sameCount >= TOPIC_PER_PEER_COUNT_MAX) {
       connection.destroy()

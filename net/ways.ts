@@ -1,11 +1,12 @@
 /**
  * Ways in: how addresses of a topic's peers are found. All run at once; each reports when it has nothing more to say.
  * A way in also says of which address class its source is, so that strangers in public cannot point at private hosts.
- * Local service discovery (BEP 14) is not spoken yet.
+ * Local service discovery is in lsd.ts.
  */
 import { type Address, type AddressClass, classOfHost, mayHearOf } from './address.ts'
 import type { Dht } from './dht.ts'
 import { NetError } from './errors.ts'
+import type { KnownPeers } from './known-peers.ts'
 import { TRACKER_CLOSE_TIMEOUT_MS } from './limits.ts'
 import { announceToTracker, trackerHost } from './tracker.ts'
 
@@ -35,6 +36,18 @@ export function staticWay(peers: readonly Address[]): WayIn {
     reach: 'loopback',
     find: async ({ onAddress }) => {
       for (const peer of peers) onAddress(peer, 'loopback')
+    },
+    leave: async () => {},
+  }
+}
+
+/** Peers that worked in earlier runs; whoever put them there had them from another way in. */
+export function rememberedWay(known: KnownPeers): WayIn {
+  return {
+    name: 'remembered',
+    reach: 'loopback',
+    find: async ({ infohash, onAddress }) => {
+      for (const peer of known.peersOf(infohash)) onAddress(peer, 'loopback')
     },
     leave: async () => {},
   }

@@ -120,6 +120,7 @@ async function serve(
     ...netOptionsFor(first.origin, settings, settings.listen ?? ANY_PORT, trace),
     trackers: settings.trackers.filter((tracker) => options.every(({ trackers }) => trackers.includes(tracker))),
     dht: options.every(({ dht }) => dht),
+    lsd: options.every(({ lsd }) => lsd),
     dhtBootstrap: (options[0]?.dhtBootstrap ?? []).filter((node) =>
       options.every((o) => o.dhtBootstrap.includes(node)),
     ),

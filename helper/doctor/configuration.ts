@@ -14,7 +14,7 @@ import { type Finding, finding } from './finding.ts'
 
 /** Variables that are settings without being options of a command. */
 const FURTHER_NAMES = [
-  ...['dht', 'lsd', 'summary', 'seed', 'home', 'mirrors', 'names', 'allowedkey', 'bitcoinrpc', 'dnsserver'],
+  ...['dht', 'lsd', 'remember', 'summary', 'seed', 'home', 'mirrors', 'names', 'allowedkey', 'bitcoinrpc', 'dnsserver'],
   ...['requiresigned', 'trustedcommit'],
 ]
 

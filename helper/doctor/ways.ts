@@ -4,7 +4,7 @@
  */
 import { createSocket } from 'node:dgram'
 import { connect, createServer } from 'node:net'
-import { formatAddress } from '../../net/index.ts'
+import { formatAddress, lsdInterfaces } from '../../net/index.ts'
 import type { HostPort, Settings } from '../config.ts'
 import { DOCTOR_CONNECT_TIMEOUT_MS } from '../limits.ts'
 import { type Finding, finding } from './finding.ts'
@@ -14,10 +14,11 @@ export async function wayFindings(settings: Settings, daemonAddress: string | nu
   const found = [await listenFinding(settings.listen, daemonAddress)]
   for (const peer of settings.peers) found.push(await peerFinding(peer))
   for (const url of settings.trackers) found.push(await trackerFinding(url))
+  if (settings.lsd) found.push(lsdFinding(settings))
   if (settings.dht) {
     const nodes = settings.dhtBootstrap?.length ?? 'the usual'
     found.push(finding('dht', 'ok', `on, starts from ${nodes} nodes; used for public origins only`))
-  } else if (settings.peers.length === 0 && settings.trackers.length === 0) {
+  } else if (settings.peers.length === 0 && settings.trackers.length === 0 && !settings.lsd) {
     const advice = 'gittorrent.peer, gittorrent.tracker, or gittorrent.dht'
     found.push(finding('ways in', 'warning', 'none is configured: everything comes from the origin', advice))
   }
@@ -45,6 +46,13 @@ async function listenFinding(listen: HostPort | null, daemonAddress: string | nu
 /** The DHT speaks UDP over IPv4 only. */
 function settledUdp({ host }: HostPort): boolean {
   return !host.includes(':')
+}
+
+function lsdFinding({ listen, isLsdAsked }: Settings): Finding {
+  const interfaces = lsdInterfaces(listen?.host ?? null)
+  const scope = isLsdAsked ? 'for all origins' : 'for public origins only'
+  if (interfaces.length > 0) return finding('local network', 'ok', `asked on ${interfaces.join(', ')}, ${scope}`)
+  return finding('local network', 'ok', 'not asked: no interface has a private address')
 }
 
 async function peerFinding(peer: HostPort): Promise<Finding> {

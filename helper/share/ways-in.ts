@@ -1,14 +1,16 @@
 /**
  * Which ways in an origin may use. Static peers are the user's own word. Everything public (the public DHT, a tracker on
  * a public host) is used only for an origin that strangers can reach anyway: a look-up already tells that somebody here
- * works with it. A DHT or tracker on private addresses is the user's own network and always allowed.
+ * works with it. A DHT or tracker on private addresses is the user's own network and always allowed. The network that he
+ * happens to be in need not be his own: for private origins it is asked only if he said so.
  */
 
-import { classOfHost, type NetOptions, PUBLIC_DHT_BOOTSTRAP } from '../../net/index.ts'
+import { classOfHost, type NetMemory, type NetOptions, PUBLIC_DHT_BOOTSTRAP } from '../../net/index.ts'
 import type { HostPort, Settings } from '../config.ts'
 import { isPublicOrigin } from '../public-origin.ts'
 import type { Trace } from '../trace.ts'
 import type { Origin } from '../url.ts'
+import { openNetMemory } from './net-memory.ts'
 
 const ANY_PORT: HostPort = { host: '0.0.0.0', port: 0 }
 
@@ -32,7 +34,8 @@ function optionsWith(mayBePublic: boolean, settings: Settings, listen: HostPort 
     trackers: settings.trackers.filter((url) => isAllowed(new URL(url).hostname)),
     dht: settings.dht && dhtBootstrap.length > 0,
     dhtBootstrap,
-    lsd: settings.lsd,
+    lsd: settings.lsd && (mayBePublic || settings.isLsdAsked),
+    memory: memoryOf(settings),
     uploadLimit: settings.uploadLimit ?? undefined,
     downloadLimit: settings.downloadLimit ?? undefined,
     trace: (line) => trace(() => line),
@@ -49,13 +52,19 @@ export function daemonNetOptions(settings: Settings, trace: Trace): NetOptions {
     dht: settings.dht && dhtBootstrap.length > 0,
     dhtBootstrap,
     lsd: settings.lsd,
+    isLsdTrusted: settings.isLsdAsked,
+    memory: memoryOf(settings),
     uploadLimit: settings.uploadLimit ?? undefined,
     downloadLimit: settings.downloadLimit ?? undefined,
     trace: (line) => trace(() => line),
   }
 }
 
+function memoryOf({ peerMemory }: Settings): NetMemory | undefined {
+  return peerMemory === null ? undefined : openNetMemory(peerMemory)
+}
+
 /** True if nobody can be found with these options, so that nothing needs to be opened. */
-export function hasNoWayIn({ peers, trackers, dht }: NetOptions): boolean {
-  return peers.length === 0 && trackers.length === 0 && !dht
+export function hasNoWayIn({ peers, trackers, dht, lsd, memory }: NetOptions): boolean {
+  return peers.length === 0 && trackers.length === 0 && !dht && !lsd && (memory?.known.isEmpty ?? true)
 }

@@ -4,6 +4,7 @@
  */
 
 import { type FileHandle, open } from 'node:fs/promises'
+import { sep } from 'node:path'
 
 interface Entry {
   readonly opened: Promise<FileHandle>
@@ -36,9 +37,11 @@ export class OpenFiles {
     await this.#evict(path)
   }
 
-  /** Closes what nobody reads; the rest as soon as it is done. */
-  async close(): Promise<void> {
-    for (const path of [...this.#entries.keys()]) await this.#evict(path)
+  /** Closes what nobody reads, below `folder` if one is given; the rest as soon as it is done. */
+  async close(folder: string | null = null): Promise<void> {
+    for (const path of [...this.#entries.keys()]) {
+      if (folder === null || path.startsWith(`${folder}${sep}`)) await this.#evict(path)
+    }
   }
 
   #entryOf(path: string): Entry {

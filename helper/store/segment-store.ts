@@ -23,12 +23,14 @@ import { OpenFiles } from './open-files.ts'
 import { readSealedFile, writeSealedFile } from './sealed-file.ts'
 import { parseSegmentFacts, type StoredSegment } from './stored-segment.ts'
 
+/** Of all stores: open files are counted by process, and a daemon has hundreds of stores. */
+const BODIES = new OpenFiles(OPEN_BODY_COUNT_MAX)
+
 export class SegmentStore {
   readonly folder: string
   readonly #gitDir: string
   readonly #known = new Map<string, StoredSegment | null>()
   readonly #checks: BodyChecks
-  readonly #files = new OpenFiles(OPEN_BODY_COUNT_MAX)
 
   /** `gitDir` is the common directory of the repository, absolute; `folder` is for scratch stores. */
   constructor(gitDir: string, folder = join(gitDir, 'gittorrent')) {
@@ -71,7 +73,7 @@ export class SegmentStore {
     this.#known.clear()
     this.#checks.forgetUnsettled()
     // A handle would go on to read what has been replaced.
-    await this.#files.close()
+    await this.close()
   }
 
   /** Reads a body whatever was noted of it, and drops it if it differs from its hash. */
@@ -97,7 +99,7 @@ export class SegmentStore {
       const known = await this.find(plan)
       if (known !== null && known.sha256 === sha256 && (await this.#bodyIsIntact(known))) return known
       await file.commit()
-      await this.#files.forget(this.#bodyPath(name))
+      await BODIES.forget(this.#bodyPath(name))
       const segment = { name, objectCount, commitCount, length, sha256, pack: null, offset: 0 }
       await this.#record(segment)
       this.#checks.note(segment, this.#checks.statOf(segment))
@@ -116,7 +118,7 @@ export class SegmentStore {
   async dropFile(plan: SegmentPlan): Promise<void> {
     const segment = await this.find(plan)
     if (segment === null || segment.pack === null) return
-    await this.#files.forget(this.#bodyPath(segment.name))
+    await BODIES.forget(this.#bodyPath(segment.name))
     await rm(this.#bodyPath(segment.name), { force: true })
   }
 
@@ -126,14 +128,14 @@ export class SegmentStore {
     this.#checks.forget(name)
     await rm(join(this.folder, 'segments', `${name}.json`), { force: true })
     await rm(this.#bodyPath(name), { force: true })
-    await this.#files.forget(this.#bodyPath(name))
+    await BODIES.forget(this.#bodyPath(name))
     await rm(this.#rowsPath(name), { force: true })
   }
 
   /** Bytes of a body; the range lies inside it. @throws HelperError 'store-corrupt' */
   async readBody(segment: StoredSegment, offset: number, length: number): Promise<Uint8Array> {
     const bytes = new Uint8Array(length)
-    await this.#files.with(this.#fileOf(segment), async (file) => {
+    await BODIES.with(this.#fileOf(segment), async (file) => {
       for (let filled = 0; filled < length; ) {
         const { bytesRead } = await file.read(bytes, filled, length - filled, segment.offset + offset + filled)
         if (bytesRead === 0) {
@@ -168,8 +170,10 @@ export class SegmentStore {
     return this.#checks.save()
   }
 
-  close(): Promise<void> {
-    return this.#files.close()
+  /** Closes the bodies that are open; the store can be used on. */
+  async close(): Promise<void> {
+    await BODIES.close(this.#gitDir)
+    await BODIES.close(this.folder)
   }
 
   #bodyPath(name: string): string {

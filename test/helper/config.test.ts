@@ -13,6 +13,22 @@ import { hermeticEnvironment } from '../support/git.ts'
 const NOTHING = parseGitConfig('')
 
 describe('settings', () => {
+  it('peers are remembered below the state folder of the user, unless he says no', () => {
+    const memoryOf = (env: Record<string, string>): string | null => readSettings(NOTHING, env).peerMemory
+    assert.equal(memoryOf({ HOME: '/home/u' }), '/home/u/.local/state/gittorrent/peers')
+    assert.equal(memoryOf({ HOME: '/home/u', XDG_STATE_HOME: '/state' }), '/state/gittorrent/peers')
+    assert.equal(memoryOf({ HOME: '/home/u', GITTORRENT_HOME: '/elsewhere' }), '/elsewhere/peers')
+    assert.equal(memoryOf({ HOME: '/home/u', XDG_STATE_HOME: 'relative' }), '/home/u/.local/state/gittorrent/peers')
+    assert.equal(memoryOf({ HOME: '/home/u', GITTORRENT_REMEMBER: 'false' }), null)
+  })
+
+  it('local service discovery for private origins has to be asked for', () => {
+    const asked = (env: Record<string, string>, options = {}): boolean => readSettings(NOTHING, env, options).isLsdAsked
+    assert.equal(asked({ GITTORRENT_LSD: 'true' }), true)
+    assert.equal(asked({ GITTORRENT_LSD: 'true' }, { 'no-lsd': true }), false)
+    assert.equal(asked({ GITTORRENT_LSD: 'false' }), false)
+  })
+
   it('nothing said means no peers, no limits, dht and lsd on', () => {
     const settings = readSettings(NOTHING, {})
     assert.deepEqual(settings, {
@@ -23,6 +39,8 @@ describe('settings', () => {
       dht: true,
       lsd: true,
       mirrors: true,
+      isLsdAsked: false,
+      peerMemory: null,
       webseeds: [],
       uploadLimit: null,
       downloadLimit: null,

@@ -91,7 +91,7 @@ const MISTAKES: Readonly<Record<string, readonly [string, RegExp]>> = {
   'an old protocol': ['[protocol]\n\tversion = 0\n', /protocol\.version=0/],
   'a forbidden protocol': ['[protocol "gittorrent"]\n\tallow = never\n', /failure .*forbids/],
   'seeding without a daemon': ['[gittorrent]\n\tseed = true\n', /no daemon runs/],
-  'no way in': ['[gittorrent]\n\tdht = false\n', /none is configured/],
+  'no way in': ['[gittorrent]\n\tdht = false\n\tlsd = false\n', /none is configured/],
 }
 
 for (const [what, [config, expected]] of Object.entries(MISTAKES)) {

@@ -4,7 +4,8 @@
  */
 
 import assert from 'node:assert/strict'
-import { writeFile } from 'node:fs/promises'
+import { fstatSync } from 'node:fs'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { it } from 'node:test'
 import { OpenFiles } from '../../helper/store/open-files.ts'
@@ -26,6 +27,27 @@ it('readers beyond the bound all read, and closing waits for them', () =>
     const closing = files.close()
     assert.deepEqual(await Promise.all(reads), [...expected, ...expected])
     await closing
+  }))
+
+it('closing a folder leaves the files of others open', () =>
+  withTemporaryDirectory(async (directory) => {
+    const files = new OpenFiles(4)
+    const handles = new Map<string, number>()
+    const openOf = (path: string): Promise<boolean> =>
+      files.with(path, async (file) => {
+        const isSame = handles.get(path) === file.fd
+        handles.set(path, file.fd)
+        return isSame
+      })
+    await mkdir(join(directory, 'a'))
+    const [inside, beside] = [join(directory, 'a', 'file'), join(directory, 'ab')]
+    for (const path of [inside, beside]) await writeFile(path, path)
+    for (const path of [inside, beside]) assert.equal(await openOf(path), false)
+    const closed = handles.get(inside)
+    await files.close(join(directory, 'a'))
+    assert.throws(() => fstatSync(closed ?? -1), { code: 'EBADF' })
+    assert.equal(await openOf(beside), true)
+    await files.close()
   }))
 
 it('a file that is not there is an error each time, not a memory', () =>

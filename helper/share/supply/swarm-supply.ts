@@ -8,16 +8,8 @@ import { readFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { createCheckpointRule, GT1, type LevelOf } from '../../../engine/index.ts'
 import { type Net, openNet, type Topic, type TopicPeer } from '../../../net/index.ts'
-import { HelperError, messageOf } from '../../errors.ts'
-import {
-  CHAIN_ANSWER_LENGTH_MAX,
-  CHAIN_PEER_COUNT_MAX,
-  CHAIN_TIMEOUT_MS,
-  DOWNLOAD_PARALLEL_COUNT,
-  PEER_WAIT_FOR_FETCH_MS,
-  PEER_WAIT_MS,
-  SOURCE_GRACE_MS,
-} from '../../limits.ts'
+import { HelperError } from '../../errors.ts'
+import { DOWNLOAD_PARALLEL_COUNT, PEER_WAIT_FOR_FETCH_MS, PEER_WAIT_MS, SOURCE_GRACE_MS } from '../../limits.ts'
 import { humanBytes } from '../../progress.ts'
 import { isPublicHost } from '../../public-origin.ts'
 import {
@@ -30,7 +22,6 @@ import {
 } from '../../remote/supply.ts'
 import { SegmentStore } from '../../store/segment-store.ts'
 import {
-  CHAIN_KIND,
   type ChainClaim,
   decodeChainAnswer,
   decodeSnapshots,
@@ -41,6 +32,7 @@ import { topicOf } from '../topic.ts'
 import { hasNoWayIn, netOptionsFor } from '../ways-in.ts'
 import type { WebSeedLocation } from '../webseed/web-seed.ts'
 import { openWebSeeds, type WebSeeds } from '../webseed/web-seeds.ts'
+import { askPeers, type PeerAnswer } from './ask-peers.ts'
 import { type Incoming, isSwarmed, startDownload } from './download.ts'
 import { fsckWanted } from './fsck.ts'
 import { type Failure, type Intake, takeIn } from './line-intake.ts'
@@ -126,8 +118,11 @@ class SwarmSupply implements Supply {
     const peer = await this.#topic.waitForPeer({ timeoutMs: PEER_WAIT_MS, signal: request.signal })
     if (peer === null) return { ...NOTHING_SUPPLIED, note: 'no peer found' }
     const levelOf = await createCheckpointRule(GT1)
-    const answers = await this.#ask(this.#topic, request, (bytes) =>
-      decodeSnapshots(bytes, request.objectFormat, levelOf),
+    const answers = await this.#ask(
+      this.#topic,
+      request,
+      (bytes) => decodeSnapshots(bytes, request.objectFormat, levelOf),
+      (snapshots) => snapshots.length > 0,
     )
     const [first] = answers.filter(({ answer }) => answer.length > 0)
     const claim = first?.answer[0]
@@ -187,7 +182,12 @@ class SwarmSupply implements Supply {
 
   /** Asks the peers that are there, and takes the answer that reaches furthest; its peer comes first. */
   async #askForChains(topic: Topic, request: SupplyRequest, levelOf: LevelOf): Promise<Offer | null> {
-    const answers = await this.#ask(topic, request, (bytes) => decodeChainAnswer(bytes, request.objectFormat, levelOf))
+    const answers = await this.#ask(
+      topic,
+      request,
+      (bytes) => decodeChainAnswer(bytes, request.objectFormat, levelOf),
+      (chains) => matchOf(chains, request) > 0,
+    )
     const usable = answers.filter(({ answer }) => matchOf(answer, request) > 0)
     const [best] = usable.sort((a, b) => matchOf(b.answer, request) - matchOf(a.answer, request))
     if (best === undefined) return null
@@ -195,28 +195,15 @@ class SwarmSupply implements Supply {
     return { chains: best.answer, peers: [best.peer, ...others] }
   }
 
-  /** What the peers that are there answer about chains, as `decode` reads it; those that say nothing usable are left out. */
-  async #ask<Answer>(
+  /** What peers answer about chains, as `decode` reads it; those that say nothing usable are left out. */
+  #ask<Answer>(
     topic: Topic,
     { objectFormat, signal }: SupplyRequest,
     decode: (bytes: Uint8Array) => Answer,
-  ): Promise<{ peer: TopicPeer; answer: Answer }[]> {
-    const question = encodeChainQuestion(objectFormat)
-    const options = { timeoutMs: CHAIN_TIMEOUT_MS, responseLengthMax: CHAIN_ANSWER_LENGTH_MAX, signal }
-    const answers = await Promise.all(
-      topic
-        .peers()
-        .slice(0, CHAIN_PEER_COUNT_MAX)
-        .map(async (peer) => {
-          try {
-            return { peer, answer: decode(await peer.request(CHAIN_KIND, question, options)) }
-          } catch (error) {
-            this.#context.trace(() => `peer ${peer.remote.host}:${peer.remote.port}: ${messageOf(error)}`)
-            return null
-          }
-        }),
-    )
-    return answers.filter((answer) => answer !== null)
+    isUsable: (answer: Answer) => boolean,
+  ): Promise<PeerAnswer<Answer>[]> {
+    const { trace } = this.#context
+    return askPeers(topic, { payload: encodeChainQuestion(objectFormat), decode, isUsable, signal, trace })
   }
 
   async #takeLines(

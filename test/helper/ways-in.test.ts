@@ -1,0 +1,106 @@
+/**
+ * Goal: clones come from peers by each way in alone, a later run needs none of them, and nothing private is told to the
+ * public.
+ * Method: options of the net for origins of each kind; then real processes on loopback, with local service discovery
+ * only, and with the static peer taken away after the first clone.
+ */
+
+import assert from 'node:assert/strict'
+import { stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { after, before, it } from 'node:test'
+import { DemoWorld } from '../../bench/demo-world.ts'
+import { generateRepository } from '../../bench/generate-repository.ts'
+import { parseGitConfig, readSettings } from '../../helper/config.ts'
+import { hasNoWayIn, netOptionsFor } from '../../helper/share/ways-in.ts'
+import { parseOrigin } from '../../helper/url.ts'
+import type { NetOptions } from '../../net/index.ts'
+
+const QUIET = Object.assign(() => {}, { enabled: false })
+const PUBLIC = 'https://example.org/project.git'
+const PRIVATE = [
+  'ssh://git@example.org/project.git',
+  'https://user@example.org/project.git',
+  'https://10.0.0.1/project.git',
+  'https://git.internal/project.git',
+  'https://localhost/project.git',
+  '/srv/project.git',
+]
+
+function optionsFor(url: string, env: Record<string, string> = {}): NetOptions {
+  return netOptionsFor(parseOrigin(url), readSettings(parseGitConfig(''), env), null, QUIET)
+}
+
+let world: DemoWorld
+let url: string
+
+before(async () => {
+  world = await DemoWorld.open()
+  await generateRepository(join(world.folder, 'origin.git'), { commitCount: 600, seed: 5 })
+  await world.startDaemon()
+  url = `gittorrent::${world.originUrl('origin.git')}`
+})
+
+after(() => world.close())
+
+it('a public origin may use every way in, a private one none that strangers hear of', () => {
+  const env = {
+    GITTORRENT_TRACKER: 'https://tracker.example.org/announce http://192.168.0.1/announce',
+    GITTORRENT_DHT_BOOTSTRAP: 'router.example.org:6881 10.0.0.1:6881',
+  }
+  const open = optionsFor(PUBLIC, env)
+  assert.equal(open.trackers.length, 2)
+  assert.equal(open.dhtBootstrap.length, 2)
+  assert.equal(open.lsd, true)
+  for (const origin of PRIVATE) {
+    const { trackers, dhtBootstrap, lsd } = optionsFor(origin, env)
+    assert.deepEqual(trackers, ['http://192.168.0.1/announce'], origin)
+    assert.deepEqual(dhtBootstrap, [{ host: '10.0.0.1', port: 6881 }], origin)
+    assert.equal(lsd, false, origin)
+    assert.equal(hasNoWayIn(optionsFor(origin)), true, origin)
+    assert.equal(optionsFor(origin, { GITTORRENT_LSD: 'true' }).lsd, true, origin)
+  }
+})
+
+it('every way in can be switched off', () => {
+  assert.equal(hasNoWayIn(optionsFor(PUBLIC)), false)
+  assert.equal(hasNoWayIn(optionsFor(PUBLIC, { GITTORRENT_LSD: 'false', GITTORRENT_DHT: 'false' })), true)
+})
+
+it('a seeder is found by local service discovery alone', async () => {
+  const environment = { GITTORRENT_LSD: 'true', GITTORRENT_DHT: 'false' }
+  const seeder = await world.startSeeder('origin.git', 'origin.git', environment)
+  const { bytes, trace } = await world.viaSwarm(
+    ['clone', '--quiet', url, 'by-lsd'],
+    ['gittorrent.lsd=true', 'gittorrent.dht=false', 'gittorrent.listen=127.0.0.1:0'],
+  )
+  await seeder.stop()
+  assert.match(trace, /topic: peer/)
+  assert.ok(bytes.peers > bytes.origin)
+})
+
+it('a second clone finds the peers of the first without any way in; only its user can read of whom', async () => {
+  const state = join(world.folder, 'state')
+  const environment = { GITTORRENT_REMEMBER: 'true', XDG_STATE_HOME: state }
+  const seeder = await world.startSeeder('origin.git')
+  const off = ['gittorrent.dht=false', 'gittorrent.lsd=false']
+  const first = await world.viaSwarm(
+    ['clone', '--quiet', url, 'first'],
+    [`gittorrent.peer=${seeder.address}`, ...off],
+    environment,
+  )
+  assert.ok(first.bytes.peers > first.bytes.origin)
+  assert.equal((await stat(join(state, 'gittorrent', 'peers'))).mode & 0o777, 0o600)
+  const second = await world.viaSwarm(['clone', '--quiet', url, 'second'], off, environment)
+  assert.ok(second.bytes.peers > second.bytes.origin)
+  const refusing = await world.viaSwarm(['clone', '--quiet', url, 'refusing'], off, {
+    ...environment,
+    GITTORRENT_REMEMBER: 'false',
+  })
+  assert.equal(refusing.bytes.peers, 0)
+  await seeder.stop()
+  const gone = await world.viaSwarm(['clone', '--quiet', url, 'gone'], off, environment)
+  assert.equal(gone.bytes.peers, 0)
+  const forgotten = await world.viaSwarm(['clone', '--quiet', url, 'forgotten'], off, environment)
+  assert.match(forgotten.trace, /no way in/)
+})
