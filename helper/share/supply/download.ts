@@ -8,7 +8,14 @@ import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { type Address, fetchRange, type Net, type Topic, type TopicPeer } from '../../../net/index.ts'
 import { HelperError, messageOf } from '../../errors.ts'
-import { LINK_STALL_TIMEOUT_MS, RANGE_PART_LENGTH, RANGE_TIMEOUT_MS, SWARM_LENGTH_MIN } from '../../limits.ts'
+import {
+  LINK_STALL_TIMEOUT_MS,
+  RANGE_ALIVE_LENGTH,
+  RANGE_PART_LENGTH,
+  RANGE_PATIENCE_MS,
+  RANGE_TIMEOUT_MS,
+  SWARM_LENGTH_MIN,
+} from '../../limits.ts'
 import type { Trace } from '../../trace.ts'
 import { bringFromWeb } from '../webseed/bring.ts'
 import type { WebSeeds } from '../webseed/web-seeds.ts'
@@ -151,24 +158,51 @@ async function startSwarm(
 function startRange(take: LinkTake, file: IncomingFile, around: DownloadSurroundings): Attempt {
   let received = 0
   const ended = (async () => {
-    let failure: unknown = noPeer()
-    for (const peer of around.peers) {
-      if (around.failed.has(peer)) continue
-      try {
-        const bytes = await bringRange(peer, take, around.signal)
-        received += bytes.length
-        requireSegments(take, bytes)
-        await file.write(0, bytes)
-        file.noteArrived({ offset: 0, length: bytes.length })
-        return
-      } catch (error) {
-        failure = error
+    const attempts: Promise<Uint8Array>[] = []
+    const over = new AbortController()
+    const signal = AbortSignal.any([around.signal, over.signal])
+    const bring = async (peer: TopicPeer): Promise<Uint8Array> => {
+      const bytes = await bringRange(peer, take, signal)
+      received += bytes.length
+      requireSegments(take, bytes)
+      return bytes
+    }
+    try {
+      for (const peer of around.peers) {
+        if (around.failed.has(peer)) continue
+        const attempt = bring(peer)
+        attempts.push(attempt)
+        // One that hardly moves goes on, but the next one need not wait for it.
+        if (await comesWell(peer, attempt)) break
         around.failed.add(peer)
       }
+      const bytes = await Promise.any(attempts).catch(() => Promise.reject(noPeer()))
+      await file.write(0, bytes)
+      file.noteArrived({ offset: 0, length: bytes.length })
+    } finally {
+      over.abort()
     }
-    throw failure
   })()
   return { ...NOTHING_STARTED, receivedLength: () => received, ended }
+}
+
+/** Waits for an attempt; false if it failed, or as soon as its peer brings too little. */
+async function comesWell(peer: TopicPeer, attempt: Promise<Uint8Array>): Promise<boolean> {
+  const ended = attempt.then(
+    () => true,
+    () => false,
+  )
+  for (;;) {
+    const before = peer.receivedLength
+    let timer: NodeJS.Timeout | undefined
+    const paused = new Promise<null>((resolve) => {
+      timer = setTimeout(() => resolve(null), RANGE_PATIENCE_MS)
+    })
+    const outcome = await Promise.race([ended, paused])
+    clearTimeout(timer)
+    if (outcome !== null) return outcome
+    if (peer.receivedLength - before < RANGE_ALIVE_LENGTH) return false
+  }
 }
 
 function noPeer(): HelperError {
