@@ -4,6 +4,7 @@
  * Left out: reading (no bencode of a stranger reaches the engine), lists, integers past 2^53 - 1.
  */
 
+import { concatBytes } from './bytes.ts'
 import { assert } from './errors.ts'
 
 /** What an info dict is made of. */
@@ -17,13 +18,7 @@ export type Bencodable = number | string | Uint8Array | ReadonlyMap<string, Benc
 export function encodeBencode(value: Bencodable): Uint8Array {
   const parts: Uint8Array[] = []
   append(value, parts)
-  const out = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0))
-  let offset = 0
-  for (const part of parts) {
-    out.set(part, offset)
-    offset += part.length
-  }
-  return out
+  return concatBytes(parts)
 }
 
 function append(value: Bencodable, parts: Uint8Array[]): void {

@@ -6,6 +6,7 @@
  * compares and appends.
  */
 
+import { concatBytes } from './bytes.ts'
 import type { CommitGraph } from './commit-graph.ts'
 import { COMMIT_TAIL_LENGTH, CommitTable, compareNames, HIGH_BIT, NO_PARENT } from './commit-table.ts'
 import { EngineError } from './errors.ts'
@@ -95,13 +96,7 @@ function checkParents(rows: DataView, hashLength: number, edges: DataView, limit
 function joined(parts: readonly Uint8Array[]): Uint8Array {
   const [only] = parts
   if (only !== undefined && parts.length === 1) return new Uint8Array(only.buffer, only.byteOffset, only.length)
-  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0))
-  let at = 0
-  for (const part of parts) {
-    whole.set(part, at)
-    at += part.length
-  }
-  return whole
+  return concatBytes(parts)
 }
 
 function parseLayer(bytes: Uint8Array, below: readonly Uint8Array[], format: ObjectFormat): Layer {

@@ -3,6 +3,8 @@
  * The engine only passes on what names them there. Where bytes are held never shows in a body.
  */
 
+import { concatBytes } from './bytes.ts'
+
 /** Bytes that the outside keeps, under a name that means something to it alone. */
 export interface SpilledBytes {
   readonly name: string
@@ -28,20 +30,12 @@ export interface SpillStore {
 /** Holds everything in memory. */
 export class MemorySink implements ByteSink {
   readonly #parts: Uint8Array[] = []
-  #length = 0
 
   append(bytes: Uint8Array): void {
     this.#parts.push(bytes)
-    this.#length += bytes.length
   }
 
   finish(): Uint8Array {
-    const joined = new Uint8Array(this.#length)
-    let at = 0
-    for (const part of this.#parts) {
-      joined.set(part, at)
-      at += part.length
-    }
-    return joined
+    return concatBytes(this.#parts)
   }
 }

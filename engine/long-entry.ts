@@ -6,6 +6,7 @@
  */
 
 import { Deflate as PakoDeflate, Z_FINISH, Z_SYNC_FLUSH } from 'pako'
+import { concatBytes } from './bytes.ts'
 import { digestOf, selfTestInputs } from './deflate.ts'
 import type { ObjectType } from './object.ts'
 
@@ -34,7 +35,7 @@ export const deflatePartReference: DeflatePart = (bytes, isLast) => {
   }
   deflate.onEnd = () => {}
   deflate.push(bytes, isLast ? Z_FINISH : Z_SYNC_FLUSH)
-  return joinBytes(output)
+  return concatBytes(output)
 }
 
 /** Digest of what the norm makes of the self-test's inputs as inner parts, then as last ones; a test holds it to that. */
@@ -100,15 +101,4 @@ class Adler32 {
   digest(): Uint8Array {
     return Uint8Array.of(this.#b >> 8, this.#b & 0xff, this.#a >> 8, this.#a & 0xff)
   }
-}
-
-function joinBytes(parts: readonly Uint8Array[]): Uint8Array {
-  if (parts.length === 1) return parts[0] ?? new Uint8Array(0)
-  const joined = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0))
-  let at = 0
-  for (const part of parts) {
-    joined.set(part, at)
-    at += part.length
-  }
-  return joined
 }

@@ -4,6 +4,8 @@
  * the first four bytes serve as hash; an attacker who mines colliding prefixes slows his own repository only.
  */
 
+import { prefixOf } from './bytes.ts'
+
 const EMPTY = -1
 
 export class OidIndex {
@@ -73,13 +75,4 @@ export class OidIndex {
     }
     this.#slots = grown
   }
-}
-
-function prefixOf(bytes: Uint8Array, offset: number): number {
-  return (
-    (bytes[offset] ?? 0) |
-    ((bytes[offset + 1] ?? 0) << 8) |
-    ((bytes[offset + 2] ?? 0) << 16) |
-    ((bytes[offset + 3] ?? 0) << 24)
-  )
 }

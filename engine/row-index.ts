@@ -4,6 +4,8 @@
  * mines colliding prefixes slows his own repository only.
  */
 
+import { prefixOf } from './bytes.ts'
+
 const EMPTY = -1
 const MEMBER_COUNT_FIRST = 1024
 
@@ -75,13 +77,4 @@ export class RowIndex {
       this.#insert(member, prefixOf(oids, (rows[member] ?? 0) * hashLength))
     }
   }
-}
-
-function prefixOf(bytes: Uint8Array, offset: number): number {
-  return (
-    (bytes[offset] ?? 0) |
-    ((bytes[offset + 1] ?? 0) << 8) |
-    ((bytes[offset + 2] ?? 0) << 16) |
-    ((bytes[offset + 3] ?? 0) << 24)
-  )
 }

@@ -92,8 +92,10 @@ async function openSnapshots(
   isWanted: boolean,
 ): Promise<SnapshotFile[]> {
   const snapshots = new SnapshotStore(repository, folder)
+  const stored = await snapshots.list(checkpoints)
   const newest = isWanted ? snapshotCheckpoint(checkpoints) : null
-  if (newest !== null) await snapshots.ensure(newest.oid)
+  if (newest === null || stored.some(({ commit }) => commit === newest.oid)) return stored
+  await snapshots.ensure(newest.oid)
   return snapshots.list(checkpoints)
 }
 

@@ -8,7 +8,6 @@
  */
 
 import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
 import { open, readdir, readFile, rm } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
@@ -30,6 +29,7 @@ import { CatFile } from '../git/cat-file.ts'
 import { type Repository, requireWholeHistory, runGit } from '../git/repository.ts'
 import { BUILD_THREAD_COUNT_MAX, SNAPSHOT_COUNT_MAX } from '../limits.ts'
 import { AtomicFile, writeFileAtomically } from '../store/atomic-file.ts'
+import { readRange, sha256OfFile } from '../store/read-file.ts'
 import { PieceHasher } from './piece-hasher.ts'
 import { Workshop } from './workshop.ts'
 
@@ -74,9 +74,10 @@ export class SnapshotStore {
     const names = new Set(await readdir(this.#folder).catch(() => []))
     const found: SnapshotFile[] = []
     for (const { oid } of checkpoints) {
-      const snapshot = names.has(`${oid}.json`) ? await this.#open(oid) : null
-      if (snapshot !== null && found.length < SNAPSHOT_COUNT_MAX) found.push(snapshot)
-      else if (snapshot !== null) await this.#drop(oid)
+      if (!names.has(`${oid}.json`)) continue
+      const snapshot = found.length < SNAPSHOT_COUNT_MAX ? await this.#open(oid) : null
+      if (snapshot !== null) found.push(snapshot)
+      else await this.#drop(oid)
     }
     return found
   }
@@ -148,8 +149,7 @@ export class SnapshotStore {
     if (facts === null) return null
     const path = this.#path(commit, 'pack')
     const pieces = await readFile(this.#path(commit, 'pieces')).catch(() => null)
-    if (pieces === null || (await sha256Of(path)) !== facts.sha256) {
-      await rm(this.#path(commit, 'json'), { force: true })
+    if (pieces === null || (await sha256OfFile(path).catch(() => null)) !== facts.sha256) {
       return null
     }
     const pieceLength = pieceLengthOf(facts.length)
@@ -162,7 +162,7 @@ export class SnapshotStore {
       sha256: facts.sha256,
       info,
       infohash: infohashOf(info, (bytes) => createHash('sha1').update(bytes).digest()),
-      read: (offset, length) => readRange(path, offset, length),
+      read: (offset, length) => readPayload(path, offset, length),
     }
   }
 
@@ -185,28 +185,13 @@ function parseFacts(text: string | null): SnapshotFacts | null {
   }
 }
 
-/** SHA-256 of a file, hex; null when it cannot be read. */
-async function sha256Of(path: string): Promise<string | null> {
-  const hash = createHash('sha256')
-  try {
-    for await (const chunk of createReadStream(path)) hash.update(chunk as Uint8Array)
-  } catch {
-    return null
-  }
-  return hash.digest('hex')
-}
-
-async function readRange(path: string, offset: number, length: number): Promise<Uint8Array> {
-  const bytes = new Uint8Array(length)
+async function readPayload(path: string, offset: number, length: number): Promise<Uint8Array> {
   const file = await open(path)
   try {
-    for (let filled = 0; filled < length; ) {
-      const { bytesRead } = await file.read(bytes, filled, length - filled, offset + filled)
-      if (bytesRead === 0) throw new Error(`snapshot ${path}: expected ${offset + length} bytes, got fewer`)
-      filled += bytesRead
-    }
+    const bytes = await readRange(file, offset, length)
+    if (bytes === null) throw new Error(`snapshot ${path}: expected ${offset + length} bytes, got fewer`)
+    return bytes
   } finally {
     await file.close()
   }
-  return bytes
 }

@@ -12,6 +12,7 @@ import { MemorySink } from '../../engine/index.ts'
 import { SHARD_MEMORY_LENGTH_MAX } from '../limits.ts'
 import { temporaryPath } from '../store/atomic-file.ts'
 import { OpenFiles } from '../store/open-files.ts'
+import { readRange } from '../store/read-file.ts'
 
 /** Files that are read at a time while bodies are put together. */
 const OPEN_SPILL_COUNT_MAX = 4
@@ -33,14 +34,8 @@ export class SpillFolder implements SpillStore {
   }
 
   async read({ name }: SpilledBytes, from: number, to: number): Promise<Uint8Array> {
-    const bytes = new Uint8Array(to - from)
-    await this.#files.with(join(this.folder, name), async (file) => {
-      for (let filled = 0; filled < bytes.length; ) {
-        const { bytesRead } = await file.read(bytes, filled, bytes.length - filled, from + filled)
-        if (bytesRead === 0) throw new Error(`a spill file ended after ${from + filled} bytes`)
-        filled += bytesRead
-      }
-    })
+    const bytes = await this.#files.with(join(this.folder, name), (file) => readRange(file, from, to - from))
+    if (bytes === null) throw new Error(`a spill file ended before byte ${to}`)
     return bytes
   }
 

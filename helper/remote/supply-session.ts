@@ -73,8 +73,7 @@ export class SupplySession {
       if (this.around.signal.aborted) throw error
       trace(() => `supply failed: ${messageOf(error)}`)
     }
-    // Whole histories are no use to git where it wants none.
-    this.haves = wanted.isShallow ? [] : this.result.haves
+    this.haves = this.result.haves
     this.snapshot = this.result.snapshot ?? null
     trace(() => `supply: ${this.haves.length} haves, ${this.result.bytesFromPeers} bytes, ${this.result.note ?? ''}`)
     await this.pins.pin(this.haves)

@@ -12,7 +12,7 @@
 
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { readFile, rm } from 'node:fs/promises'
+import { type FileHandle, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type BuiltSegment, type SegmentPlan, segmentNameOf } from '../../engine/index.ts'
 import { HelperError } from '../errors.ts'
@@ -20,6 +20,7 @@ import { OPEN_BODY_COUNT_MAX, READ_CHUNK_LENGTH } from '../limits.ts'
 import { AtomicFile, removeLeftovers, writeFileAtomically } from './atomic-file.ts'
 import { BodyChecks } from './body-checks.ts'
 import { OpenFiles } from './open-files.ts'
+import { readRange } from './read-file.ts'
 import { readSealedFile, writeSealedFile } from './sealed-file.ts'
 import { parseSegmentFacts, type StoredSegment } from './stored-segment.ts'
 
@@ -134,17 +135,10 @@ export class SegmentStore {
 
   /** Bytes of a body; the range lies inside it. @throws HelperError 'store-corrupt' */
   async readBody(segment: StoredSegment, offset: number, length: number): Promise<Uint8Array> {
-    const bytes = new Uint8Array(length)
-    await BODIES.with(this.#fileOf(segment), async (file) => {
-      for (let filled = 0; filled < length; ) {
-        const { bytesRead } = await file.read(bytes, filled, length - filled, segment.offset + offset + filled)
-        if (bytesRead === 0) {
-          throw new HelperError('store-corrupt', `segment ${segment.name}: expected ${segment.length} bytes, got fewer`)
-        }
-        filled += bytesRead
-      }
-    })
-    return bytes
+    const read = (file: FileHandle) => readRange(file, segment.offset + offset, length)
+    const bytes = await BODIES.with(this.#fileOf(segment), read)
+    if (bytes !== null) return bytes
+    throw new HelperError('store-corrupt', `segment ${segment.name}: expected ${segment.length} bytes, got fewer`)
   }
 
   /** True if this machine has built the segment itself; what a peer sent has no rows until then. */

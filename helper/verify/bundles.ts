@@ -4,8 +4,6 @@
  * needs a repository that has it.
  */
 
-import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
 import { open, readdir } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { type BundleHeader, type Grain, GT1, parseBundleHeader, planLink } from '../../engine/index.ts'
@@ -14,6 +12,7 @@ import { planHistory } from '../build/history.ts'
 import { messageOf } from '../errors.ts'
 import { type Repository, runGit } from '../git/repository.ts'
 import { BUNDLE_HEADER_LENGTH_MAX } from '../limits.ts'
+import { sha256OfFile } from '../store/read-file.ts'
 import { SegmentStore } from '../store/segment-store.ts'
 import { withScratchRepository } from './scratch-repository.ts'
 
@@ -84,7 +83,7 @@ async function nextOf<Bundle extends { readonly header: BundleHeader }>(
 
 async function reasonAgainst(path: string, { tip, base }: BundleHeader, scratch: Repository): Promise<string | null> {
   await runGit(scratch.gitDir, ['bundle', 'unbundle', path])
-  const expected = await sha256Of(path)
+  const expected = await sha256OfFile(path)
   const history = await planHistory(scratch, [{ ref: tip, oid: tip }])
   const [main] = history.lines
   if (main === undefined) return 'no history behind its tip'
@@ -102,10 +101,4 @@ async function reasonAgainst(path: string, { tip, base }: BundleHeader, scratch:
   return isLink
     ? `differs from what its objects build (SHA-256 ${expected})`
     : 'its ends are no checkpoints of one line'
-}
-
-async function sha256Of(path: string): Promise<string> {
-  const hash = createHash('sha256')
-  for await (const chunk of createReadStream(path)) hash.update(chunk as Uint8Array)
-  return hash.digest('hex')
 }

@@ -26,6 +26,7 @@ async function bring(plan: TestSupply, request: SupplyRequest): Promise<SupplyRe
     appendFileSync(plan.log, `${JSON.stringify({ aborted: true })}\n`)
     return NOTHING_SUPPLIED
   }
+  if (request.isShallow) return NOTHING_SUPPLIED
   const args = ['index-pack', '--stdin', '--fix-thin', '--keep=gittorrent']
   const child = spawn('git', args, {
     env: { ...process.env, GIT_DIR: request.gitDir },
