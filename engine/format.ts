@@ -39,9 +39,9 @@ export interface FormatParameters {
 export const GT1: FormatParameters = {
   checkpointModulus: 2,
   coarseLevel: 6,
-  depthMax: 56,
-  spineDepthMax: 28,
-  depthStep: 28,
+  depthMax: 48,
+  spineDepthMax: 24,
+  depthStep: 24,
   depthPenalty: 8,
   neighbourCountMax: 64,
   sameNameCount: 3,

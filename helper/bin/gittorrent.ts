@@ -78,3 +78,7 @@ try {
   context.printText(isUsage ? `${error.message}\n` : `fatal: ${messageOf(error)}\n`)
   process.exitCode = isUsage ? USAGE : status
 }
+
+// Nothing is left to do, and everything is written. Ending here spares Node from taking its heap down while another thread may
+// still optimise functions in it, where Node 20 aborts at times ("Assertion failed: (data.first) != nullptr").
+process.once('beforeExit', () => process.exit())

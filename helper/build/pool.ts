@@ -3,6 +3,7 @@
  * its caller; a dying worker fails every task in flight.
  */
 
+import { setFlagsFromString } from 'node:v8'
 import { Worker } from 'node:worker_threads'
 import type { Change, DiffTask, PlacedShard, PlaceTask, SnapshotTask, WorkPool } from '../../engine/index.ts'
 
@@ -25,6 +26,13 @@ export interface WorkerSettings {
   /** The lock that all workers of a build share. */
   readonly heavyLock: SharedArrayBuffer
 }
+
+/**
+ * Workers optimise their functions on their own thread: a thread of Node's that does it for them may touch a worker that is
+ * being taken down, and Node 20 then aborts ("Assertion failed: (data.first) != nullptr") at the end of a build. Read
+ * whenever a worker's heap is made, so that it has to stay; a heap that exists keeps what it has.
+ */
+setFlagsFromString('--no-concurrent-recompilation')
 
 export class ThreadPool implements WorkPool {
   readonly #workers: Worker[] = []

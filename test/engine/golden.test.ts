@@ -20,7 +20,7 @@ import { directoryUntilExit } from '../support/temporary-directory.ts'
 import { readLink } from './format-reader.ts'
 
 const GOLDEN = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..', 'test', 'engine', 'golden.json')
-const DEPTH_MAX = 56
+const DEPTH_MAX = 48
 
 interface GoldenChain {
   readonly tip: string
