@@ -66,6 +66,8 @@ export interface DaemonSettings {
   readonly rootUrl: string | null
   /** Seconds between two looks at all repositories. */
   readonly pollIntervalS: number
+  /** Build and offer snapshots of repositories whose own configuration does not say. */
+  readonly snapshot: boolean
 }
 
 /** Options that every command on the network shares, in the form that node:util's parseArgs takes. */
@@ -89,6 +91,7 @@ export const DAEMON_OPTIONS = {
   root: { type: 'string', multiple: true },
   'root-url': { type: 'string' },
   'poll-interval': { type: 'string' },
+  snapshot: { type: 'boolean' },
 } as const
 
 export type SettingOptions = Readonly<Record<string, string | boolean | readonly (string | boolean)[] | undefined>>
@@ -177,6 +180,7 @@ export function readDaemonSettings(config: GitConfig, env: Environment, options:
     roots: given('root')?.values ?? [],
     rootUrl: rootUrl === undefined ? null : urlOf('rootUrl', rootUrl, ['http:', 'https:', 'git:', 'ssh:']),
     pollIntervalS: countOf(given('pollInterval'), POLL_INTERVAL_DEFAULT_S),
+    snapshot: flag(given('snapshot'), false),
   }
 }
 

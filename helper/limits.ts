@@ -155,6 +155,9 @@ export const INDEX_PARALLEL_COUNT = 4
 /** Snapshots of one repository that are kept and offered: the newest, and the one that clones still ask for. */
 export const SNAPSHOT_COUNT_MAX = 2
 
+/** Snapshots of one repository on the disk, those of lines that were rewritten or left included. */
+export const SNAPSHOT_STORED_COUNT_MAX = 4
+
 /** Repositories that one daemon keeps unless told otherwise: each costs a look at its refs per round. */
 export const REPOSITORY_COUNT_DEFAULT = 1000
 

@@ -3,12 +3,12 @@
  *
  *   <commit>.pack   the payload         <commit>.json   {objectCount, length, sha256}         <commit>.pieces   piece hashes
  *
- * The .json comes last, so what it names is there. A payload is compared with its hash when it is opened; one that
- * differs counts as absent and is built again, never served.
+ * The .json comes last, so what it names is there. A payload is compared with its hash when it is opened, and again when
+ * its file has changed since; one that differs counts as absent and is built again, never served.
  */
 
 import { createHash } from 'node:crypto'
-import { open, readdir, readFile, rm } from 'node:fs/promises'
+import { open, readdir, readFile, rm, stat } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import {
@@ -20,6 +20,7 @@ import {
   infohashOf,
   type Oid,
   PACK_HEADER_LENGTH,
+  parseOid,
   pieceLengthOf,
   type ReadObjects,
   snapshotName,
@@ -27,8 +28,8 @@ import {
 } from '../../engine/index.ts'
 import { CatFile } from '../git/cat-file.ts'
 import { type Repository, requireWholeHistory, runGit } from '../git/repository.ts'
-import { BUILD_THREAD_COUNT_MAX, SNAPSHOT_COUNT_MAX } from '../limits.ts'
-import { AtomicFile, writeFileAtomically } from '../store/atomic-file.ts'
+import { BUILD_THREAD_COUNT_MAX, SNAPSHOT_COUNT_MAX, SNAPSHOT_STORED_COUNT_MAX } from '../limits.ts'
+import { AtomicFile, removeLeftovers, writeFileAtomically } from '../store/atomic-file.ts'
 import { readRange, sha256OfFile } from '../store/read-file.ts'
 import { PieceHasher } from './piece-hasher.ts'
 import { Workshop } from './workshop.ts'
@@ -62,6 +63,8 @@ export function snapshotCheckpoint(checkpoints: readonly Checkpoint[]): Checkpoi
 export class SnapshotStore {
   readonly #repository: Repository
   readonly #folder: string
+  /** What was compared with its hash, and what its file looked like then. */
+  readonly #opened = new Map<Oid, { readonly stamp: string; readonly snapshot: SnapshotFile }>()
 
   /** `storeFolder` is the folder of the repository's segment store. */
   constructor(repository: Repository, storeFolder: string) {
@@ -86,6 +89,7 @@ export class SnapshotStore {
   async ensure(commit: Oid): Promise<SnapshotFile> {
     const known = await this.#open(commit)
     if (known !== null) return known
+    await this.#makeRoom()
     await this.#build(commit)
     const built = await this.#open(commit)
     if (built === null) throw new Error('a snapshot is gone right after it was written')
@@ -145,6 +149,16 @@ export class SnapshotStore {
   }
 
   async #open(commit: Oid): Promise<SnapshotFile | null> {
+    const stamp = await stampOf(this.#path(commit, 'pack'))
+    const known = this.#opened.get(commit)
+    if (known !== undefined && known.stamp === stamp) return known.snapshot
+    this.#opened.delete(commit)
+    const snapshot = stamp === null ? null : await this.#read(commit)
+    if (snapshot !== null && stamp !== null) this.#opened.set(commit, { stamp, snapshot })
+    return snapshot
+  }
+
+  async #read(commit: Oid): Promise<SnapshotFile | null> {
     const facts = parseFacts(await readFile(this.#path(commit, 'json'), 'utf8').catch(() => null))
     if (facts === null) return null
     const path = this.#path(commit, 'pack')
@@ -166,6 +180,22 @@ export class SnapshotStore {
     }
   }
 
+  /** Removes half ones, and the oldest past a few: those of lines that are no line of ours any more are never listed. */
+  async #makeRoom(): Promise<void> {
+    await removeLeftovers(this.#folder)
+    const names = await readdir(this.#folder).catch(() => [])
+    const found: { readonly commit: Oid; readonly writtenMs: number }[] = []
+    for (const stem of new Set(names.map((name) => name.replace(/\.(json|pack|pieces)$/, '')))) {
+      if (stem.length !== 2 * hashLengthOf(this.#repository.objectFormat) || !/^[0-9a-f]+$/.test(stem)) continue
+      const commit = parseOid(stem, this.#repository.objectFormat)
+      const facts = await stat(this.#path(commit, 'json')).catch(() => null)
+      if (facts === null) await this.#drop(commit)
+      else found.push({ commit, writtenMs: facts.mtimeMs })
+    }
+    found.sort((a, b) => b.writtenMs - a.writtenMs)
+    for (const { commit } of found.slice(SNAPSHOT_STORED_COUNT_MAX - 1)) await this.#drop(commit)
+  }
+
   async #drop(commit: Oid): Promise<void> {
     for (const ending of ['json', 'pieces', 'pack'] as const) await rm(this.#path(commit, ending), { force: true })
   }
@@ -173,6 +203,12 @@ export class SnapshotStore {
   #path(commit: Oid, ending: 'pack' | 'json' | 'pieces'): string {
     return join(this.#folder, `${commit}.${ending}`)
   }
+}
+
+/** Changes with the file; null if there is none. */
+async function stampOf(path: string): Promise<string | null> {
+  const found = await stat(path, { bigint: true }).catch(() => null)
+  return found === null ? null : `${found.size} ${found.mtimeNs} ${found.ctimeNs} ${found.ino}`
 }
 
 function parseFacts(text: string | null): SnapshotFacts | null {

@@ -135,7 +135,7 @@ function summaryOf({ pid, address, tracker, uploaded, downloaded, ratio, reposit
 }
 
 function linesOf(repository: RepositoryStatus): string[] {
-  const { path, origin, state, detail, peers, uploaded, downloaded, ratio, lastAnnounce, links } = repository
+  const { path, origin, state, detail, peers, uploaded, downloaded, ratio, lastAnnounce, links, snapshots } = repository
   const moved = `${humanBytes(uploaded)} up, ${humanBytes(downloaded)} down, ratio ${ratio ?? '-'}`
   const announced = `${repository.public ? 'public' : 'private'}, last announce ${lastAnnounce ?? 'never'}`
   return [
@@ -148,6 +148,10 @@ function linesOf(repository: RepositoryStatus): string[] {
     ...links.map((link) => {
       const counts = `${humanBytes(link.bytes)}, ${link.peers} peers, ${humanBytes(link.uploaded)} up`
       return `  ${link.infohash} ${printable(link.ref)} ${counts}`
+    }),
+    ...snapshots.map((snapshot) => {
+      const counts = `${humanBytes(snapshot.bytes)}, ${snapshot.peers} peers, ${humanBytes(snapshot.uploaded)} up`
+      return `  ${snapshot.infohash} snapshot ${counts}`
     }),
   ]
 }

@@ -193,7 +193,7 @@ export class Daemon {
   /** Begins to keep a repository. */
   async #take(entry: ListEntry): Promise<KeptRepository> {
     const { daemonSettings, log } = this.#options
-    const { repositoryLimit, diskLimit } = daemonSettings
+    const { repositoryLimit, diskLimit, snapshot } = daemonSettings
     if (this.#members.size >= repositoryLimit) {
       const expected = `at most ${repositoryLimit} repositories (gittorrent.repositoryLimit)`
       throw new HelperError('limit', `cannot add '${entry.path}': expected ${expected}, got one more`)
@@ -205,6 +205,7 @@ export class Daemon {
       builds: this.#builds,
       origin,
       diskLimit,
+      snapshot,
       usedLength: () => [...this.#members.values()].reduce((sum, member) => sum + member.kept.storeLength, 0),
       turns: this.#turns,
       log,

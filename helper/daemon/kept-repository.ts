@@ -9,6 +9,7 @@ import type { Net, Seed, Topic } from '../../net/index.ts'
 import { type Chain, openStoredChains } from '../build/chains.ts'
 import { type NamedTip, planHistory, publicTips } from '../build/history.ts'
 import type { LinkFile } from '../build/link-file.ts'
+import type { SnapshotFile } from '../build/snapshots.ts'
 import { HelperError, messageOf } from '../errors.ts'
 import { openRepository, type Repository, requireWholeHistory } from '../git/repository.ts'
 import { ANONYMOUS_RETRY_MS, BUILD_RETRY_MS_MAX, BUILD_RETRY_MS_MIN } from '../limits.ts'
@@ -19,7 +20,8 @@ import { SegmentStore } from '../store/segment-store.ts'
 import type { Origin } from '../url.ts'
 import { answersAnonymously } from './anonymous.ts'
 import type { BackgroundBuilds } from './background-build.ts'
-import { folderLength, requireRoom } from './disk.ts'
+import { folderLength, requireRoom, segmentsToCome, snapshotToCome } from './disk.ts'
+import { KeptSnapshots } from './kept-snapshots.ts'
 import type { ListEntry } from './repository-list.ts'
 import type { SharedTopics } from './shared-topic.ts'
 import type { Turns } from './turns.ts'
@@ -33,6 +35,8 @@ export interface KeeperPorts {
   readonly builds: BackgroundBuilds
   readonly origin: Origin
   readonly diskLimit: number | null
+  /** Whether snapshots are built where the repository does not say. */
+  readonly snapshot: boolean
   /** Bytes that the stores of all repositories take. */
   readonly usedLength: () => number
   /** Bounds how many repositories are read at the same time. */
@@ -47,6 +51,11 @@ interface ServedLink {
   readonly seed: Seed
 }
 
+interface ServedSnapshot {
+  readonly snapshot: SnapshotFile
+  readonly seed: Seed
+}
+
 export class KeptRepository {
   readonly entry: ListEntry
   state: KeptState = 'new'
@@ -56,10 +65,13 @@ export class KeptRepository {
   storeLength = 0
   /** Links that are announced now, the main line first. */
   served: readonly ServedLink[] = []
+  /** Snapshots that are offered now, newest first. */
+  servedSnapshots: readonly ServedSnapshot[] = []
   readonly #ports: KeeperPorts
   readonly #topicHash: Uint8Array
   readonly #store: SegmentStore
-  #before: readonly ServedLink[] = []
+  readonly #snapshots: KeptSnapshots
+  #before: readonly Seed[] = []
   #fingerprint = ''
   #servedKey = ''
   #looking: Promise<void> | null = null
@@ -74,6 +86,7 @@ export class KeptRepository {
     this.#ports = ports
     this.#topicHash = topicOf(ports.origin)
     this.#store = new SegmentStore(entry.gitDir)
+    this.#snapshots = new KeptSnapshots(this.#store.folder, ports.snapshot)
   }
 
   get topic(): Topic | null {
@@ -86,7 +99,11 @@ export class KeptRepository {
 
   /** Bytes given in this run that are not in the entry's count yet. */
   get servedLength(): number {
-    return [...this.served, ...this.#before].reduce((sum, { seed }) => sum + seed.state().servedLength, 0)
+    return [...this.#seeds, ...this.#before].reduce((sum, seed) => sum + seed.state().servedLength, 0)
+  }
+
+  get #seeds(): Seed[] {
+    return [...this.served, ...this.servedSnapshots].map(({ seed }) => seed)
   }
 
   get isLooking(): boolean {
@@ -95,7 +112,10 @@ export class KeptRepository {
 
   /** Looks at the repository, and does what is to do; a look under way is followed by another one. */
   look(mayRetry = false): Promise<void> {
-    if (mayRetry) this.#retryAtMs = 0
+    if (mayRetry) {
+      this.#retryAtMs = 0
+      this.#snapshots.hurry()
+    }
     if (this.#looking !== null) {
       this.#isStale = true
       return this.#looking
@@ -124,7 +144,7 @@ export class KeptRepository {
     if (!(await this.#mayServe())) return
     const { repository, tips } = await this.#ports.turns.take(() => this.#readRefs())
     const fingerprint = `${this.isPublic} ${JSON.stringify(tips)} ${await this.#storeMark()}`
-    if (fingerprint === this.#fingerprint) return
+    if (fingerprint === this.#fingerprint && !this.#snapshots.isDue) return
     if (tips.length === 0) return this.#leave('waiting', 'no branch of the origin yet')
     await this.#store.refresh()
     await this.#serve(repository, tips)
@@ -160,7 +180,11 @@ export class KeptRepository {
     const { signal } = this.#ports
     let chains = await this.#openChains(repository, tips)
     if (chains === null) {
-      await this.#build()
+      await this.#build(await segmentsToCome(this.entry.gitDir), [], () => {
+        this.state = 'building'
+        this.detail = ''
+        this.#ports.log(`'${this.entry.path}': building`)
+      })
       if (signal.aborted) return
       await this.#store.refresh()
       chains = await this.#openChains(repository, tips)
@@ -169,7 +193,32 @@ export class KeptRepository {
     this.storeLength = await folderLength(this.#store.folder)
     if (signal.aborted) return
     if (chains.length === 0) return this.#leave('waiting', 'no checkpoint yet: everything travels live')
-    await this.#replace(repository, chains)
+    const snapshots = await this.#snapshots.list(repository, chains)
+    await this.#replace(repository, chains, snapshots)
+    const missing = await this.#snapshots.missing(repository, chains, snapshots)
+    if (missing === null) return this.#snapshots.noteSuccess()
+    const trouble = await this.#makeSnapshot(snapshots[0]?.lengthBytes ?? null)
+    if (signal.aborted) return
+    await this.#replace(repository, chains, await this.#snapshots.list(repository, chains))
+    this.detail = trouble
+    this.storeLength = await folderLength(this.#store.folder)
+  }
+
+  /** Has the newest snapshot built; a failure leaves the links served, and its words are returned. */
+  async #makeSnapshot(lastLength: number | null): Promise<string> {
+    const { gitDir, path } = this.entry
+    try {
+      await this.#build(await snapshotToCome(gitDir, lastLength), ['--snapshot'], () => {
+        this.#ports.log(`'${path}': building a snapshot`)
+      })
+      this.#snapshots.noteSuccess()
+      return ''
+    } catch (error) {
+      this.#snapshots.noteFailure()
+      const trouble = `no snapshot, ${messageOf(error)}`
+      if (!this.#ports.signal.aborted && trouble !== this.detail) this.#ports.log(`'${path}': ${trouble}`)
+      return trouble
+    }
   }
 
   #openChains(repository: Repository, tips: readonly NamedTip[]): Promise<readonly Chain[] | null> {
@@ -178,39 +227,42 @@ export class KeptRepository {
     )
   }
 
-  async #build(): Promise<void> {
-    const { builds, usedLength, diskLimit, origin, log } = this.#ports
-    const { gitDir, path, remote, includeLocal } = this.entry
-    await requireRoom(gitDir, usedLength(), diskLimit)
+  /** Builds what may add `lengthToCome` bytes in a process of its own. */
+  async #build(lengthToCome: number, options: readonly string[], onStart: () => void): Promise<void> {
+    const { builds, usedLength, diskLimit, origin } = this.#ports
+    const { gitDir, remote, includeLocal } = this.entry
+    await requireRoom(gitDir, lengthToCome, usedLength(), diskLimit)
     const local = includeLocal ? ['--local-branches'] : []
-    await builds.run([gitDir, '--origin', origin.url, '--remote', remote, ...local], () => {
-      this.state = 'building'
-      this.detail = ''
-      log(`'${path}': building`)
-    })
+    await builds.run([gitDir, '--origin', origin.url, '--remote', remote, ...local, ...options], onStart)
   }
 
-  /** Announces new chains; those before stay for peers that are in the middle of them. */
-  async #replace(repository: Repository, chains: readonly Chain[]): Promise<void> {
+  /** Announces new chains and snapshots; those before stay for peers that are in the middle of them. */
+  async #replace(repository: Repository, chains: readonly Chain[], snapshots: readonly SnapshotFile[]): Promise<void> {
     const { net, topics, log } = this.#ports
     this.state = 'serving'
     this.detail = ''
-    const key = `${this.isPublic} ${chains.flatMap(({ links }) => links.map(placeOf)).join(' ')}`
+    const places = [...chains.flatMap(({ links }) => links.map(placeOf)), ...snapshots.map(nameOf)]
+    const key = `${this.isPublic} ${places.join(' ')}`
     if (key === this.#servedKey) return
     this.#servedKey = key
     const gone = this.#before
-    this.#before = this.served
+    this.#before = this.#seeds
+    this.servedSnapshots = snapshots.map((snapshot) => ({
+      snapshot,
+      seed: net.seed(snapshot, this.#guarded(snapshot)),
+    }))
     this.served = chains.flatMap(({ ref, links }) =>
       links.map((link) => ({ ref, link, seed: net.seed(link, this.#guarded(link)) })),
     )
-    const handlers = answererOf({ chains, repository, snapshots: [] }, this.entry.remote)
+    const handlers = answererOf({ chains, repository, snapshots }, this.entry.remote)
     topics.offer(this.#topicHash, this, { handlers, isPublic: this.isPublic })
     await this.#stop(gone)
-    log(`'${this.entry.path}': serving ${this.served.length} links`)
+    const further = snapshots.length === 0 ? '' : ` and ${snapshots.length} snapshots`
+    log(`'${this.entry.path}': serving ${this.served.length} links${further}`)
   }
 
   /** A body that cannot be read is looked after, and the peer goes elsewhere. */
-  #guarded(link: LinkFile): Pick<LinkFile, 'read'> {
+  #guarded(link: Pick<LinkFile, 'read'>): Pick<LinkFile, 'read'> {
     return {
       read: async (offset, length) => {
         try {
@@ -248,26 +300,29 @@ export class KeptRepository {
   }
 
   async #withdraw(): Promise<void> {
-    const all = [...this.served, ...this.#before]
+    const all = [...this.#seeds, ...this.#before]
     this.served = []
+    this.servedSnapshots = []
     this.#before = []
     this.#servedKey = ''
     await this.#ports.topics.withdraw(this.#topicHash, this)
     await this.#stop(all)
   }
 
-  async #stop(links: readonly ServedLink[]): Promise<void> {
-    for (const { seed } of links) {
+  async #stop(seeds: readonly Seed[]): Promise<void> {
+    for (const seed of seeds) {
       await seed.close()
       this.entry.uploadedLength += seed.state().servedLength
     }
   }
 
-  /** Changes when bodies come, go or are swapped. */
+  /** Changes when bodies come, go or are swapped, and with the repository's own word on what is kept. */
   async #storeMark(): Promise<string> {
-    const folders = [join(this.#store.folder, 'segments'), join(this.entry.gitDir, 'objects', 'pack')]
-    const found = await Promise.all(folders.map((folder) => stat(folder).catch(() => null)))
-    return found.map((folder) => `${folder?.ino} ${folder?.mtimeMs}`).join(' ')
+    const { gitDir } = this.entry
+    const folders = [join(this.#store.folder, 'segments'), join(this.#store.folder, 'snapshots')]
+    const places = [...folders, join(gitDir, 'objects', 'pack'), join(gitDir, 'config')]
+    const found = await Promise.all(places.map((place) => stat(place).catch(() => null)))
+    return found.map((place) => `${place?.ino} ${place?.mtimeMs}`).join(' ')
   }
 
   /** Stops serving; a look under way finds that nobody waits for it. */
@@ -278,7 +333,11 @@ export class KeptRepository {
 }
 
 /** What a link is, and where its bodies lie. */
-function placeOf({ infohash, segments }: LinkFile): string {
-  const packs = new Set(segments.map(({ pack }) => pack ?? ''))
-  return `${Buffer.from(infohash).toString('hex')} ${[...packs].join(' ')}`
+function placeOf(link: LinkFile): string {
+  const packs = new Set(link.segments.map(({ pack }) => pack ?? ''))
+  return `${nameOf(link)} ${[...packs].join(' ')}`
+}
+
+function nameOf({ infohash }: { readonly infohash: Uint8Array }): string {
+  return Buffer.from(infohash).toString('hex')
 }

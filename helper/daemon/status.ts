@@ -17,6 +17,14 @@ export interface LinkStatus {
   readonly uploaded: number
 }
 
+export interface SnapshotStatus {
+  readonly commit: string
+  readonly infohash: string
+  readonly bytes: number
+  readonly peers: number
+  readonly uploaded: number
+}
+
 export interface RepositoryStatus {
   readonly path: string
   readonly gitDir: string
@@ -34,6 +42,8 @@ export interface RepositoryStatus {
   readonly lastAnnounce: string | null
   readonly waysIn: readonly { readonly name: string; readonly failure: string | null }[]
   readonly links: readonly LinkStatus[]
+  /** Snapshots that are offered to clones of depth 1, newest first. */
+  readonly snapshots: readonly SnapshotStatus[]
 }
 
 export interface DaemonStatus {
@@ -96,6 +106,13 @@ export function describeRepository(kept: KeptRepository): RepositoryStatus {
       tip: link.plan.tip,
       base: link.plan.base,
       bytes: link.lengthBytes,
+      peers: seed.state().peerCount,
+      uploaded: seed.state().servedLength,
+    })),
+    snapshots: kept.servedSnapshots.map(({ snapshot, seed }) => ({
+      commit: snapshot.commit,
+      infohash: Buffer.from(snapshot.infohash).toString('hex'),
+      bytes: snapshot.lengthBytes,
       peers: seed.state().peerCount,
       uploaded: seed.state().servedLength,
     })),

@@ -20,6 +20,8 @@ import { withScratchRepository } from './scratch-repository.ts'
 export interface Verdict {
   readonly name: string
   readonly reason: string | null
+  /** What a repair did about it; absent without one, null where it could do nothing. */
+  readonly remedy?: string | null
 }
 
 /** Paths of the bundles: the file itself, or those in the folder. */

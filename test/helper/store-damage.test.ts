@@ -6,14 +6,17 @@
  */
 
 import assert from 'node:assert/strict'
-import { readdir, readFile, stat, utimes, writeFile } from 'node:fs/promises'
+import { copyFile, readdir, readFile, stat, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, it } from 'node:test'
 import { generateRepository } from '../../bench/generate-repository.ts'
+import { parseOid } from '../../engine/index.ts'
 import { buildChains, type Chains } from '../../helper/build/chains.ts'
 import { resolveTip } from '../../helper/build/history.ts'
 import { openRepository } from '../../helper/git/repository.ts'
 import { BodyChecks } from '../../helper/store/body-checks.ts'
+import { verifyStore } from '../../helper/verify/stored-segments.ts'
+import { git } from '../support/git.ts'
 import { directoryUntilExit, withTemporaryDirectory } from '../support/temporary-directory.ts'
 
 const directory = join(directoryUntilExit(), 'r.git')
@@ -105,6 +108,37 @@ it('a hole in the middle costs the segment that is missing, not those above it',
     assert.equal(chains.report.built, 1)
     assert.equal(await digestOf(chains), expected)
   })
+})
+
+it('verify --repair builds again what no link holds, and removes what cannot be built', async () => {
+  const repository = await openRepository(directory)
+  const older = (await git(['rev-list', '--first-parent', 'HEAD~160'], { directory })).split('\n')[0] ?? ''
+  const before = await buildChains(repository, [{ ref: older, oid: parseOid(older, 'sha1') }], { threadCount: 2 })
+  const oldBodies = before.chains[0]?.links.flatMap(({ segments }) => segments.map(({ name }) => name)) ?? []
+  await before.close()
+  const current = await withChains(async ({ chains }) =>
+    chains.flatMap(({ links }) => links.flatMap(({ segments }) => segments.map(({ name }) => name))),
+  )
+  const [unheld, ...more] = oldBodies.filter((name) => !current.includes(name))
+  assert.ok(unheld !== undefined && more.length > 0)
+  const good = await readFile(stored('segments', `${unheld}.body`))
+  await flipByte(stored('segments', `${unheld}.body`))
+  const lost = unheld.replace(/[0-9a-f]{40}/, 'f'.repeat(40))
+  await copyFile(stored('segments', `${unheld}.body`), stored('segments', `${lost}.body`))
+  await copyFile(stored('segments', `${unheld}.json`), stored('segments', `${lost}.json`))
+  await withChains(digestOf)
+  const remediesOf = async (isRepair: boolean): Promise<Record<string, unknown>> =>
+    Object.fromEntries(
+      (await verifyStore(repository, isRepair)).flatMap(({ name, reason, remedy }) =>
+        reason === null ? [] : [[name, remedy]],
+      ),
+    )
+  assert.deepEqual(await remediesOf(false), { [unheld]: undefined, [lost]: undefined })
+  assert.notDeepEqual(await readFile(stored('segments', `${unheld}.body`)), good)
+  assert.deepEqual(await remediesOf(true), { [unheld]: 'built again', [lost]: 'removed' })
+  assert.deepEqual(await readFile(stored('segments', `${unheld}.body`)), good)
+  assert.deepEqual(await remediesOf(false), {})
+  assert.equal(await withChains(digestOf), expected)
 })
 
 it('a body counts as checked while its file is the same, and not a change longer', () =>
