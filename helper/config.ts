@@ -40,6 +40,8 @@ export interface Settings {
   /** File in which peers are remembered between runs; null if none. */
   readonly peerMemory: string | null
   readonly webseeds: readonly string[]
+  /** Public keys (64 digits) or their ids (40): who may have signed the manifest of a web seed; empty: anybody. */
+  readonly webseedKeys: readonly string[]
   /** Follow what the origin says under refs/mirrors/. */
   readonly mirrors: boolean
   /** Bytes per second; null is no limit. */
@@ -156,6 +158,7 @@ export function readSettings(config: GitConfig, env: Environment, options: Setti
     isLsdAsked: options['no-lsd'] !== true && flag(given('lsd'), false),
     peerMemory: flag(given('remember'), true) ? peerMemoryIn(given('home')?.values.at(-1) ?? null, env) : null,
     webseeds: list('webseed').map((value) => urlOf('webseed', value, ['http:', 'https:'])),
+    webseedKeys: list('webseedKey').map((value) => keyOf('webseedKey', value)),
     mirrors: flag(given('mirrors'), true),
     uploadLimit: byteRate(given('uploadLimit')),
     downloadLimit: byteRate(given('downloadLimit')),
@@ -229,6 +232,12 @@ function urlOf(name: string, value: string, protocols: readonly string[]): strin
     throw refused(name, value, `a URL that starts with ${protocols.map((p) => `${p}//`).join(', ')}`)
   }
   return value
+}
+
+/** A public key or its id, in lower case. */
+function keyOf(name: string, value: string): string {
+  if (!/^([0-9a-fA-F]{40}|[0-9a-fA-F]{64})$/.test(value)) throw refused(name, value, '40 or 64 hexadecimal digits')
+  return value.toLowerCase()
 }
 
 /** git's own words for a boolean. */

@@ -80,11 +80,12 @@ export class SupplySession {
   }
 
   private async bring(wanted: Wanted, gitDir: string, clientGone: Promise<void>): Promise<SupplyResult> {
-    const { origin, config, settings, trace, openSupply } = this.around
+    const { origin, config, settings, trace, openSupply, printText } = this.around
+    const warn = (text: string): void => printText(`gittorrent: ${text}\n`)
     const gone = new AbortController()
     clientGone.then(() => gone.abort())
     const signal = AbortSignal.any([this.around.signal, gone.signal])
-    this.supply = await openSupply({ origin, gitDir, config, settings, mirrors: this.mirrors, trace, signal })
+    this.supply = await openSupply({ origin, gitDir, config, settings, mirrors: this.mirrors, trace, warn, signal })
     const { objectFormat, wants, haves, isClone, isShallow } = wanted
     return this.supply.bring({
       gitDir,
