@@ -99,7 +99,8 @@ async function cloneOften(
   const work = async (): Promise<void> => {
     while (next < count) {
       const target = `${name}-${next++}`
-      peerBytes += await clone(target)
+      const bytes = await clone(target)
+      peerBytes += bytes
       await rm(join(world.folder, target), { recursive: true, force: true })
     }
   }
