@@ -12,7 +12,8 @@ import { DAEMON_CLOSE_TIMEOUT_MS } from '../limits.ts'
 import { openTrace } from '../trace.ts'
 import { type Command, type CommandContext, type ParsedCommand, parseCommand } from './command-line.ts'
 
-const USAGE = 'daemon [--root <folder>]... [--root-url <URL>] [--tracker <host:port>] [<limits and network options>]'
+const USAGE =
+  'daemon [--root <folder>]... [--root-url <URL>] [--tracker <host:port>] [--tracker-origin <URL>]... [<limits and network options>]'
 
 export const daemonCommand: Command = {
   usage: USAGE,

@@ -3,7 +3,7 @@
  * account of bytes, and prints the closing line. Errors of the supply end here: the origin then sends everything.
  */
 import type { Environment, GitConfig, Settings } from '../config.ts'
-import { messageOf } from '../errors.ts'
+import { HelperError, messageOf } from '../errors.ts'
 import { openProgress, SILENT, shareLine } from '../progress.ts'
 import type { Trace } from '../trace.ts'
 import type { Origin } from '../url.ts'
@@ -72,6 +72,9 @@ export class SupplySession {
     } catch (error) {
       if (this.around.signal.aborted) throw error
       trace(() => `supply failed: ${messageOf(error)}`)
+      // Who asked for a secret wants to know that nothing was looked for without it.
+      if (error instanceof HelperError && error.code === 'key-unusable')
+        this.around.printText(`gittorrent: ${messageOf(error)}; everything comes from the origin\n`)
     }
     this.haves = this.result.haves
     this.snapshot = this.result.snapshot ?? null
