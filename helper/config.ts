@@ -40,6 +40,10 @@ export interface Settings {
   /** File in which peers are remembered between runs; null if none. */
   readonly peerMemory: string | null
   readonly webseeds: readonly string[]
+  /** Public keys (64 digits) or their ids (40): who may have signed the manifest of a web seed; empty: anybody. */
+  readonly webseedKeys: readonly string[]
+  /** File with the secret that all peers share, absolute; null: peers are anybody. */
+  readonly secretFile: string | null
   /** Follow what the origin says under refs/mirrors/. */
   readonly mirrors: boolean
   /** Bytes per second; null is no limit. */
@@ -57,6 +61,8 @@ export interface Settings {
 export interface DaemonSettings {
   /** Where an embedded tracker listens; null for none. */
   readonly trackerListen: HostPort | null
+  /** URLs of the origins about which peers may meet at that tracker; empty: about anything. */
+  readonly trackerOrigins: readonly string[]
   /** Bytes that segment stores of all repositories together may take before nothing new is built; null is no limit. */
   readonly diskLimit: number | null
   readonly repositoryLimit: number
@@ -86,6 +92,7 @@ export const SETTING_OPTIONS = {
 /** The same for what only the daemon uses. */
 export const DAEMON_OPTIONS = {
   'tracker-listen': { type: 'string' },
+  'tracker-origin': { type: 'string', multiple: true },
   'disk-limit': { type: 'string' },
   'repository-limit': { type: 'string' },
   root: { type: 'string', multiple: true },
@@ -159,6 +166,8 @@ export function readSettings(config: GitConfig, env: Environment, options: Setti
     isLsdAsked: options['no-lsd'] !== true && flag(given('lsd'), false),
     peerMemory: flag(given('remember'), true) ? peerMemoryIn(given('home')?.values.at(-1) ?? null, env) : null,
     webseeds: list('webseed').map((value) => urlOf('webseed', value, ['http:', 'https:'])),
+    webseedKeys: list('webseedKey').map((value) => keyOf('webseedKey', value)),
+    secretFile: secretFileOf(given('secretFile'), env),
     mirrors: flag(given('mirrors'), true),
     uploadLimit: byteRate(given('uploadLimit')),
     downloadLimit: byteRate(given('downloadLimit')),
@@ -175,6 +184,7 @@ export function readDaemonSettings(config: GitConfig, env: Environment, options:
   const rootUrl = given('rootUrl')?.values.at(-1)
   return {
     trackerListen: trackerListen === undefined ? null : hostPort('trackerListen', trackerListen, 0),
+    trackerOrigins: given('trackerOrigin')?.values ?? [],
     diskLimit: byteRate(given('diskLimit'), 'bytes above 0'),
     repositoryLimit: countOf(given('repositoryLimit'), REPOSITORY_COUNT_DEFAULT),
     roots: given('root')?.values ?? [],
@@ -233,6 +243,21 @@ function urlOf(name: string, value: string, protocols: readonly string[]): strin
     throw refused(name, value, `a URL that starts with ${protocols.map((p) => `${p}//`).join(', ')}`)
   }
   return value
+}
+
+/** A public key or its id, in lower case. */
+function keyOf(name: string, value: string): string {
+  if (!/^([0-9a-fA-F]{40}|[0-9a-fA-F]{64})$/.test(value)) throw refused(name, value, '40 or 64 hexadecimal digits')
+  return value.toLowerCase()
+}
+
+/** An absolute path, or one below the home directory that begins with `~/`, as in git's own settings. */
+function secretFileOf(given: Given | null, env: Environment): string | null {
+  const value = given?.values.at(-1) ?? ''
+  if (value === '') return null
+  const path = value.startsWith('~/') ? join(env.HOME ?? '', value.slice(2)) : value
+  if (!isAbsolute(path)) throw refused('secretFile', value, 'an absolute path')
+  return path
 }
 
 /** git's own words for a boolean. */

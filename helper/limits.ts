@@ -368,3 +368,9 @@ export const WEBSEED_RETRY_LENGTH = 16 * 1024
 
 /** Bytes of a blob under refs/mirrors/ and of the pack that carries it: a thousand URLs. */
 export const MIRROR_BLOB_LENGTH_MAX = 64 * 1024
+
+/** Seconds that `seed --once --linger` may take: a day; timers hold no more than 24 of them. */
+export const LINGER_S_MAX = 24 * 3600
+
+/** Bytes of the file with a farm's secret: one line of random text. */
+export const SECRET_FILE_LENGTH_MAX = 4096

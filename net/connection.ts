@@ -10,6 +10,7 @@ import { NetError } from './errors.ts'
 import { Framer, type Handshake } from './framer.ts'
 import { BLOCK_BACKLOG_LENGTH_MAX, CONNECT_TIMEOUT_MS, HANDSHAKE_TIMEOUT_MS, IDLE_TIMEOUT_MS } from './limits.ts'
 import type { ByteGate } from './rate.ts'
+import type { SocketGuard } from './secret.ts'
 
 export interface Gates {
   readonly up: ByteGate
@@ -160,7 +161,7 @@ export class Connection extends Duplex {
  * Dials `address`.
  * @throws NetError peer-gone when refused, timeout, aborted
  */
-export function dial(address: Address, gates: Gates, signal?: AbortSignal): Promise<Connection> {
+export function dial(address: Address, gates: Gates, guard: SocketGuard, signal?: AbortSignal): Promise<Connection> {
   return new Promise((resolve, reject) => {
     const name = formatAddress(address)
     if (signal?.aborted) {
@@ -187,7 +188,7 @@ export function dial(address: Address, gates: Gates, signal?: AbortSignal): Prom
     signal?.addEventListener('abort', onAbort, { once: true })
     socket.once('connect', () => {
       finish()
-      resolve(new Connection(socket, gates, true))
+      resolve(new Connection(guard.guardOutgoing(socket), gates, true))
     })
   })
 }

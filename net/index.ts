@@ -42,6 +42,7 @@ export {
   type TopicHandlers,
 } from './net.ts'
 export { type FetchRangeOptions, fetchRange, type RangeQuestion } from './range.ts'
+export { SECRET_LENGTH_MIN, secretTopicOf } from './secret.ts'
 export type { Seed, SeedState } from './seeds.ts'
 export type { Topic, TopicPeer, WayState } from './topic.ts'
 export type { Source, Store, Torrent } from './torrent.ts'

@@ -7,10 +7,12 @@ import { type Address, classOfHost, plainHost } from './address.ts'
 import { Connection, type Gates } from './connection.ts'
 import { NetError } from './errors.ts'
 import { INCOMING_CONNECTION_COUNT_MAX, INCOMING_PER_HOST_COUNT_MAX, PENDING_CONNECTION_COUNT_MAX } from './limits.ts'
+import type { SocketGuard } from './secret.ts'
 
 export interface ListenerOptions {
   readonly listen: Address
   readonly gates: Gates
+  readonly guard: SocketGuard
   /** True if connections of this address are refused. */
   readonly isBanned: (address: Address) => boolean
   /** Takes the connection, or returns false, then it is dropped. */
@@ -62,7 +64,8 @@ export class Listener {
       socket.destroy()
       return
     }
-    this.#keep(new Connection(socket, this.#options.gates, false), host)
+    const { gates, guard } = this.#options
+    this.#keep(new Connection(guard.guardIncoming(socket), gates, false), host)
   }
 
   #keep(connection: Connection, host: string): void {

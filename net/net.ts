@@ -18,6 +18,7 @@ import { Listener } from './listener.ts'
 import { Lsd, lsdInterfaces, lsdWay } from './lsd.ts'
 import { KIND_RANGE } from './range.ts'
 import { ByteGate, MONOTONIC } from './rate.ts'
+import { OPEN_GUARD, SharedSecret } from './secret.ts'
 import { type Seed, Seeds } from './seeds.ts'
 import { SwarmClient } from './swarm-client.ts'
 import { type Topic, TopicSwarm } from './topic.ts'
@@ -39,6 +40,11 @@ export interface NetOptions {
   readonly lsd: boolean
   /** The local network is the user's own, so topics that are not public may be asked for there, too. */
   readonly isLsdTrusted?: boolean
+  /**
+   * Shared by all who may talk to us, 32 random bytes or more: others cannot connect, nor read along, nor tell which topics
+   * are meant. The trackers are then the user's own, whatever their addresses. Absent: everybody may.
+   */
+  readonly secret?: Uint8Array | undefined
   /** What earlier runs learnt, and who keeps what this one learns; absent: nothing is remembered. */
   readonly memory?: NetMemory | undefined
   /** Bytes per second, all connections together; absent or 0: no limit. */
@@ -85,7 +91,8 @@ export interface Net {
   readonly dhtAddress: Address | null
   /** Names of the ways in that are configured; empty means that nobody can be found. */
   readonly ways: readonly string[]
-  joinTopic(infohash: Uint8Array, handlers: TopicHandlers, options: TopicOptions): Topic
+  /** With a secret the topic has another name on the wire, which holders of it work out from this one. */
+  joinTopic(topicHash: Uint8Array, handlers: TopicHandlers, options: TopicOptions): Topic
   /** Serves a torrent from `source`, to its swarm and to `range` questions. @throws NetError torrent-malformed */
   seed(torrent: Torrent, source: Source): Seed
   /** @throws NetError torrent-malformed, torrent-busy */
@@ -117,7 +124,7 @@ function mostPublic(addresses: readonly Address[]): AddressClass {
 
 /**
  * Opens the net: listens at once, looks for nobody before a topic is joined.
- * @throws NetError listen-failed
+ * @throws NetError listen-failed; RangeError for a short secret
  */
 export async function openNet(options: NetOptions): Promise<Net> {
   const net = new OpenNet(options)
@@ -129,6 +136,7 @@ class OpenNet implements Net {
   readonly #options: NetOptions
   readonly #peerId = makePeerId()
   readonly #gates: Gates
+  readonly #secret: SharedSecret | null
   readonly #bans: Bans
   readonly #budget = new AnswerBudget(ANSWER_LENGTH_ALL_MAX)
   readonly #swarms: SwarmClient
@@ -152,6 +160,7 @@ class OpenNet implements Net {
       up: new ByteGate(options.uploadLimit ?? null),
       down: new ByteGate(options.downloadLimit ?? null),
     }
+    this.#secret = options.secret === undefined ? null : new SharedSecret(options.secret)
     this.#bans = new Bans(MONOTONIC, options.memory?.known.bans(Date.now()))
     const ban = (address: Address): void => this.#bans.add(address)
     this.#swarms = new SwarmClient({ peerId: this.#peerId, ban, trace: this.#trace })
@@ -172,6 +181,7 @@ class OpenNet implements Net {
       this.#listener = await Listener.open({
         listen,
         gates: this.#gates,
+        guard: this.#secret ?? OPEN_GUARD,
         isBanned: (address) => this.#bans.has(address),
         route: (connection) => this.#route(connection),
       })
@@ -186,7 +196,7 @@ class OpenNet implements Net {
       ...(memory === undefined ? [] : [rememberedWay(memory.known)]),
       ...(peers.length > 0 ? [staticWay(peers)] : []),
       ...(this.#lsd === null ? [] : [lsdWay(this.#lsd, isLsdTrusted ? 'private' : 'public')]),
-      ...trackers.filter(isTrackerUrl).map((url) => trackerWay(url, this.#peerId, ownClass)),
+      ...trackers.filter(isTrackerUrl).map((url) => trackerWay(url, this.#peerId, ownClass, this.#secret !== null)),
       ...(dht ? [dhtWay(() => this.#openDht(), mostPublic(dhtBootstrap), ownClass)] : []),
     ]
     // A node that listens is there to be asked by others, too.
@@ -224,9 +234,10 @@ class OpenNet implements Net {
     return dht
   }
 
-  joinTopic(infohash: Uint8Array, handlers: TopicHandlers, options: TopicOptions): Topic {
+  joinTopic(topicHash: Uint8Array, handlers: TopicHandlers, options: TopicOptions): Topic {
     if (this.#closing !== null) throw new NetError('closed', 'topic: the net is closed')
-    if (infohash.length !== INFOHASH_LENGTH) throw new NetError('torrent-malformed', 'topic: expected 20 bytes')
+    if (topicHash.length !== INFOHASH_LENGTH) throw new NetError('torrent-malformed', 'topic: expected 20 bytes')
+    const infohash = this.#secret?.topicOf(topicHash) ?? topicHash
     const key = Buffer.from(infohash).toString('hex')
     if (this.#topics.has(key)) throw new NetError('torrent-busy', `topic ${key}: joined already`)
     const topic = new TopicSwarm({
@@ -270,7 +281,7 @@ class OpenNet implements Net {
   }
 
   async #dial(address: Address, signal: AbortSignal): Promise<Connection> {
-    const connection = await dial(address, this.#gates, signal)
+    const connection = await dial(address, this.#gates, this.#secret ?? OPEN_GUARD, signal)
     this.#outgoing.add(connection)
     connection.once('close', () => this.#outgoing.delete(connection))
     if (this.#closing !== null) connection.destroy()

@@ -26,9 +26,13 @@ function udpIsFree(host: string, port: number): Promise<boolean> {
 
 /**
  * Opens a tracker on `listen` (IPv4); port 0 for any.
+ * @param isAllowed whether peers may meet here about an infohash, given in hex; all of them unless it says otherwise
  * @throws NetError listen-failed
  */
-export async function openTracker(listen: Address): Promise<Tracker> {
+export async function openTracker(
+  listen: Address,
+  isAllowed: (infohashHex: string) => boolean = () => true,
+): Promise<Tracker> {
   const { Server } = await import('bittorrent-tracker')
   if (listen.port !== 0 && !(await udpIsFree(listen.host, listen.port))) {
     throw new NetError('listen-failed', `tracker: cannot bind UDP ${listen.host}:${listen.port}`)
@@ -41,7 +45,8 @@ export async function openTracker(listen: Address): Promise<Tracker> {
     filter: (infohash, _params, done) => {
       const known = Object.hasOwn(server.torrents, infohash)
       const full = Object.keys(server.torrents).length >= TRACKER_INFOHASH_COUNT_MAX
-      done(full && !known ? new Error('tracker is full') : null)
+      if (!isAllowed(infohash)) done(new Error('not here'))
+      else done(full && !known ? new Error('tracker is full') : null)
     },
   })
   // The library would bind its IPv6 socket to the same host and fails for an IPv4 one, but counts on its 'listening'.

@@ -56,9 +56,11 @@ export function rememberedWay(known: KnownPeers): WayIn {
 /**
  * One tracker.
  * @param ownClass class of the address that we listen on; a private one is not announced to a public tracker
+ * @param isTrusted the tracker is the user's own, whatever its address: it may hear of private addresses and name some
  */
-export function trackerWay(url: string, peerId: Uint8Array, ownClass: AddressClass): WayIn {
-  const trackerClass = classOfHost(trackerHost(url))
+export function trackerWay(url: string, peerId: Uint8Array, ownClass: AddressClass, isTrusted: boolean): WayIn {
+  const hostClass = classOfHost(trackerHost(url))
+  const trackerClass = isTrusted && hostClass === 'public' ? 'private' : hostClass
   const mayAnnounce = mayHearOf(trackerClass, ownClass)
   const announced = new Set<string>()
   return {

@@ -8,7 +8,8 @@
 #   STATE_DIR        what is kept between runs                                       (.gittorrent-ci)
 #   UPLOAD           shell command that copies the folder "$FOLDER" to BASE_URL      (none: it is left in STATE_DIR/public)
 #   PUBLISH_MIRRORS  1: name the folder under refs/mirrors/ of the origin, which needs the right to push
-#   SEED_FOR         how long to seed afterwards, as timeout(1) takes it; for runners of your own only (never)
+#   SEED_FOR         how long to seed afterwards, such as 90s, 10m or 1h; for runners of your own only       (not at all)
+#   SIGNING_KEY      key that signs the manifest, as `gittorrent keys` lists it; its passphrase is in GITTORRENT_PASSPHRASE (none)
 #   GITTORRENT_*     settings of gittorrent, such as GITTORRENT_TRACKER
 set -eu
 
@@ -31,12 +32,7 @@ git -C "$repository" fetch --quiet --prune --tags --no-write-fetch-head "gittorr
 head=$(git ls-remote --symref "$ORIGIN_URL" HEAD | sed -n 's/^ref: \(.*\)[[:space:]]HEAD$/\1/p')
 if [ -n "$head" ]; then git -C "$repository" symbolic-ref HEAD "$head"; fi
 
-gittorrent export "$repository" --out "$FOLDER" --origin "$ORIGIN_URL" --base-url "$BASE_URL"
+gittorrent export "$repository" --out "$FOLDER" --origin "$ORIGIN_URL" --base-url "$BASE_URL" ${SIGNING_KEY:+--key "$SIGNING_KEY"}
 if [ -n "${UPLOAD:-}" ]; then sh -euc "$UPLOAD"; fi
 if [ "${PUBLISH_MIRRORS:-}" = 1 ]; then gittorrent mirrors publish "$repository" --folder "$FOLDER" --remote "$ORIGIN_URL"; fi
-if [ -n "${SEED_FOR:-}" ]; then
-  status=0
-  timeout "$SEED_FOR" gittorrent seed "$repository" --origin "$ORIGIN_URL" || status=$?
-  # 124: the time was over, as it should be.
-  [ "$status" -eq 0 ] || [ "$status" -eq 124 ] || exit "$status"
-fi
+if [ -n "${SEED_FOR:-}" ]; then gittorrent seed "$repository" --origin "$ORIGIN_URL" --snapshot --once --linger "$SEED_FOR"; fi

@@ -17,7 +17,7 @@ sort "$FOLDER/SHA256SUMS" >"$new"
 sort -o "$old" "$old"
 
 changed=$(comm -13 "$old" "$new" | sed 's/^[0-9a-f]*  //')
-for pattern in '\.bundle$' '\.torrent$' '^bundle-list$\|^index\.html$' '^manifest\.json$'; do
+for pattern in '\.bundle$\|\.pack$' '\.torrent$' '^bundle-list$\|^index\.html$' '^manifest\.json$'; do
   for name in $(printf '%s\n' "$changed" | grep "$pattern" || :); do gh release upload "$RELEASE" "$FOLDER/$name" --clobber; done
 done
 if [ -n "$changed" ]; then gh release upload "$RELEASE" "$FOLDER/SHA256SUMS" --clobber; fi

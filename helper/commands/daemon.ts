@@ -13,7 +13,7 @@ import { openTrace } from '../trace.ts'
 import { type Command, type CommandContext, type ParsedCommand, parseCommand } from './command-line.ts'
 
 const USAGE =
-  'daemon [--root <folder>]... [--root-url <URL>] [--tracker <host:port>] [--snapshot] [<limits and network options>]'
+  'daemon [--root <folder>]... [--root-url <URL>] [--tracker <host:port>] [--tracker-origin <URL>]... [--snapshot] [<limits and network options>]'
 
 export const daemonCommand: Command = {
   usage: USAGE,

@@ -10,6 +10,7 @@ import { readGitConfig, readSettings } from '../config.ts'
 import { HelperError, printable } from '../errors.ts'
 import { parseBaseUrl } from '../export/base-url.ts'
 import { type ExportReport, exportFolder } from '../export/export-folder.ts'
+import type { ManifestSigner } from '../export/manifest-signature.ts'
 import { openRepository, type Repository, runGit } from '../git/repository.ts'
 import { EXPORT_GRACE_DAYS, EXPORT_GRACE_DAYS_MAX, MANIFEST_URL_COUNT_MAX } from '../limits.ts'
 import { humanBytes } from '../progress.ts'
@@ -19,14 +20,17 @@ import { parseRemoteUrl } from '../url.ts'
 import {
   buildOptionsOf,
   type Command,
+  type CommandContext,
   onlyPositional,
+  type ParsedCommand,
   PROGRESS_OPTIONS,
   parseCommand,
   textOption,
 } from './command-line.ts'
+import { openKeyStore } from './keygen.ts'
 
 const USAGE =
-  'export <repository> --out <directory> [--base-url <URL>]... [--tracker <URL>]... [--ref <ref>]... [--origin <URL>] [--remote <name>] [--local-branches] [--grace <days>] [--json] [--progress | -q]'
+  'export <repository> --out <directory> [--base-url <URL>]... [--tracker <URL>]... [--ref <ref>]... [--origin <URL>] [--remote <name>] [--local-branches] [--grace <days>] [--no-snapshot] [--key <key>] [--passphrase-file <file>] [--json] [--progress | -q]'
 
 const NO_ORIGIN_TEXT =
   'gittorrent: no origin is known, so the folder is used as a web seed only while it is as new as the origin; try --origin <URL>\n'
@@ -44,6 +48,9 @@ export const exportCommand: Command = {
       remote: { type: 'string' },
       'local-branches': { type: 'boolean' },
       grace: { type: 'string' },
+      'no-snapshot': { type: 'boolean' },
+      key: { type: 'string' },
+      'passphrase-file': { type: 'string' },
       json: { type: 'boolean' },
     })
     const repository = await openRepository(onlyPositional(parsed.positionals, USAGE))
@@ -64,10 +71,12 @@ export const exportCommand: Command = {
       refs.length > 0
         ? await Promise.all(refs.map((ref) => namedTip(repository, ref)))
         : await publicTips(repository, remote, parsed.values['local-branches'] === true)
-    const chains = await buildChains(repository, tips, buildOptionsOf(context, parsed))
+    const signer = await signerFor(parsed, context)
+    const snapshot = parsed.values['no-snapshot'] !== true
+    const chains = await buildChains(repository, tips, { ...buildOptionsOf(context, parsed), snapshot })
     try {
       const exported = chains.chains.map((chain) => ({ ...chain, ref: originRef(chain, remote) }))
-      const report = await exportFolder(exported, out, {
+      const report = await exportFolder(exported, snapshot ? chains.snapshots : [], out, {
         objectFormat: repository.objectFormat,
         topic,
         baseUrls,
@@ -75,6 +84,7 @@ export const exportCommand: Command = {
         graceDays,
         newestDate: await newestDate(repository, tips),
         now: Math.floor(Date.now() / 1000),
+        signer,
       })
       if (parsed.values.json === true) context.printResult(`${JSON.stringify(resultOf(report))}\n`)
       context.printText(textFor(report, out))
@@ -85,6 +95,15 @@ export const exportCommand: Command = {
       await chains.close()
     }
   },
+}
+
+/** The key that signs the manifest; null where none is asked for. @throws HelperError 'key-missing', 'key-unusable' */
+async function signerFor(parsed: ParsedCommand, context: CommandContext): Promise<ManifestSigner | null> {
+  const wanted = textOption(parsed, 'key')
+  if (wanted === null) return null
+  const store = await openKeyStore(parsed, context)
+  const key = await store.choose(wanted)
+  return { publicKey: Buffer.from(key.publicKey, 'hex'), seed: await store.seedOf(key) }
 }
 
 /** The topic of the origin that was given, or of the remote's URL; null where there is none. @throws HelperError 'url-malformed' */
@@ -129,9 +148,10 @@ function textsOf(value: string | boolean | readonly (string | boolean)[] | undef
 }
 
 function resultOf({ manifest, written, removed, untouchedCount }: ExportReport) {
-  const { chains, superseded, bytes, clock } = manifest
+  const { chains, snapshots, superseded, bytes, clock } = manifest
   const links = chains.reduce((sum, chain) => sum + chain.links.length, 0)
-  return { chains: chains.length, links, superseded: superseded.length, bytes, clock, written, removed, untouchedCount }
+  const counts = { chains: chains.length, links, snapshots: snapshots.length, superseded: superseded.length }
+  return { ...counts, bytes, clock, written, removed, untouchedCount }
 }
 
 function textFor({ manifest, written, removed, untouchedCount }: ExportReport, out: string): string {

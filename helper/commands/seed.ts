@@ -1,16 +1,16 @@
 /**
- * `gittorrent seed`: builds what is missing, announces, serves until it is told to stop. Only what the origin shows is
- * served: remote-tracking branches, in a bare repository its own branches.
+ * `gittorrent seed`: builds what is missing, announces, serves until it is told to stop, with `--once --linger` for a while. Only what
+ * the origin shows is served: remote-tracking branches, in a bare repository its own branches.
  */
 
-import { once } from 'node:events'
 import { formatAddress, openNet } from '../../net/index.ts'
 import { buildChains, type Chains } from '../build/chains.ts'
 import { publicTips } from '../build/history.ts'
 import type { Settings } from '../config.ts'
-import { HelperError } from '../errors.ts'
+import { HelperError, printable } from '../errors.ts'
 import { originOf } from '../git/origin-of.ts'
 import { openRepository, type Repository } from '../git/repository.ts'
+import { LINGER_S_MAX } from '../limits.ts'
 import { humanBytes } from '../progress.ts'
 import { serveChains } from '../share/serve.ts'
 import { topicOf } from '../share/topic.ts'
@@ -29,7 +29,7 @@ import {
 } from './command-line.ts'
 
 const USAGE =
-  'seed <repository>... [--origin <URL>] [--remote <name>] [--local-branches] [--snapshot] [--once] [--json] [--progress | -q]'
+  'seed <repository>... [--origin <URL>] [--remote <name>] [--local-branches] [--snapshot] [--once [--linger <time>]] [--json] [--progress | -q]'
 const ANY_PORT = { host: '0.0.0.0', port: 0 }
 
 interface Offer {
@@ -47,10 +47,12 @@ export const seedCommand: Command = {
       'local-branches': { type: 'boolean' },
       snapshot: { type: 'boolean' },
       once: { type: 'boolean' },
+      linger: { type: 'string' },
       json: { type: 'boolean' },
     } as const
     const parsed = await parseNetworkCommand(args, USAGE, options, context.env)
     if (parsed.positionals.length === 0) throw new HelperError('usage', `usage: gittorrent ${USAGE}`)
+    const lingerMs = lingerOf(parsed)
     const remote = textOption(parsed, 'remote') ?? 'origin'
     const offers: Offer[] = []
     try {
@@ -61,12 +63,25 @@ export const seedCommand: Command = {
         offers.push({ chains, origin })
         report(chains, parsed.values.json === true, context)
       }
-      await serve(offers, remote, parsed.settings, parsed.trace, parsed.values.once === true, context)
+      await serve(offers, remote, parsed.settings, parsed.trace, lingerMs, context)
       return 0
     } finally {
       for (const { chains } of offers) await chains.close()
     }
   },
+}
+
+/** Milliseconds to serve: 0 with --once, that of --linger, or without end. @throws HelperError 'usage' */
+function lingerOf(parsed: ParsedCommand): number {
+  const isOnce = parsed.values.once === true
+  const text = textOption(parsed, 'linger')
+  if (text === null) return isOnce ? 0 : Number.POSITIVE_INFINITY
+  const [, count, unit = ''] = /^(\d{1,6})([smh])$/.exec(text) ?? []
+  const seconds = Number(count) * (unit === 'h' ? 3600 : unit === 'm' ? 60 : 1)
+  if (!isOnce) throw new HelperError('usage', `seed: --linger: expected --once with it, got none`)
+  if (!(seconds > 0 && seconds <= LINGER_S_MAX))
+    throw new HelperError('usage', `seed: --linger: expected a time such as 90s, 10m or 2h, got '${printable(text)}'`)
+  return seconds * 1000
 }
 
 async function buildOffer(
@@ -109,11 +124,11 @@ async function serve(
   remote: string,
   settings: Settings,
   trace: Trace,
-  isOnce: boolean,
+  lingerMs: number,
   { signal, printText }: CommandContext,
 ): Promise<void> {
   const [first] = offers
-  if (first === undefined || isOnce) return
+  if (first === undefined || lingerMs === 0) return
   // One net serves all: what one private origin forbids is off for the others too.
   const options = offers.map(({ origin }) => netOptionsFor(origin, settings, settings.listen ?? ANY_PORT, trace))
   const strictest = {
@@ -129,9 +144,21 @@ async function serve(
   try {
     const services = offers.map(({ chains, origin }) => serveChains(net, topicOf(origin), chains, remote))
     printText(`gittorrent: seeding on ${net.address === null ? 'no port' : formatAddress(net.address)}\n`)
-    if (!signal.aborted) await once(signal, 'abort')
+    await untilOver(lingerMs, signal)
     await Promise.all(services.map((service) => service.close()))
   } finally {
     await net.close()
   }
+}
+
+/** Resolves when the time is over or the signal comes. */
+function untilOver(durationMs: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve()
+    const timer = Number.isFinite(durationMs) ? setTimeout(resolve, durationMs) : undefined
+    signal.addEventListener('abort', () => {
+      clearTimeout(timer)
+      resolve()
+    })
+  })
 }

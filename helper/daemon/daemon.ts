@@ -26,6 +26,7 @@ import { RefWatch } from './ref-watch.ts'
 import { type Claim, type ListEntry, readList, writeList } from './repository-list.ts'
 import { SharedTopics } from './shared-topic.ts'
 import { type DaemonStatus, describeDaemon, describeRepository, type RepositoryStatus } from './status.ts'
+import { trackerRule } from './tracker-topics.ts'
 import { Turns } from './turns.ts'
 
 export interface DaemonOptions {
@@ -91,7 +92,8 @@ export class Daemon {
     await requireNoOther(home)
     const entries = await readList(home.list)
     const { trackerListen } = daemonSettings
-    const tracker = trackerListen === null ? null : await openTracker(trackerListen)
+    const isAllowed = trackerRule(daemonSettings.trackerOrigins, settings)
+    const tracker = trackerListen === null ? null : await openTracker(trackerListen, isAllowed)
     const own = tracker === null ? [] : [tracker.httpUrl]
     const net = await openNet(daemonNetOptions({ ...settings, trackers: [...settings.trackers, ...own] }, trace))
     const daemon = new Daemon(options, net, tracker)

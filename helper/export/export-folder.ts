@@ -2,14 +2,14 @@
  * Chains as a folder of files: plans every file of it from the chains and what an earlier export left, and has the folder
  * brought there. A link that no chain has any more stays for a grace period, because somebody may be reading an older list.
  * The time that counts for it is `clock`, which the history itself moves on: the same commits give the same folder.
- * Whatever else is a payload with a torrent of its own (a snapshot, say) enters where links do.
  */
 
 import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type Checkpoint, linkName, type ObjectFormat, type Oid } from '../../engine/index.ts'
+import { type Checkpoint, linkName, type ObjectFormat, type Oid, snapshotName } from '../../engine/index.ts'
 import type { LinkFile } from '../build/link-file.ts'
+import type { SnapshotFile } from '../build/snapshots.ts'
 import { SUPERSEDED_COUNT_MAX } from '../limits.ts'
 import { BUNDLE_LIST_NAME, encodeBundleList } from './bundle-list.ts'
 import {
@@ -28,8 +28,10 @@ import {
   type ManifestChain,
   type ManifestFile,
   type ManifestLink,
+  type ManifestSnapshot,
   type SupersededFile,
 } from './manifest.ts'
+import { type ManifestSigner, signManifest } from './manifest-signature.ts'
 import { encodeTorrentFile, piecesIn } from './torrent-file.ts'
 
 const CHECKSUMS_NAME = 'SHA256SUMS'
@@ -45,6 +47,12 @@ export interface ExportedChain {
   readonly checkpoints: readonly Checkpoint[]
 }
 
+/** What has a file and a torrent of its own. */
+interface Payload extends FolderPayload {
+  /** The bencoded info dict. */
+  readonly info: Uint8Array
+}
+
 export interface ExportOptions {
   readonly objectFormat: ObjectFormat
   /** 20 bytes; null where the origin is unknown. */
@@ -58,15 +66,18 @@ export interface ExportOptions {
   readonly newestDate: number
   /** Seconds since 1970; dates of the future do not move the clock. */
   readonly now: number
+  /** Whose signature the manifest gets; null for none. */
+  readonly signer: ManifestSigner | null
 }
 
 export interface ExportReport extends FolderChanges {
-  readonly manifest: Pick<Manifest, 'chains' | 'superseded' | 'bytes' | 'clock'>
+  readonly manifest: Pick<Manifest, 'chains' | 'snapshots' | 'superseded' | 'bytes' | 'clock'>
 }
 
-/** Brings `folder` to the state of `chains`. @throws HelperError 'usage' for a folder that holds other things, 'store-corrupt' */
+/** Brings `folder` to the state of `chains` and `snapshots` (newest first). @throws HelperError 'usage' for a folder that holds other things, 'store-corrupt' */
 export async function exportFolder(
   chains: readonly ExportedChain[],
+  snapshots: readonly SnapshotFile[],
   folder: string,
   options: ExportOptions,
 ): Promise<ExportReport> {
@@ -74,21 +85,27 @@ export async function exportFolder(
   const clock = Math.max(earlier?.clock ?? 0, Math.min(options.newestDate, options.now))
   const described = chains.map(describeChain)
   const links = described.flatMap((chain) => chain.links)
-  const superseded = await supersededFiles(folder, earlier, links, clock, options.graceDays)
+  const describedSnapshots = snapshots.map(describeSnapshot)
+  const current = [...links, ...describedSnapshots]
+  const superseded = await supersededFiles(folder, earlier, current, clock, options.graceDays)
   const bytes = links.reduce((sum, link) => sum + link.bytes, 0)
   const { objectFormat, baseUrls: urls, trackers } = options
   const topic = options.topic === null ? null : Buffer.from(options.topic).toString('hex')
-  const manifest = { objectFormat, topic, clock, bytes, urls, trackers, chains: described, superseded }
-  const payloads = chains.flatMap((chain) => chain.links.map(payloadOf))
-  const torrents = chains.flatMap((chain) => chain.links.map((link) => torrentOf(link, options)))
+  const content = { chains: described, snapshots: describedSnapshots, superseded }
+  const manifest = { objectFormat, topic, clock, bytes, urls, trackers, ...content }
+  const linkPayloads = chains.flatMap((chain) => chain.links.map(payloadOfLink))
+  const payloads = [...linkPayloads, ...snapshots.map(payloadOfSnapshot)]
+  const torrents = payloads.map((payload) => torrentOf(payload, options))
   const [baseUrl = null] = urls
   const documents: FolderDocument[] = [
     ...torrents,
     { name: BUNDLE_LIST_NAME, bytes: encodeBundleList(described[0]?.links ?? [], baseUrl) },
-    { name: INDEX_PAGE_NAME, bytes: encodeIndexPage(described, baseUrl) },
+    { name: INDEX_PAGE_NAME, bytes: encodeIndexPage(described, describedSnapshots, baseUrl) },
   ]
-  const last = { name: MANIFEST_NAME, bytes: encodeManifest(manifest) }
-  const checksums = await encodeChecksums(folder, [...links, ...superseded], [...documents, last], superseded)
+  const unsigned = encodeManifest(manifest)
+  const { signer } = options
+  const last = { name: MANIFEST_NAME, bytes: signer === null ? unsigned : signManifest(unsigned, signer) }
+  const checksums = await encodeChecksums(folder, [...current, ...superseded], [...documents, last], superseded)
   const known = new Map(namedFiles(earlier).map(({ file, sha256 }) => [file, sha256]))
   const kept = new Set(superseded.flatMap(({ file }) => [file, `${file}.torrent`]))
   const all = [...documents, { name: CHECKSUMS_NAME, bytes: checksums }, last]
@@ -125,34 +142,52 @@ function describeLink(link: LinkFile, token: number): ManifestLink {
   }
 }
 
-function payloadOf(link: LinkFile): FolderPayload {
-  const { lengthBytes, sha256 } = link
-  const read = (offset: number, length: number): Promise<Uint8Array> => link.read(offset, length)
-  return { name: linkName(link.plan.tip, link.plan.base), lengthBytes, sha256, read }
+function describeSnapshot(snapshot: SnapshotFile): ManifestSnapshot {
+  return {
+    commit: snapshot.commit,
+    objects: snapshot.objectCount,
+    file: snapshotName(snapshot.commit),
+    bytes: snapshot.lengthBytes,
+    sha256: snapshot.sha256,
+    infohash: Buffer.from(snapshot.infohash).toString('hex'),
+    pieces: Buffer.from(piecesIn(snapshot.info)).toString('base64'),
+  }
 }
 
-function torrentOf({ plan, info }: LinkFile, { baseUrls, trackers }: ExportOptions): FolderDocument {
-  const name = linkName(plan.tip, plan.base)
+function payloadOfLink({ plan, lengthBytes, sha256, info, read }: LinkFile): Payload {
+  return { name: linkName(plan.tip, plan.base), lengthBytes, sha256, info, read }
+}
+
+function payloadOfSnapshot({ commit, lengthBytes, sha256, info, read }: SnapshotFile): Payload {
+  return { name: snapshotName(commit), lengthBytes, sha256, info, read }
+}
+
+function torrentOf({ name, info }: Payload, { baseUrls, trackers }: ExportOptions): FolderDocument {
   const webseeds = baseUrls.filter((url) => !url.startsWith('file:')).map((url) => `${url}${name}`)
   return { name: `${name}.torrent`, bytes: encodeTorrentFile(info, { trackers, webseeds }) }
 }
 
 function namedFiles(manifest: Manifest | null): ManifestFile[] {
-  return manifest === null ? [] : [...manifest.chains.flatMap(({ links }) => links), ...manifest.superseded]
+  if (manifest === null) return []
+  return [...currentFiles(manifest), ...manifest.superseded]
+}
+
+function currentFiles({ chains, snapshots }: Manifest): ManifestFile[] {
+  return [...chains.flatMap(({ links }) => links), ...snapshots]
 }
 
 /** What an earlier export had, is still there, and is not old enough to go. */
 async function supersededFiles(
   folder: string,
   earlier: Manifest | null,
-  links: readonly ManifestFile[],
+  wanted: readonly ManifestFile[],
   clock: number,
   graceDays: number,
 ): Promise<SupersededFile[]> {
-  const current = new Set(links.map(({ file }) => file))
+  const current = new Set(wanted.map(({ file }) => file))
   const found = new Map<string, SupersededFile>()
   for (const entry of earlier?.superseded ?? []) found.set(entry.file, entry)
-  for (const { file, bytes, sha256, infohash } of earlier?.chains.flatMap((chain) => chain.links) ?? [])
+  for (const { file, bytes, sha256, infohash } of earlier === null ? [] : currentFiles(earlier))
     found.set(file, { file, bytes, sha256, infohash, since: clock })
   const kept: SupersededFile[] = []
   for (const entry of found.values()) {

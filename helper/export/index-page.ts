@@ -5,12 +5,16 @@
 
 import { humanBytes } from '../progress.ts'
 import { BUNDLE_LIST_NAME } from './bundle-list.ts'
-import { MANIFEST_NAME, type ManifestChain, type ManifestLink } from './manifest.ts'
+import { MANIFEST_NAME, type ManifestChain, type ManifestLink, type ManifestSnapshot } from './manifest.ts'
 
 export const INDEX_PAGE_NAME = 'index.html'
 
 /** The bytes of the page; `baseUrl` null where nobody said where the folder will be. */
-export function encodeIndexPage(chains: readonly ManifestChain[], baseUrl: string | null): Uint8Array {
+export function encodeIndexPage(
+  chains: readonly ManifestChain[],
+  snapshots: readonly ManifestSnapshot[],
+  baseUrl: string | null,
+): Uint8Array {
   const at = baseUrl ?? 'https://<where this folder is>/'
   const commands = [
     `git clone --bundle-uri=${at}${BUNDLE_LIST_NAME} <URL of the origin>`,
@@ -30,7 +34,7 @@ newer, and which commit a branch is at, comes from the origin itself.</p>
 <pre>${commands.map(escaped).join('\n')}</pre>
 <p>Files: <a href="${BUNDLE_LIST_NAME}">${BUNDLE_LIST_NAME}</a> for git, <a href="${MANIFEST_NAME}">${MANIFEST_NAME}</a> for GitTorrent,
 <a href="SHA256SUMS">SHA256SUMS</a> for <code>sha256sum -c</code>.</p>
-${chains.map(sectionOf).join('')}</html>
+${chains.map(sectionOf).join('')}${snapshots.length === 0 ? '' : snapshotSection(snapshots)}</html>
 `
   return Buffer.from(page)
 }
@@ -45,9 +49,26 @@ ${rows}</table>
 `
 }
 
+function snapshotSection(snapshots: readonly ManifestSnapshot[]): string {
+  const rows = snapshots.map(({ commit, file, objects, bytes }) => {
+    const cells = [linkTo(file, commit.slice(0, 12)), linkTo(`${file}.torrent`, 'torrent'), objects, humanBytes(bytes)]
+    return `<tr>${cells.map((cell) => `<td>${cell}`).join('')}\n`
+  })
+  return `<h2>Snapshots</h2>
+<p>All files of a commit, without its history: GitTorrent begins <code>git clone --depth 1</code> with one.</p>
+<table>
+<tr><th>commit<th>torrent<th>objects<th>size
+${rows.join('')}</table>
+`
+}
+
+function linkTo(file: string, text: string): string {
+  return `<a href="${escaped(file)}">${text}</a>`
+}
+
 function rowOf({ file, commits, objects, bytes, tip, base }: ManifestLink): string {
   const name = `${tip.slice(0, 12)} down to ${base === null ? 'the root' : base.slice(0, 12)}`
-  const cells = [`<a href="${escaped(file)}">${name}</a>`, `<a href="${escaped(file)}.torrent">torrent</a>`]
+  const cells = [linkTo(file, name), linkTo(`${file}.torrent`, 'torrent')]
   return `<tr>${[...cells, commits, objects, humanBytes(bytes)].map((cell) => `<td>${cell}`).join('')}\n`
 }
 

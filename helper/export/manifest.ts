@@ -2,7 +2,7 @@
  * manifest.json of an exported folder: which files there are, which chains they make, what was superseded and since when.
  * The same repository and the same earlier folder give the same bytes. Version 1; a reader takes no other, and passes over
  * keys that it does not know, so that additions need no new version. Described in MANUAL.md, "Exported folders".
- * A detached signature would cover exactly these bytes; none is written by this version.
+ * Signatures are in manifest-signature.ts.
  */
 
 import { type ObjectFormat, parseOid } from '../../engine/index.ts'
@@ -16,15 +16,17 @@ import {
   OBJECT_COUNT_MAX,
   REF_NAME_LENGTH_MAX,
   SEGMENT_COUNT_MAX,
+  SNAPSHOT_COUNT_MAX,
   SUPERSEDED_COUNT_MAX,
   URL_LENGTH_MAX,
 } from '../limits.ts'
+import { signerOf } from './manifest-signature.ts'
 
 export const MANIFEST_NAME = 'manifest.json'
 const VERSION = 1
 
 /** Names of payloads in a folder; nothing else that a manifest names is ever opened or removed. */
-const PAYLOAD_NAME = /^gt1-[0-9a-f]{40,64}-(?:[0-9a-f]{40,64}|root)\.bundle$/
+const PAYLOAD_NAME = /^gt1-[0-9a-f]{40,64}-(?:(?:[0-9a-f]{40,64}|root)\.bundle|snapshot\.pack)$/
 
 export interface ManifestSegment {
   readonly tip: string
@@ -56,6 +58,14 @@ export interface ManifestLink extends ManifestFile {
   readonly pieces: string
 }
 
+/** The tree of a commit, without history: what a clone of depth 1 begins with. */
+export interface ManifestSnapshot extends ManifestFile {
+  readonly commit: string
+  readonly objects: number
+  /** As those of a link. */
+  readonly pieces: string
+}
+
 export interface ManifestChain {
   /** Full ref name in the origin. */
   readonly ref: string
@@ -82,10 +92,14 @@ export interface Manifest {
   readonly trackers: readonly string[]
   /** The main line first. */
   readonly chains: readonly ManifestChain[]
+  /** Of the main line, newest first. */
+  readonly snapshots: readonly ManifestSnapshot[]
   /** In order of their names. */
   readonly superseded: readonly SupersededFile[]
   /** Sum of the payloads in `chains`. */
   readonly bytes: number
+  /** Whose signature it has, 64 hexadecimal digits; null if none. */
+  readonly key: string | null
 }
 
 /** True for the name of a payload that an export could have written. */
@@ -94,8 +108,8 @@ export function isPayloadName(name: string): boolean {
 }
 
 /** The bytes of the file; keys in one order. */
-export function encodeManifest(manifest: Omit<Manifest, 'version' | 'format'>): Uint8Array {
-  const { objectFormat, topic, clock, urls, trackers, chains, superseded, bytes } = manifest
+export function encodeManifest(manifest: Omit<Manifest, 'version' | 'format' | 'key'>): Uint8Array {
+  const { objectFormat, topic, clock, urls, trackers, chains, snapshots, superseded, bytes } = manifest
   const ordered = {
     version: VERSION,
     format: 'gt1',
@@ -106,6 +120,7 @@ export function encodeManifest(manifest: Omit<Manifest, 'version' | 'format'>): 
     urls,
     trackers,
     chains,
+    snapshots,
     superseded,
   }
   return Buffer.from(`${JSON.stringify(ordered, null, 1)}\n`)
@@ -113,8 +128,9 @@ export function encodeManifest(manifest: Omit<Manifest, 'version' | 'format'>): 
 
 /**
  * Reads a manifest that anybody may have written. Everything in it is bounded and of the stated form; whether the links
- * are checkpoints, join, and have the lengths of their segments is for whoever uses them to check.
- * @throws HelperError 'manifest-malformed'; EngineError 'oid-malformed'
+ * are checkpoints, join, and have the lengths of their segments is for whoever uses them to check. A signature is checked
+ * where there is one; whether the key is the right one is for the caller.
+ * @throws HelperError 'manifest-malformed', 'unsigned'; EngineError 'oid-malformed'
  */
 export function parseManifest(bytes: Uint8Array): Manifest {
   if (bytes.length > MANIFEST_LENGTH_MAX) throw malformed(`at most ${MANIFEST_LENGTH_MAX} bytes`, `${bytes.length}`)
@@ -134,11 +150,13 @@ export function parseManifest(bytes: Uint8Array): Manifest {
     urls: textsOf(root.urls, 'urls'),
     trackers: textsOf(root.trackers, 'trackers'),
     chains,
+    snapshots: listOf(root.snapshots ?? [], SNAPSHOT_COUNT_MAX, 'snapshots').map((one) => snapshotOf(one, format)),
     superseded: listOf(root.superseded, SUPERSEDED_COUNT_MAX, 'superseded').map((entry) => {
       const dict = dictOf(entry, 'superseded file')
       return { ...fileOf(dict), since: integerOf(dict.since, 0, Number.MAX_SAFE_INTEGER, 'since') }
     }),
     bytes: integerOf(root.bytes, 0, Number.MAX_SAFE_INTEGER, 'bytes'),
+    key: signerOf(bytes),
   }
 }
 
@@ -176,9 +194,19 @@ function segmentOf(value: unknown, format: ObjectFormat): ManifestSegment {
   }
 }
 
+function snapshotOf(value: unknown, format: ObjectFormat): ManifestSnapshot {
+  const dict = dictOf(value, 'snapshot')
+  return {
+    commit: oidOf(dict.commit, format),
+    objects: integerOf(dict.objects, 1, OBJECT_COUNT_MAX, 'objects'),
+    ...fileOf(dict),
+    pieces: textOf(dict.pieces, 1, MANIFEST_LENGTH_MAX, 'pieces'),
+  }
+}
+
 function fileOf(dict: Readonly<Record<string, unknown>>): ManifestFile {
   const file = textOf(dict.file, 1, 256, 'file')
-  if (!isPayloadName(file)) throw malformed('the name of a bundle', shown(file))
+  if (!isPayloadName(file)) throw malformed('the name of a payload', shown(file))
   return {
     file,
     bytes: integerOf(dict.bytes, 1, LINK_LENGTH_MAX, 'bytes'),

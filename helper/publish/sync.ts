@@ -77,7 +77,8 @@ async function bringChains(
     port: null,
     path: gitDir,
   } as const
-  const supply = swarmSupplyOn(net, topic, { origin, gitDir, config, settings, trace, signal })
+  const warn = (text: string): void => trace(() => text)
+  const supply = swarmSupplyOn(net, topic, { origin, gitDir, config, settings, trace, warn, signal })
   try {
     await mkdir(join(gitDir, 'gittorrent', 'incoming'), { recursive: true })
     const wanted = new Map(refs.map(({ name, oid }) => [name, oid]))

@@ -3,7 +3,7 @@
  * account of bytes, and prints the closing line. Errors of the supply end here: the origin then sends everything.
  */
 import type { Environment, GitConfig, Settings } from '../config.ts'
-import { messageOf } from '../errors.ts'
+import { HelperError, messageOf } from '../errors.ts'
 import { openProgress, SILENT, shareLine } from '../progress.ts'
 import type { Trace } from '../trace.ts'
 import type { Origin } from '../url.ts'
@@ -72,6 +72,9 @@ export class SupplySession {
     } catch (error) {
       if (this.around.signal.aborted) throw error
       trace(() => `supply failed: ${messageOf(error)}`)
+      // Who asked for a secret wants to know that nothing was looked for without it.
+      if (error instanceof HelperError && error.code === 'key-unusable')
+        this.around.printText(`gittorrent: ${messageOf(error)}; everything comes from the origin\n`)
     }
     this.haves = this.result.haves
     this.snapshot = this.result.snapshot ?? null
@@ -80,11 +83,12 @@ export class SupplySession {
   }
 
   private async bring(wanted: Wanted, gitDir: string, clientGone: Promise<void>): Promise<SupplyResult> {
-    const { origin, config, settings, trace, openSupply } = this.around
+    const { origin, config, settings, trace, openSupply, printText } = this.around
+    const warn = (text: string): void => printText(`gittorrent: ${text}\n`)
     const gone = new AbortController()
     clientGone.then(() => gone.abort())
     const signal = AbortSignal.any([this.around.signal, gone.signal])
-    this.supply = await openSupply({ origin, gitDir, config, settings, mirrors: this.mirrors, trace, signal })
+    this.supply = await openSupply({ origin, gitDir, config, settings, mirrors: this.mirrors, trace, warn, signal })
     const { objectFormat, wants, haves, isClone, isShallow } = wanted
     return this.supply.bring({
       gitDir,

@@ -58,6 +58,8 @@ export interface SupplyContext {
   /** URLs of manifests that the origin names under refs/mirrors/. */
   readonly mirrors?: readonly string[]
   readonly trace: Trace
+  /** Tells the user one line that is no error; without a line end. */
+  readonly warn: (text: string) => void
   readonly signal: AbortSignal
 }
 

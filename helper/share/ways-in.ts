@@ -2,7 +2,8 @@
  * Which ways in an origin may use. Static peers are the user's own word. Everything public (the public DHT, a tracker on
  * a public host) is used only for an origin that strangers can reach anyway: a look-up already tells that somebody here
  * works with it. A DHT or tracker on private addresses is the user's own network and always allowed. The network that he
- * happens to be in need not be his own: for private origins it is asked only if he said so.
+ * happens to be in need not be his own: for private origins it is asked only if he said so. With a secret every origin counts as
+ * private, but trackers may be anywhere: they are the user's word, and cannot tell what is meant. What is published under a key is for everybody, so the secret is not used there.
  */
 
 import { classOfHost, type NetMemory, type NetOptions, PUBLIC_DHT_BOOTSTRAP } from '../../net/index.ts'
@@ -11,12 +12,13 @@ import { isPublicOrigin } from '../public-origin.ts'
 import type { Trace } from '../trace.ts'
 import type { Origin } from '../url.ts'
 import { openNetMemory } from './net-memory.ts'
+import { readSecretFile } from './secret-file.ts'
 
 const ANY_PORT: HostPort = { host: '0.0.0.0', port: 0 }
 
-/** Options of the net for one origin. */
+/** Options of the net for one origin. @throws HelperError 'key-unusable' */
 export function netOptionsFor(origin: Origin, settings: Settings, listen: HostPort | null, trace: Trace): NetOptions {
-  return optionsWith(isPublicOrigin(origin), settings, listen, trace)
+  return secretOptions(settings, listen, trace) ?? optionsWith(isPublicOrigin(origin), settings, listen, trace)
 }
 
 /** Options of the net for what somebody published under a key: it is public because its publisher says so. */
@@ -42,8 +44,10 @@ function optionsWith(mayBePublic: boolean, settings: Settings, listen: HostPort 
   }
 }
 
-/** Options of the net that serves origins of all kinds; each topic then says who may hear of it. */
+/** Options of the net that serves origins of all kinds; each topic then says who may hear of it. @throws HelperError 'key-unusable' */
 export function daemonNetOptions(settings: Settings, trace: Trace): NetOptions {
+  const shared = secretOptions(settings, settings.listen ?? ANY_PORT, trace)
+  if (shared !== null) return shared
   const dhtBootstrap = settings.dhtBootstrap ?? PUBLIC_DHT_BOOTSTRAP
   return {
     listen: settings.listen ?? ANY_PORT,
@@ -58,6 +62,14 @@ export function daemonNetOptions(settings: Settings, trace: Trace): NetOptions {
     downloadLimit: settings.downloadLimit ?? undefined,
     trace: (line) => trace(() => line),
   }
+}
+
+/** Options of a net for those who share the secret; null where none is shared. */
+function secretOptions(settings: Settings, listen: HostPort | null, trace: Trace): NetOptions | null {
+  const { secretFile, trackers, isLsdAsked } = settings
+  if (secretFile === null) return null
+  const secret = readSecretFile(secretFile)
+  return { ...optionsWith(false, settings, listen, trace), trackers, isLsdTrusted: isLsdAsked, secret }
 }
 
 function memoryOf({ peerMemory }: Settings): NetMemory | undefined {

@@ -174,7 +174,7 @@ it('plain shell: rsync, then seeding for a while, as often as one likes', async 
     BASE_URL: `${web.url}/shell`,
     STATE_DIR: join(world.folder, 'state shell'),
     UPLOAD_TARGET: join(world.folder, 'published', 'shell/'),
-    SEED_FOR: '2',
+    SEED_FOR: '2s',
     GITTORRENT_LISTEN: '127.0.0.1:0',
   }
   const script = `sh ${join(CI, 'shell.sh')}`

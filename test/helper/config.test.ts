@@ -42,12 +42,29 @@ describe('settings', () => {
       isLsdAsked: false,
       peerMemory: null,
       webseeds: [],
+      webseedKeys: [],
+      secretFile: null,
       uploadLimit: null,
       downloadLimit: null,
       summary: 'auto',
       seed: false,
       home: null,
     })
+  })
+
+  it('a secret file is an absolute path or one in the home directory', () => {
+    const fileOf = (value: string): string | null =>
+      readSettings(parseGitConfig(`gittorrent.secretfile\n${value}\0`), { HOME: '/home/u' }).secretFile
+    assert.equal(fileOf('/run/secrets/farm'), '/run/secrets/farm')
+    assert.equal(fileOf('~/.config/farm'), '/home/u/.config/farm')
+    assert.equal(fileOf(''), null)
+    assert.throws(() => fileOf('farm'), /gittorrent.secretFile: expected an absolute path, got 'farm'/)
+  })
+
+  it('keys of web seeds are whole keys or whole ids', () => {
+    const keysOf = (value: string) => readSettings(NOTHING, { GITTORRENT_WEBSEED_KEY: value }).webseedKeys
+    assert.deepEqual(keysOf(`${'AB'.repeat(32)} ${'cd'.repeat(20)}`), ['ab'.repeat(32), 'cd'.repeat(20)])
+    for (const value of ['ab', 'ab'.repeat(31), 'xy'.repeat(32)]) assert.throws(() => keysOf(value), /40 or 64/)
   })
 
   it('options beat the environment, which beats git configuration, each list as a whole', () => {

@@ -57,7 +57,7 @@ function bytesIn(state: Map<string, string>): [string, string][] {
   return [...state].map(([name, text]) => [name, text.split(' ')[1] ?? ''])
 }
 
-it('holds every link, its torrent, and checksums that sha256sum confirms', async () => {
+it('holds every link and snapshot, its torrent, and checksums that sha256sum confirms', async () => {
   const report = await runExport(
     'out',
     ...BASE,
@@ -67,11 +67,12 @@ it('holds every link, its torrent, and checksums that sha256sum confirms', async
     'udp://t2.example:6969',
   )
   const names = (await readdir(join(world.folder, 'out'))).sort()
-  const { chains } = await manifestOf('out')
+  const { chains, snapshots } = await manifestOf('out')
   const links = chains.flatMap((chain) => chain.links)
-  const expected = links.flatMap(({ file }) => [file, `${file}.torrent`])
+  const expected = [...links, ...snapshots].flatMap(({ file }) => [file, `${file}.torrent`])
   assert.deepEqual(names, [...expected, 'SHA256SUMS', 'bundle-list', 'index.html', 'manifest.json'].sort())
   assert.equal(report.links, links.length)
+  assert.deepEqual([report.snapshots, snapshots.length], [1, 1])
   const checked = await world.run('sh', ['-c', 'cd out && sha256sum --strict -c SHA256SUMS'])
   assert.equal(checked.stdout.trim().split('\n').length, names.length - 1)
   const { stdout } = await world.run('gittorrent', ['chain', 'origin.git', '--json'])
@@ -86,9 +87,24 @@ it('holds every link, its torrent, and checksums that sha256sum confirms', async
   assert.equal(chains[0]?.ref, 'refs/heads/main')
 })
 
+it('a snapshot is the whole tree of one commit, and nothing else', async () => {
+  const [snapshot] = (await manifestOf('out')).snapshots
+  assert.ok(snapshot !== undefined && mainCommits.includes(snapshot.commit))
+  await world.git('init', '--quiet', '--bare', 'empty.git')
+  await world.run('sh', ['-c', `git -C empty.git index-pack --stdin <'out/${snapshot.file}'`])
+  const objects = async (repository: string, ...args: string[]): Promise<string[]> =>
+    (await world.git('-C', repository, ...args)).split('\n').sort()
+  const inTree = ['rev-list', '--objects', '--no-object-names', '--no-walk', snapshot.commit]
+  assert.deepEqual(
+    await objects('empty.git', 'cat-file', '--batch-all-objects', '--batch-check=%(objectname)'),
+    await objects('origin.git', ...inTree),
+  )
+  assert.equal((await runExport('without', '--no-snapshot')).snapshots, 0)
+})
+
 it('torrent files have trackers and web seeds outside the info dict, whose hash is the infohash of the chain', async () => {
-  const { chains } = await manifestOf('out')
-  for (const { file, infohash } of chains.flatMap((chain) => chain.links)) {
+  const { chains, snapshots } = await manifestOf('out')
+  for (const { file, infohash } of [...chains.flatMap((chain) => chain.links), ...snapshots]) {
     const bytes = await readFile(join(world.folder, 'out', `${file}.torrent`))
     const torrent = bencodeOracle.decode(bytes)
     const text = (value: Uint8Array): string => Buffer.from(value).toString()
@@ -141,6 +157,54 @@ it('a second run touches nothing, and another machine writes the same bytes', as
   await world.git('clone', '--quiet', '--mirror', 'origin.git', 'other.git')
   await world.run('gittorrent', ['export', 'other.git', '--out', 'elsewhere', ...options])
   assert.deepEqual(bytesIn(await stateOf('elsewhere')), bytesIn(before))
+})
+
+it('what a new checkpoint changes is what is said to be written: an upload by length and time copies nothing else', async () => {
+  const at = (index: number): string => mainCommits[index] ?? assert.fail('no such commit')
+  await world.git('-C', 'origin.git', 'branch', 'synced', at(40))
+  await runExport('synced', '--ref', 'synced', ...BASE)
+  const before = await stateOf('synced')
+  await world.git('-C', 'origin.git', 'branch', '-f', 'synced', at(0))
+  const { written, removed } = await runExport('synced', '--ref', 'synced', ...BASE)
+  const after = await stateOf('synced')
+  assert.deepEqual(
+    [...after.keys()].filter((name) => after.get(name) !== before.get(name)),
+    written,
+  )
+  assert.ok(written.length > 4 && removed.length === 0)
+  const { snapshots, superseded } = await manifestOf('synced')
+  assert.ok(superseded.length > 0 && snapshots.length > 0)
+  await world.git('-C', 'origin.git', 'branch', '-D', 'synced')
+})
+
+it('a signed manifest is one that openssl confirms, the same each time, and no byte of it can be changed', async () => {
+  const { publicKey } = JSON.parse((await world.run('gittorrent', ['keygen', '--json'])).stdout)[0]
+  await runExport('signed', '--key', publicKey.slice(0, 8))
+  const before = await stateOf('signed')
+  assert.deepEqual((await runExport('signed', '--key', publicKey)).written, [])
+  assert.deepEqual(await stateOf('signed'), before)
+  const bytes = await readFile(join(world.folder, 'signed', 'manifest.json'))
+  const { signature, key } = JSON.parse(bytes.toString())
+  assert.equal(key, publicKey)
+  assert.equal(parseManifest(bytes).key, publicKey)
+  const der = Buffer.concat([Buffer.from('302a300506032b6570032100', 'hex'), Buffer.from(key, 'hex')])
+  await writeFile(join(world.folder, 'key.der'), der)
+  await writeFile(join(world.folder, 'signature'), Buffer.from(signature, 'hex'))
+  const zeros = bytes.toString().replace(signature, '0'.repeat(128))
+  await writeFile(join(world.folder, 'message'), `gittorrent manifest 1\n${zeros}`)
+  const how = ['-verify', '-pubin', '-keyform', 'DER', '-inkey', 'key.der', '-rawin', '-sigfile', 'signature']
+  await world.run('openssl', ['pkeyutl', ...how, '-in', 'message'])
+  for (const [from, to] of [
+    ['"clock": 1', '"clock": 2'],
+    [signature.slice(0, 8), '00000000'],
+    [`"key": "${key.slice(0, 8)}`, '"key": "00000000'],
+  ] as const) {
+    assert.ok(bytes.includes(from))
+    assert.throws(() => parseManifest(Buffer.from(bytes.toString().replace(from, to))), { code: 'unsigned' })
+  }
+  await runExport('signed')
+  assert.equal((await manifestOf('signed')).key, null)
+  await assert.rejects(runExport('signed', '--key', 'ffffffffff'), /key: expected one key/)
 })
 
 it('new commits write only new files; superseded links stay until the history is a grace period older', async () => {

@@ -6,13 +6,13 @@
  */
 
 import assert from 'node:assert/strict'
-import { stat } from 'node:fs/promises'
+import { stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, it } from 'node:test'
 import { DemoWorld } from '../../bench/demo-world.ts'
 import { generateRepository } from '../../bench/generate-repository.ts'
 import { parseGitConfig, readSettings } from '../../helper/config.ts'
-import { hasNoWayIn, netOptionsFor } from '../../helper/share/ways-in.ts'
+import { daemonNetOptions, hasNoWayIn, netOptionsFor } from '../../helper/share/ways-in.ts'
 import { parseOrigin } from '../../helper/url.ts'
 import type { NetOptions } from '../../net/index.ts'
 
@@ -60,6 +60,29 @@ it('a public origin may use every way in, a private one none that strangers hear
     assert.equal(hasNoWayIn(optionsFor(origin)), true, origin)
     assert.equal(optionsFor(origin, { GITTORRENT_LSD: 'true' }).lsd, true, origin)
   }
+})
+
+it('with a secret no origin is looked up in public: only own trackers, static peers and a private DHT are asked', async () => {
+  const secretFile = join(world.folder, 'secret')
+  await writeFile(secretFile, 'x'.repeat(32), { mode: 0o600 })
+  const env = {
+    GITTORRENT_SECRET_FILE: secretFile,
+    GITTORRENT_TRACKER: 'https://tracker.example.org/announce',
+    GITTORRENT_DHT_BOOTSTRAP: 'router.example.org:6881 10.0.0.1:6881',
+  }
+  for (const origin of [PUBLIC, ...PRIVATE]) {
+    const { trackers, dhtBootstrap, lsd, secret } = optionsFor(origin, env)
+    assert.deepEqual(trackers, ['https://tracker.example.org/announce'])
+    assert.deepEqual(dhtBootstrap, [{ host: '10.0.0.1', port: 6881 }])
+    assert.equal(lsd, false)
+    assert.equal(Buffer.from(secret ?? []).toString(), 'x'.repeat(32))
+    assert.equal(hasNoWayIn(optionsFor(origin, { GITTORRENT_SECRET_FILE: secretFile })), true)
+  }
+  const daemon = daemonNetOptions(readSettings(parseGitConfig(''), env), QUIET)
+  assert.deepEqual([daemon.dhtBootstrap, daemon.lsd], [[{ host: '10.0.0.1', port: 6881 }], false])
+  assert.ok(daemon.secret !== undefined)
+  const alone = daemonNetOptions(readSettings(parseGitConfig(''), { GITTORRENT_SECRET_FILE: secretFile }), QUIET)
+  assert.deepEqual([alone.dht, alone.lsd], [false, false])
 })
 
 it('every way in can be switched off', () => {

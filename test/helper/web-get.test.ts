@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { after, before, it } from 'node:test'
 import fc from 'fast-check'
 import { type StaticServer, startStaticServer } from '../../bench/static-server.ts'
-import { createCheckpointRule, EngineError, GT1, linkName, parseOid } from '../../engine/index.ts'
+import { createCheckpointRule, EngineError, GT1, linkName, parseOid, snapshotName } from '../../engine/index.ts'
 import { HelperError } from '../../helper/errors.ts'
 import { encodeManifest, parseManifest } from '../../helper/export/manifest.ts'
 import { IncomingFile } from '../../helper/share/supply/incoming.ts'
@@ -142,6 +142,17 @@ it('a damaged manifest is refused with an error of ours, or claims what can be c
       urls: ['https://example.org/'],
       trackers: [],
       chains: [{ ref: 'refs/heads/main', tip: oid, links: [link] }],
+      snapshots: [
+        {
+          commit: oid,
+          objects: 3,
+          file: snapshotName(oid),
+          bytes: 90,
+          sha256: hash,
+          infohash: hash.slice(24),
+          pieces: link.pieces,
+        },
+      ],
       superseded: [{ file: linkName(oid, null), bytes: 1, sha256: hash, infohash: 'cd'.repeat(20), since: 1 }],
     }),
   )

@@ -21,13 +21,7 @@ import {
   type SupplyResult,
 } from '../../remote/supply.ts'
 import { SegmentStore } from '../../store/segment-store.ts'
-import {
-  type ChainClaim,
-  decodeChainAnswer,
-  decodeSnapshots,
-  encodeChainQuestion,
-  type SnapshotClaim,
-} from '../chain-message.ts'
+import { type ChainClaim, decodeChainAnswer, encodeChainQuestion } from '../chain-message.ts'
 import { topicOf } from '../topic.ts'
 import { hasNoWayIn, netOptionsFor } from '../ways-in.ts'
 import type { WebSeedLocation } from '../webseed/web-seed.ts'
@@ -39,7 +33,7 @@ import { type Failure, type Intake, takeIn } from './line-intake.ts'
 import { matchOf, planFor } from './match.ts'
 import { bodyRangeOf, type LineTake, segmentsOf } from './plan.ts'
 import { Quarantine } from './quarantine.ts'
-import { takeSnapshot } from './snapshot-intake.ts'
+import { bringSnapshot } from './snapshot-supply.ts'
 import { completeTops, takeLines } from './take-lines.ts'
 
 /** Opens the supply of one conversation; costs nothing when nobody can be found. */
@@ -96,10 +90,16 @@ class SwarmSupply implements Supply {
 
   async bring(request: SupplyRequest): Promise<SupplyResult> {
     request.progress.update('Looking for peers', '')
-    if (request.isShallow) return this.#bringSnapshot(request)
     const topicHex = Buffer.from(this.#webSeeds.topicHash).toString('hex')
-    const webSeeds = openWebSeeds(this.#webSeeds.locations, topicHex, request, this.#context.trace)
+    const { settings, trace, config, warn } = this.#context
+    const trust = { keys: settings.webseedKeys, warn }
+    const webSeeds = openWebSeeds(this.#webSeeds.locations, topicHex, request, trace, trust)
     try {
+      if (request.isShallow) {
+        const gitDir = await commonDirOf(request.gitDir)
+        const around = { net: this.#net, topic: this.#topic, webSeeds, gitDir, fsckObjects: fsckWanted(config), trace }
+        return await bringSnapshot(request, around)
+      }
       const offer = await this.#bestOffer(webSeeds, request)
       if (offer === null) return { ...NOTHING_SUPPLIED, note: 'nobody has a usable chain' }
       const gitDir = await commonDirOf(request.gitDir)
@@ -109,41 +109,6 @@ class SwarmSupply implements Supply {
     } finally {
       webSeeds.close()
     }
-  }
-
-  /** The newest snapshot that a peer offers, as a commit to build the wanted ones on. */
-  async #bringSnapshot(request: SupplyRequest): Promise<SupplyResult> {
-    const { trace, config } = this.#context
-    if (this.#net === null || this.#topic === null) return { ...NOTHING_SUPPLIED, note: 'no way in to peers' }
-    const peer = await this.#topic.waitForPeer({ timeoutMs: PEER_WAIT_MS, signal: request.signal })
-    if (peer === null) return { ...NOTHING_SUPPLIED, note: 'no peer found' }
-    const levelOf = await createCheckpointRule(GT1)
-    const answers = await this.#ask(
-      this.#topic,
-      request,
-      (bytes) => decodeSnapshots(bytes, request.objectFormat, levelOf),
-      (snapshots) => snapshots.length > 0,
-    )
-    const [first] = answers.filter(({ answer }) => answer.length > 0)
-    const claim = first?.answer[0]
-    if (claim === undefined) return { ...NOTHING_SUPPLIED, note: 'no peer has a snapshot' }
-    const offers = ({ answer }: { answer: readonly SnapshotClaim[] }): boolean =>
-      answer.some(({ infohash }) => Buffer.from(infohash).equals(claim.infohash))
-    const peers = answers.filter(offers).map(({ peer }) => peer)
-    const title = 'Receiving from peers'
-    const gitDir = await commonDirOf(request.gitDir)
-    trace(() => `snapshot ${claim.commit} of ${claim.lengthBytes} bytes`)
-    const bytesFromPeers = await takeSnapshot(claim, {
-      net: this.#net,
-      peers,
-      gitDir,
-      fsckObjects: fsckWanted(config),
-      signal: request.signal,
-      onProgress: (received) =>
-        request.progress.update(title, `${humanBytes(received)} of ${humanBytes(claim.lengthBytes)}`),
-    })
-    request.progress.done(title, humanBytes(bytesFromPeers))
-    return { ...NOTHING_SUPPLIED, snapshot: claim.commit, bytesFromPeers, peerCount: peers.length }
   }
 
   async close(): Promise<void> {

@@ -5,7 +5,7 @@
  */
 
 import type { LevelOf, ObjectFormat } from '../../../engine/index.ts'
-import { linkName } from '../../../engine/index.ts'
+import { linkName, snapshotName } from '../../../engine/index.ts'
 import { type Bencode, bencodeDict, encodeBencode } from '../../../net/index.ts'
 import { HelperError } from '../../errors.ts'
 import {
@@ -13,10 +13,17 @@ import {
   type Manifest,
   type ManifestChain,
   type ManifestLink,
+  type ManifestSnapshot,
   parseManifest,
 } from '../../export/manifest.ts'
 import { MANIFEST_LENGTH_MAX } from '../../limits.ts'
-import { type ChainClaim, decodeChainAnswer, type LinkClaim } from '../chain-message.ts'
+import {
+  type ChainClaim,
+  decodeChainAnswer,
+  decodeSnapshots,
+  type LinkClaim,
+  type SnapshotClaim,
+} from '../chain-message.ts'
 import { type WebConnections, webGet } from './http-get.ts'
 
 export interface WebSeedLocation {
@@ -30,10 +37,16 @@ export interface WebSeedLocation {
 
 export interface WebSeed extends WebSeedLocation {
   readonly chains: readonly ChainClaim[]
+  /** Newest first. */
+  readonly snapshots: readonly SnapshotClaim[]
+  /** Whose good signature the manifest has, 64 hexadecimal digits; null if none. */
+  readonly key: string | null
   /** Topic of the origin that the folder says it is of, hex; null where it does not say. */
   readonly topic: string | null
   /** URL of a link's payload, null if the folder has other bytes for it or none. */
   urlOf(link: LinkClaim): string | null
+  /** The same of a snapshot. */
+  urlOfSnapshot(snapshot: SnapshotClaim): string | null
 }
 
 /** Fetches and checks a manifest. @throws HelperError 'webseed-failed', 'manifest-malformed', 'chain-malformed'; EngineError, NetError */
@@ -60,18 +73,22 @@ export async function readWebSeed(
     throw new HelperError('manifest-malformed', `manifest: expected ${format}, got ${manifest.objectFormat}`)
   const chains = claimsOf(manifest, levelOf)
   const infohashes = new Map<string, string>()
-  for (const { file, infohash } of [...manifest.superseded, ...manifest.chains.flatMap(({ links }) => links)])
+  const links = manifest.chains.flatMap((chain) => chain.links)
+  for (const { file, infohash } of [...manifest.superseded, ...links, ...manifest.snapshots])
     infohashes.set(file, infohash)
+  const urlOfFile = (file: string, infohash: Uint8Array): string | null => {
+    if (infohashes.get(file) !== Buffer.from(infohash).toString('hex')) return null
+    return new URL(file, url).href
+  }
   return {
     ...location,
     url,
     chains,
+    snapshots: snapshotClaimsOf(manifest, levelOf),
+    key: manifest.key,
     topic: manifest.topic,
-    urlOf: ({ tip, base, infohash }) => {
-      const file = linkName(tip, base)
-      if (infohashes.get(file) !== Buffer.from(infohash).toString('hex')) return null
-      return new URL(file, url).href
-    },
+    urlOf: ({ tip, base, infohash }) => urlOfFile(linkName(tip, base), infohash),
+    urlOfSnapshot: ({ commit, infohash }) => urlOfFile(snapshotName(commit), infohash),
   }
 }
 
@@ -88,6 +105,27 @@ export function claimsOf({ chains, objectFormat }: Manifest, levelOf: LevelOf): 
     })
   })
   return claims
+}
+
+/** The snapshots of a manifest, checked in the same way. @throws HelperError, EngineError, NetError */
+function snapshotClaimsOf({ snapshots, objectFormat }: Manifest, levelOf: LevelOf): SnapshotClaim[] {
+  const answer = encodeBencode(bencodeDict({ c: [], n: snapshots.map(encodeSnapshot), v: 1n }))
+  const claims = decodeSnapshots(answer, objectFormat, levelOf)
+  claims.forEach(({ infohash }, at) => {
+    if (snapshots[at]?.infohash !== Buffer.from(infohash).toString('hex'))
+      throw new HelperError('manifest-malformed', 'manifest: expected an infohash that fits its snapshot, got another')
+  })
+  return claims
+}
+
+function encodeSnapshot({ commit, objects, bytes, sha256, pieces }: ManifestSnapshot): Bencode {
+  return [
+    Buffer.from(commit, 'hex'),
+    BigInt(objects),
+    BigInt(bytes),
+    Buffer.from(sha256, 'hex'),
+    Buffer.from(pieces, 'base64'),
+  ]
 }
 
 function encodeChain({ ref, tip, links }: ManifestChain): Bencode {

@@ -4,10 +4,11 @@
  */
 
 import { createCheckpointRule, GT1 } from '../../../engine/index.ts'
-import { messageOf } from '../../errors.ts'
+import { HelperError, messageOf } from '../../errors.ts'
+import { keyId } from '../../keys/key-store.ts'
 import { WEBSEED_COUNT_MAX } from '../../limits.ts'
 import type { SupplyRequest } from '../../remote/supply.ts'
-import type { Trace } from '../../trace.ts'
+import { type Trace, withoutPassword } from '../../trace.ts'
 import { WebConnections } from './http-get.ts'
 import { readWebSeed, type WebSeed, type WebSeedLocation } from './web-seed.ts'
 
@@ -20,12 +21,20 @@ export interface WebSeeds {
   close(): void
 }
 
+export interface WebSeedTrust {
+  /** Public keys or their ids, of which one must have signed each manifest; any manifest will do where it is empty. */
+  readonly keys: readonly string[]
+  /** Tells the user one line. */
+  readonly warn: (text: string) => void
+}
+
 /** Starts to fetch the manifests of some web seeds. `topic` is the origin's, hex. */
 export function openWebSeeds(
   locations: readonly WebSeedLocation[],
   topic: string,
   request: Pick<SupplyRequest, 'objectFormat' | 'refs' | 'wants' | 'signal'>,
   trace: Trace,
+  trust: WebSeedTrust,
 ): WebSeeds {
   const connections = new WebConnections()
   const { objectFormat, signal } = request
@@ -33,15 +42,26 @@ export function openWebSeeds(
     try {
       const levelOf = await createCheckpointRule(GT1)
       const seed = await readWebSeed(location, objectFormat, levelOf, connections, signal)
+      requireSigner(seed, trust.keys)
       if (location.isVouchedFor || isOf(seed, topic, request)) return [seed]
       trace(() => `web seed ${location.url}: it does not say that it is of this origin`)
     } catch (error) {
+      if (error instanceof HelperError && error.code === 'unsigned')
+        trust.warn(`web seed ${withoutPassword(location.url)} is not used: ${messageOf(error)}`)
       trace(() => messageOf(error))
     }
     return []
   }
   const found = Promise.all(locations.slice(0, WEBSEED_COUNT_MAX).map(read)).then((seeds) => seeds.flat())
   return { connections, found, failed: new Set(), close: () => connections.close() }
+}
+
+/** @throws HelperError 'unsigned' */
+function requireSigner({ key }: WebSeed, keys: readonly string[]): void {
+  const isAllowed = key !== null && (keys.includes(key) || keys.includes(keyId(Buffer.from(key, 'hex'))))
+  if (keys.length === 0 || isAllowed) return
+  const got = key === null ? 'none' : `one of ${key}`
+  throw new HelperError('unsigned', `manifest: expected a signature of a key in gittorrent.webseedKey, got ${got}`)
 }
 
 /** One setting may serve many repositories, so a folder has to show that it belongs to this one. */
