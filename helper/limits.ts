@@ -365,3 +365,6 @@ export const WEBSEED_RETRY_LENGTH = 16 * 1024
 
 /** Bytes of a blob under refs/mirrors/ and of the pack that carries it: a thousand URLs. */
 export const MIRROR_BLOB_LENGTH_MAX = 64 * 1024
+
+/** Checkpoints that a shallow repository is asked whether it holds all of: each costs a walk, which mostly ends at once. */
+export const WHOLE_CHECK_COUNT_MAX = 8

@@ -84,6 +84,7 @@ async function bringChains(
     const plain = {
       isShallow: false,
       isClone: known.length === 0,
+      isUnshallow: false,
       haves: known,
       progress,
       signal,
@@ -138,7 +139,7 @@ async function bringRest(
         trace(() => `tunnel to ${peer.remote.host}:${peer.remote.port}: ${messageOf(error)}`)
       }
     }
-    if (missing.length > 0 || !(await quarantine.areConnected(wanted, []))) {
+    if (missing.length > 0 || !(await quarantine.areConnected(wanted, [], true))) {
       const got = missing.length > 0 ? `${missing.length} of ${wanted.length} missing` : 'history with holes'
       throw new HelperError(
         'not-published',
