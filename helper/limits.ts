@@ -374,3 +374,6 @@ export const LINGER_S_MAX = 24 * 3600
 
 /** Bytes of the file with a farm's secret: one line of random text. */
 export const SECRET_FILE_LENGTH_MAX = 4096
+
+/** Checkpoints that a shallow repository is asked whether it holds all of: each costs a walk, which mostly ends at once. */
+export const WHOLE_CHECK_COUNT_MAX = 8

@@ -85,6 +85,7 @@ async function bringChains(
     const plain = {
       isShallow: false,
       isClone: known.length === 0,
+      isUnshallow: false,
       haves: known,
       progress,
       signal,
@@ -139,7 +140,7 @@ async function bringRest(
         trace(() => `tunnel to ${peer.remote.host}:${peer.remote.port}: ${messageOf(error)}`)
       }
     }
-    if (missing.length > 0 || !(await quarantine.areConnected(wanted, []))) {
+    if (missing.length > 0 || !(await quarantine.areConnected(wanted, [], true))) {
       const got = missing.length > 0 ? `${missing.length} of ${wanted.length} missing` : 'history with holes'
       throw new HelperError(
         'not-published',

@@ -1,6 +1,7 @@
 /**
  * The `fetch` command of protocol v2 as far as the relay reads it (gitprotocol-v2, "fetch"). The request passes on
- * unchanged but for haves that the swarm has made true and for tags to follow. v2 is stateless: every round has to carry them again.
+ * unchanged but for what the swarm has made true (haves, shallow boundaries that are none any more) and for tags to
+ * follow. v2 is stateless: every round has to carry them again.
  */
 import { encodePacket, type Packet, textOf } from './pkt-line.ts'
 
@@ -14,11 +15,20 @@ export interface FetchRequest {
   readonly isDone: boolean
   /** Git follows tags (include-tag). */
   readonly includesTags: boolean
-  /** Depth, shallow, filter or a mere question (wait-for-done): no links then, at most a snapshot. */
+  /** Commits that git has without their history. */
+  readonly shallows: readonly string[]
+  /** No depth, shallow, filter, nor a mere question (wait-for-done): links can serve. */
   readonly isPlain: boolean
-  /** A first fetch of depth 1, of everything that those commits hold: a snapshot can serve as its have. */
+  /** A first fetch of the newest commits, with everything that those hold: a snapshot can serve as its have. */
   readonly isShallowClone: boolean
+  /** The first fetch is of depth 1: every commit that it brings is a boundary. */
+  readonly isOneDeep: boolean
+  /** All history of a shallow repository (fetch --unshallow): links can serve, from the roots up. */
+  readonly isUnshallow: boolean
 }
+
+/** What git calls infinite depth; --unshallow asks for it. */
+const INFINITE_DEPTH = 0x7fffffff
 
 /** Returns the command name of a v2 request, '' when there is none. */
 export function commandOf(request: readonly Packet[]): string {
@@ -32,42 +42,66 @@ export function parseFetchRequest(request: readonly Packet[]): FetchRequest {
   const wants: string[] = []
   const wantRefs: string[] = []
   const haves: string[] = []
-  let objectFormat: FetchRequest['objectFormat'] = 'sha1'
-  let isDone = false
-  let includesTags = false
-  let isOneDeep = false
-  let isOtherwise = false
+  const shallows: string[] = []
+  const words = new Set<string>()
+  let depth = 0
   for (const packet of request) {
     const line = textOf(packet)
-    if (line.startsWith('want ')) wants.push(line.slice(5))
-    else if (line.startsWith('have ')) haves.push(line.slice(5))
-    else if (line.startsWith('want-ref ')) wantRefs.push(line.slice(9))
-    else if (line === 'done') isDone = true
-    else if (line === 'include-tag') includesTags = true
-    else if (line === 'object-format=sha256') objectFormat = 'sha256'
-    else if (line === 'deepen 1') isOneDeep = true
-    else if (/^(shallow |deepen|filter |wait-for-done$)/.test(line)) isOtherwise = true
+    const space = line.indexOf(' ')
+    const word = space < 0 ? line : line.slice(0, space)
+    const value = line.slice(word.length + 1)
+    if (word === 'want') wants.push(value)
+    else if (word === 'have') haves.push(value)
+    else if (word === 'want-ref') wantRefs.push(value)
+    else if (word === 'shallow') shallows.push(value)
+    else if (word === 'deepen') depth = Number(value)
+    else words.add(space < 0 || word === 'filter' || word.startsWith('deepen-') ? word : line)
   }
-  const isPlain = !isOneDeep && !isOtherwise
-  const isShallowClone = isOneDeep && !isOtherwise && isDone && haves.length === 0
-  return { objectFormat, wants, wantRefs, haves, isDone, includesTags, isPlain, isShallowClone }
+  const isDone = words.has('done')
+  const isCut = words.has('deepen-since') || words.has('deepen-not')
+  const isOtherwise = words.has('filter') || words.has('wait-for-done') || words.has('deepen-relative')
+  const isFirst = isDone && haves.length === 0 && shallows.length === 0
+  return {
+    objectFormat: words.has('object-format=sha256') ? 'sha256' : 'sha1',
+    wants,
+    wantRefs,
+    haves,
+    shallows,
+    isDone,
+    includesTags: words.has('include-tag'),
+    isPlain: !isOtherwise && !isCut && depth === 0 && shallows.length === 0,
+    isShallowClone: !isOtherwise && isFirst && (isCut || (depth > 0 && depth < INFINITE_DEPTH)),
+    isOneDeep: depth === 1 && !isCut,
+    isUnshallow: !isOtherwise && !isCut && depth === INFINITE_DEPTH && shallows.length > 0,
+  }
 }
 
-/** What the relay adds to a request: further wants, haves, and of the haves those without their history. */
-export interface Additions {
+/** What the relay changes in a request: further wants, haves and commits without their history, and those that have it now. */
+export interface Changes {
   readonly wants?: readonly string[]
   readonly haves: readonly string[]
   readonly shallows?: readonly string[]
+  readonly unshallows?: ReadonlySet<string>
 }
 
-/** Returns the bytes of `request` with further lines before `done` or the closing flush. */
-export function encodeWith(request: readonly Packet[], { wants = [], haves, shallows = [] }: Additions): Buffer {
+const NONE: ReadonlySet<string> = new Set()
+
+/** Returns the bytes of `request` with further lines before `done` or the closing flush, and some `shallow` lines left out. */
+export function encodeWith(
+  request: readonly Packet[],
+  { wants = [], haves, shallows = [], unshallows = NONE }: Changes,
+): Buffer {
   const lines = [
     ...wants.map((oid) => `want ${oid}\n`),
     ...shallows.map((oid) => `shallow ${oid}\n`),
     ...haves.map((oid) => `have ${oid}\n`),
   ]
-  const at = request.findIndex((packet) => packet.kind === 'flush' || textOf(packet) === 'done')
-  const raw = request.map((packet) => packet.raw)
+  const isStale = (packet: Packet): boolean => {
+    const line = textOf(packet)
+    return line.startsWith('shallow ') && unshallows.has(line.slice('shallow '.length))
+  }
+  const kept = unshallows.size === 0 ? request : request.filter((packet) => !isStale(packet))
+  const at = kept.findIndex((packet) => packet.kind === 'flush' || textOf(packet) === 'done')
+  const raw = kept.map((packet) => packet.raw)
   return Buffer.concat([...raw.slice(0, at), ...lines.map(encodePacket), ...raw.slice(at)])
 }

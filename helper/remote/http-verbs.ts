@@ -79,7 +79,7 @@ class HttpDialogue {
     if (this.isPlain) {
       supply.originBytes = null
       const objectFormat = wants[0]?.length === 64 ? 'sha256' : 'sha1'
-      const wanted = { objectFormat, wants, haves: [], isClone: false, isShallow: false } as const
+      const wanted = { objectFormat, wants, haves: [], isClone: false, isShallow: false, isUnshallow: false } as const
       await supply.bringOnce(wanted, new Promise(() => {}))
     }
     const outcome = await withTemporaryRefs(this.isPlain ? supply.haves : [], session.env, () =>

@@ -1,13 +1,14 @@
 /**
  * The protocol v2 relay: requests of git to the origin, answers of the origin to git, packet by packet. It holds a
- * request (small) in memory, never an answer. The first plain `fetch` waits for the swarm; all plain ones carry the
- * haves that it made true. Two shapes: stateless (an inner git-remote-http ends each answer with 0002, which passes
+ * request (small) in memory, never an answer. The first `fetch` that links or a snapshot can serve waits for the swarm;
+ * all such carry the haves that it made true. Two shapes: stateless (an inner git-remote-http ends each answer with 0002, which passes
  * through) and connected (an upload-pack; an answer ends with a flush).
  * What surprises: sideband-all is taken out of the advertisement, because it would wrap the acknowledgments.
  */
 import { HelperError, messageOf } from '../errors.ts'
 import { ORIGIN_IDLE_MS_MAX, REQUEST_LENGTH_BYTES_MAX } from '../limits.ts'
 import { acknowledgmentFilter } from './acknowledgments.ts'
+import { boundariesWithin } from './boundaries.ts'
 import { encodeEmptyAnswer } from './empty-pack.ts'
 import { commandOf, encodeWith, type FetchRequest, parseFetchRequest } from './fetch-request.ts'
 import { tagsToFollow } from './followed-tags.ts'
@@ -24,7 +25,7 @@ import {
 import type { OriginStream } from './origin-stream.ts'
 import { AnswerScanner, encodePacket, type Packet, readPacket, textOf } from './pkt-line.ts'
 import type { Session } from './session.ts'
-import { shallowInfoFilter } from './shallow-info.ts'
+import { ShallowInfoFilter } from './shallow-info.ts'
 
 export interface RelayOptions {
   readonly isStateless: boolean
@@ -50,6 +51,8 @@ class Relay {
   private readonly session: Session
   private readonly options: RelayOptions
   private origin: OriginStream
+  /** Found when the supply has answered, for all rounds. */
+  private unshallows: Promise<ReadonlySet<string>> | null = null
 
   constructor(session: Session, origin: OriginStream, options: RelayOptions) {
     this.session = session
@@ -107,8 +110,9 @@ class Relay {
   private async fetch(packets: readonly Packet[]): Promise<boolean> {
     const { supply } = this.session
     const request = parseFetchRequest(packets)
-    if (request.isPlain) await this.askSwarm(request)
-    const added = request.isPlain ? supply.haves.filter((oid) => !request.haves.includes(oid)) : []
+    const takesLinks = request.isPlain || request.isUnshallow
+    if (takesLinks) await this.askSwarm(request)
+    const added = takesLinks ? supply.haves.filter((oid) => !request.haves.includes(oid)) : []
     const tags = await this.followedTags(request, added)
     if (tags.length === 0 && this.isSatisfied(request)) {
       const { isStateless } = this.options
@@ -130,21 +134,47 @@ class Relay {
     tags: readonly string[],
     added: readonly string[],
   ): Promise<boolean> {
-    await this.origin.writer.write(encodeWith(packets, { wants: tags, haves: added }))
-    const filter = acknowledgmentFilter(new Set(added))
-    return request.isDone || added.length === 0 ? this.answerUnchanged() : this.answer(filter)
+    const unshallows = await this.unshallowed(request)
+    await this.origin.writer.write(encodeWith(packets, { wants: tags, haves: added, unshallows }))
+    if (unshallows.size === 0 && (request.isDone || added.length === 0)) return this.answerUnchanged()
+    const acknowledgments = request.isDone ? null : acknowledgmentFilter(new Set(added))
+    const shallowInfo = new ShallowInfoFilter({ snapshot: null, mayBeBoundary: () => false, unshallows })
+    return this.answer((packet) => {
+      const section = shallowInfo.pass(packet)
+      return acknowledgments === null || section[0] !== packet.raw ? section : acknowledgments(packet)
+    })
   }
 
-  /** A first fetch of depth 1: what the swarm brought is one commit without its history. */
+  /** Boundaries of a shallow repository below which the swarm has brought everything. */
+  private async unshallowed({ isUnshallow, shallows }: FetchRequest): Promise<ReadonlySet<string>> {
+    const { supply, gitDir } = this.session
+    if (!isUnshallow || gitDir === null || supply.haves.length === 0) return new Set()
+    this.unshallows ??= boundariesWithin(gitDir, shallows, supply.haves)
+    return this.unshallows
+  }
+
+  /** A first fetch of the newest commits: what the swarm brought is one commit without its history. */
   private async fetchShallow(packets: readonly Packet[], request: FetchRequest): Promise<boolean> {
     await this.askSwarm(request)
-    const { snapshot } = this.session.supply
+    const { supply } = this.session
+    const { snapshot } = supply
     if (snapshot === null) {
       await this.origin.writer.write(encodeWith(packets, { haves: [] }))
       return this.answerUnchanged()
     }
     await this.origin.writer.write(encodeWith(packets, { haves: [snapshot], shallows: [snapshot] }))
-    return this.mayWant(snapshot, request) ? this.answer(shallowInfoFilter(snapshot)) : this.answerUnchanged()
+    const wantCount = new Set([...request.wants, ...request.wantRefs]).size
+    const isWanted = !request.isOneDeep || this.mayWant(snapshot, request)
+    const mayBeBoundary = (namedCount: number): boolean => isWanted && !(request.isOneDeep && namedCount >= wantCount)
+    const shallowInfo = new ShallowInfoFilter({ snapshot, mayBeBoundary, unshallows: new Set() })
+    let kept: Promise<void> | null = null
+    const goesOn = await this.answer((packet) => {
+      const passed = shallowInfo.pass(packet)
+      if (shallowInfo.isSnapshotUsed) kept ??= supply.keepSnapshot()
+      return passed
+    })
+    await kept
+    return goesOn
   }
 
   /** True unless it is known that none of the wants is this commit or a tag of it. */
@@ -196,7 +226,7 @@ class Relay {
     const startedMs = performance.now()
     const refs = supply.memory.refs
     const named = request.wantRefs.flatMap((name) => refs.get(name) ?? [])
-    const { objectFormat, haves, isDone, isShallowClone } = request
+    const { objectFormat, haves, isDone, isShallowClone, isUnshallow } = request
     const wants = [...request.wants, ...named]
     const isClone = isDone && haves.length === 0
     const clientGone = new Promise<void>((resolve) => {
@@ -206,7 +236,7 @@ class Relay {
       )
     })
     await this.readMirrors()
-    await supply.bringOnce({ objectFormat, wants, haves, isClone, isShallow: isShallowClone }, clientGone)
+    await supply.bringOnce({ objectFormat, wants, haves, isClone, isShallow: isShallowClone, isUnshallow }, clientGone)
     if (this.options.reopen === null || performance.now() - startedMs < ORIGIN_IDLE_MS_MAX) return
     trace(() => 'connect anew: the connection was idle for long')
     await this.reconnect(this.options.reopen)

@@ -8,6 +8,7 @@ import { HelperError, messageOf } from '../errors.ts'
 import { openTrace } from '../trace.ts'
 import { signedRule } from '../trust/require-signed.ts'
 import { type Origin, parseRemoteUrl, type RemoteUrl } from '../url.ts'
+import { bundleVerbs, isBundleFile } from './bundle-verbs.ts'
 import { ByteReader } from './byte-reader.ts'
 import { ByteWriter } from './byte-writer.ts'
 import { runDialogue, type Verb } from './dialogue.ts'
@@ -86,7 +87,9 @@ async function verbsFor(
     return publicationVerbs({ printText, resolve: () => keyOf(address, session) })
   }
   const { scheme } = session.origin
-  const verbs = await (scheme === 'http' || scheme === 'https' ? httpVerbs(session) : streamVerbs())
+  const isBundle = scheme === 'file' && (await isBundleFile(session.origin.path))
+  const isHttp = scheme === 'http' || scheme === 'https'
+  const verbs = isBundle ? bundleVerbs(session.origin.path) : isHttp ? await httpVerbs(session) : streamVerbs()
   const rule = signedRule(session.config, session.env, session.remoteName)
   if (rule === 'off') return verbs
   const { stagedVerbs } = await import('../trust/staged-origin.ts')

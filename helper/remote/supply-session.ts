@@ -11,7 +11,7 @@ import { RefMemory } from './ref-memory.ts'
 import { NOTHING_SUPPLIED, type OpenSupply, type Supply, type SupplyRequest, type SupplyResult } from './supply.ts'
 import { TemporaryRefs } from './temporary-refs.ts'
 
-export type Wanted = Pick<SupplyRequest, 'objectFormat' | 'wants' | 'haves' | 'isClone' | 'isShallow'>
+export type Wanted = Pick<SupplyRequest, 'objectFormat' | 'wants' | 'haves' | 'isClone' | 'isShallow' | 'isUnshallow'>
 
 export interface SupplySurroundings {
   readonly origin: Origin
@@ -33,11 +33,10 @@ export class SupplySession {
   haves: readonly string[] = []
   /** URLs of manifests that the origin names; set before the supply is asked. */
   mirrors: readonly string[] = []
-  /** A commit that the swarm brought without its history. */
-  snapshot: string | null = null
   /** Bytes that the origin sent in answer to fetch commands; null where an inner helper keeps them to itself. */
   originBytes: number | null = 0
   private asked = false
+  private isSnapshotKept = false
   private isClosed = false
   private isQuiet = false
   private showsProgress = false
@@ -55,6 +54,17 @@ export class SupplySession {
   noteOption(line: string): void {
     if (line.startsWith('option verbosity ')) this.isQuiet = Number(line.slice('option verbosity '.length)) < 1
     if (line.startsWith('option progress ')) this.showsProgress = line === 'option progress true'
+  }
+
+  /** A commit that the swarm brought without its history, null if none. */
+  get snapshot(): string | null {
+    return this.result.snapshot?.commit ?? null
+  }
+
+  /** Notes that git will have the snapshot's commit; else it goes with the conversation. */
+  async keepSnapshot(): Promise<void> {
+    this.isSnapshotKept = true
+    await this.result.snapshot?.keep()
   }
 
   /** True as long as the supply was not asked and can be. */
@@ -77,7 +87,6 @@ export class SupplySession {
         this.around.printText(`gittorrent: ${messageOf(error)}; everything comes from the origin\n`)
     }
     this.haves = this.result.haves
-    this.snapshot = this.result.snapshot ?? null
     trace(() => `supply: ${this.haves.length} haves, ${this.result.bytesFromPeers} bytes, ${this.result.note ?? ''}`)
     await this.pins.pin(this.haves)
   }
@@ -89,15 +98,10 @@ export class SupplySession {
     clientGone.then(() => gone.abort())
     const signal = AbortSignal.any([this.around.signal, gone.signal])
     this.supply = await openSupply({ origin, gitDir, config, settings, mirrors: this.mirrors, trace, warn, signal })
-    const { objectFormat, wants, haves, isClone, isShallow } = wanted
     return this.supply.bring({
       gitDir,
       origin: origin.url,
-      objectFormat,
-      wants,
-      haves,
-      isClone,
-      isShallow,
+      ...wanted,
       refs: this.memory.refs,
       head: this.memory.head,
       progress: this.showsProgress && !this.isQuiet ? openProgress(this.around.printText) : SILENT,
@@ -120,6 +124,7 @@ export class SupplySession {
       const line = shareLine(bytesFromPeers, this.originBytes, peerCount, bytesFromWebSeeds)
       if (line !== null) this.around.printText(`gittorrent: ${line}\n`)
     }
+    if (!this.isSnapshotKept) await this.result.snapshot?.drop().catch(() => {})
     await this.supply?.close().catch((error: unknown) => this.around.trace(() => `supply: ${messageOf(error)}`))
     await this.handOver()
   }

@@ -26,15 +26,25 @@ export interface SupplyRequest {
   readonly isShallow: boolean
   /** Git offered no haves and is done: a clone, or a fetch into an empty repository. */
   readonly isClone: boolean
+  /** A shallow repository wants all history: what its refs reach is not complete, so it counts for nothing. */
+  readonly isUnshallow: boolean
   readonly progress: Progress
   readonly signal: AbortSignal
+}
+
+export interface BroughtSnapshot {
+  readonly commit: string
+  /** Makes sure that the commit stays; for a snapshot that turns out to be among what git asked for. */
+  keep(): Promise<void>
+  /** Takes the commit out of the object store unless somebody else has use for it; its tree stays. */
+  drop(): Promise<void>
 }
 
 export interface SupplyResult {
   /** Commits whose whole history is in the object store now, whether it came now or was there before. */
   readonly haves: readonly string[]
   /** A commit whose whole tree is in the object store now, but not its history; null when none came. */
-  readonly snapshot?: string | null
+  readonly snapshot?: BroughtSnapshot | null
   readonly bytesFromPeers: number
   readonly bytesFromWebSeeds?: number
   readonly peerCount: number

@@ -35,9 +35,14 @@ export async function startGitDaemon(root: string): Promise<TestOrigin> {
   return listening(server, 'git', requests)
 }
 
-/** Serves every repository under `root` over smart HTTP. */
-export function startSmartHttp(root: string): Promise<TestOrigin> {
-  return startHttp((request, response) => runBackend(root, request, response))
+/** Answers a request itself (true), or leaves it to the server behind. */
+export type Front = (request: IncomingMessage, response: ServerResponse) => boolean
+
+/** Serves every repository under `root` over smart HTTP, behind `front`. */
+export function startSmartHttp(root: string, front: Front = () => false): Promise<TestOrigin> {
+  return startHttp((request, response) => {
+    if (!front(request, response)) runBackend(root, request, response)
+  })
 }
 
 /** Serves the files under `root`, as a web server without git would. */

@@ -173,15 +173,15 @@ async function outcomeOf(name: string, transport: Transport, prefix: string): Pr
   })
 }
 
-const TRANSPORTS: readonly Transport[] = ['file', 'git', 'http']
-
 for (const [index, name] of Object.keys(SCENARIOS).entries()) {
-  // Every scenario over one transport, every transport with a third of them.
-  const transport = TRANSPORTS[index % TRANSPORTS.length] ?? 'file'
-  it(`${name}, over ${transport}, is what it is with plain git`, async () => {
-    const [plain, ours] = [await outcomeOf(name, transport, ''), await outcomeOf(name, transport, 'gittorrent::')]
-    assert.deepEqual(ours, plain)
-  })
+  // Every scenario over HTTP, as most origins are reached, and by turns over a connection of our own.
+  for (const transport of ['http', index % 2 === 0 ? 'file' : 'git'] as const) {
+    it(`${name}, over ${transport}, is what it is with plain git`, async () => {
+      const both = ['', 'gittorrent::'].map((prefix) => outcomeOf(name, transport, prefix))
+      const [plain, ours] = await Promise.all(both)
+      assert.deepEqual(ours, plain)
+    })
+  }
 }
 
 it('two clones at once, and ten fetches into one of them, all succeed', () =>

@@ -125,10 +125,13 @@ describe('fetch requests', () => {
       wants: [A],
       wantRefs: [],
       haves: [],
+      shallows: [],
       isDone: true,
       includesTags: true,
       isPlain: true,
       isShallowClone: false,
+      isOneDeep: false,
+      isUnshallow: false,
     })
     const changed = encodeWith(request, { wants: [B], haves: [C] }).toString()
     assert.ok(changed.endsWith(`want ${A}\n0032want ${B}\n0032have ${C}\n0009done\n0000`), changed)

@@ -1,12 +1,12 @@
 /**
- * Goal: a shallow clone builds on a snapshot from the swarm and is, in everything that git shows of it, the one that
- * plain git makes; deepening and unshallowing it afterwards work.
+ * Goal: a shallow clone of any depth builds on a snapshot from the swarm, making it whole takes the history from the swarm,
+ * and the result is, in everything that git shows of it, the one that plain git makes.
  * Method: real processes on loopback with a seeder that offers a snapshot; tips past the snapshot, and at it, by branch and
- * by tag; plain git on the same origin as the oracle.
+ * by tag; plain git on the same origin as the oracle, and the bytes that each side sent.
  */
 
 import assert from 'node:assert/strict'
-import { readdir } from 'node:fs/promises'
+import { readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, it } from 'node:test'
 import { DemoWorld } from '../../bench/demo-world.ts'
@@ -46,6 +46,21 @@ async function shown(directory: string): Promise<string> {
   return [refs, sorted(history), sorted(objects), shallow].join('\n')
 }
 
+const NO_WAY_IN = ['gittorrent.dht=false', 'gittorrent.lsd=false']
+
+async function isMissing(directory: string, oid: string): Promise<boolean> {
+  return world.git('-C', directory, 'cat-file', '-e', oid).then(
+    () => false,
+    () => true,
+  )
+}
+
+/** A commit on top of the origin's branch. */
+function newCommit(): Promise<string> {
+  const person = ['-c', 'user.name=T', '-c', 'user.email=t@example.org']
+  return world.git('-C', 'origin.git', ...person, 'commit-tree', '-p', branch, '-m', 'new', `${branch}^{tree}`)
+}
+
 interface Clones {
   readonly ours: string
   readonly plain: string
@@ -55,7 +70,7 @@ interface Clones {
 async function cloneBoth(...options: string[]): Promise<Clones> {
   const names = { ours: `ours-${number}`, plain: `plain-${number++}` }
   const { bytes, trace } = await world.viaSwarm(['clone', '--quiet', ...options, url, names.ours])
-  assert.match(trace, new RegExp(`snapshot ${snapshot}`))
+  assert.match(trace, new RegExp(`snapshot ${snapshot} of`))
   await world.git('clone', '--quiet', '--no-local', ...options, world.originUrl('origin.git'), names.plain)
   assert.equal(await shown(names.ours), await shown(names.plain))
   await world.git('-C', names.ours, 'fsck', '--full', '--no-progress')
@@ -77,6 +92,57 @@ it('--depth 1 of the very commit that the snapshot is of needs next to nothing f
   const { bytes } = await cloneBoth('--depth', '1', '--branch', 'at-the-snapshot')
   assert.ok(bytes.peers > 20 * bytes.origin, `${bytes.peers} from peers, ${bytes.origin} from the origin`)
 })
+
+it('the commit of the snapshot is gone after the clone, so that no tag at it is followed', async () => {
+  const { ours, plain } = await cloneBoth('--depth', '1')
+  assert.ok(await isMissing(ours, snapshot))
+  await world.git('-C', 'origin.git', 'tag', 'at-it', snapshot)
+  await world.git('-C', 'origin.git', 'branch', 'news', await newCommit())
+  for (const clone of [ours, plain]) await world.git('-C', clone, 'fetch', '--quiet', 'origin', 'news')
+  assert.equal(await shown(ours), await shown(plain))
+  await world.git('-C', 'origin.git', 'tag', '-d', 'at-it')
+  await world.git('-C', 'origin.git', 'branch', '-D', 'news')
+})
+
+it('a clone of any depth builds on the snapshot, whether that is above, at or below its end', async () => {
+  const above = Number(
+    await world.git('-C', 'origin.git', 'rev-list', '--first-parent', '--count', `${snapshot}..HEAD`),
+  )
+  const older = await world.git('-C', 'origin.git', 'rev-parse', `${snapshot}~4`)
+  await world.git('-C', 'origin.git', 'tag', 'older', older)
+  const time = await world.git('-C', 'origin.git', 'log', '-1', '--format=%ct', older)
+  const depths = [2, above, above + 1, above + 20].map((depth) => [`--depth=${depth}`])
+  for (const options of [...depths, ['--shallow-exclude=older'], [`--shallow-since=${time}`]]) {
+    const { ours, bytes } = await cloneBoth(...options)
+    const alone = await world.viaSwarm(['clone', '--quiet', ...options, url, `alone-${number++}`], NO_WAY_IN)
+    assert.equal(alone.bytes.peers, 0)
+    const saved = alone.bytes.origin - bytes.origin
+    assert.ok(saved > bytes.peers / 2, `${options}: ${bytes.peers} from peers spare the origin ${saved}`)
+    await world.git('-C', ours, 'fetch', '--quiet', '--depth=1')
+    await world.git('-C', ours, 'fsck', '--no-progress')
+  }
+  await world.git('-C', 'origin.git', 'tag', '-d', 'older')
+})
+
+for (const depth of [1, 12]) {
+  it(`--unshallow of a clone of depth ${depth} takes the history from peers`, async () => {
+    const { ours, plain } = await cloneBoth(`--depth=${depth}`)
+    const { bytes } = await world.viaSwarm(['-C', ours, 'fetch', '--quiet', '--unshallow'])
+    await world.git('-C', plain, 'fetch', '--quiet', '--unshallow')
+    assert.equal(await shown(ours), await shown(plain))
+    await world.git('-C', ours, 'fsck', '--full', '--no-progress')
+    assert.ok(bytes.peers > 10 * bytes.origin, `${bytes.peers} from peers, ${bytes.origin} from the origin`)
+    // What an --unshallow leaves that is interrupted between the swarm and the origin.
+    await writeFile(
+      join(world.folder, ours, '.git', 'shallow'),
+      `${await world.git('-C', ours, 'rev-parse', 'HEAD')}\n`,
+    )
+    const again = await world.viaSwarm(['-C', ours, 'fetch', '--quiet', '--unshallow'])
+    assert.equal(again.bytes.peers, 0, 'links that are there are not taken again')
+    assert.ok(again.bytes.origin < bytes.peers / 10)
+    assert.equal(await shown(ours), await shown(plain))
+  })
+}
 
 it('a shallow clone can be deepened, fetched into, collected and made whole', async () => {
   const { ours, plain } = await cloneBoth('--depth', '1')

@@ -4,6 +4,7 @@
  */
 
 import { runGit } from '../../git/repository.ts'
+import { WHOLE_CHECK_COUNT_MAX } from '../../limits.ts'
 import type { SupplyRequest } from '../../remote/supply.ts'
 import type { ChainClaim } from '../chain-message.ts'
 import { type LineTake, planTakes } from './plan.ts'
@@ -19,15 +20,40 @@ export function matchOf(chains: readonly ChainClaim[], { refs, wants }: SupplyRe
   return score
 }
 
+export interface TakePlan {
+  readonly lines: readonly LineTake[]
+  /** Checkpoints that are complete although no ref says so: what an interrupted --unshallow left. */
+  readonly complete: readonly string[]
+}
+
 /** What to take of some chains. @throws HelperError 'git-failed' */
 export async function planFor(
   chains: readonly ChainClaim[],
   request: SupplyRequest,
   gitDir: string,
-): Promise<LineTake[]> {
+): Promise<TakePlan> {
   const wants = new Set(request.wants)
-  const held = request.isClone ? new Set<string>() : await heldCheckpoints(chains, gitDir)
-  return planTakes(chains, request.refs, wants, (oid) => held.has(oid))
+  const complete = request.isUnshallow ? await wholeCheckpoints(chains, gitDir) : []
+  const held = request.isClone || request.isUnshallow ? new Set(complete) : await heldCheckpoints(chains, gitDir)
+  return { lines: planTakes(chains, request.refs, wants, (oid) => held.has(oid)), complete }
+}
+
+/** The newest link tip that is there with all its history, whatever the boundaries and refs of the repository say. */
+async function wholeCheckpoints(chains: readonly ChainClaim[], gitDir: string): Promise<string[]> {
+  const tips = chains.flatMap(({ links }) => links.map(({ tip }) => tip))
+  const answers = await runGit(gitDir, ['cat-file', '--batch-check'], `${tips.join('\n')}\n`)
+  const present = answers.split('\n').flatMap((line) => (/ commit \d+$/.test(line) ? [line.split(' ')[0] ?? ''] : []))
+  for (const tip of present.slice(0, WHOLE_CHECK_COUNT_MAX)) {
+    const walk = ['--shallow-file', '', 'rev-list', '--objects', '--quiet', tip]
+    if (
+      await runGit(gitDir, walk).then(
+        () => true,
+        () => false,
+      )
+    )
+      return [tip]
+  }
+  return []
 }
 
 /** Checkpoints of the chains that some ref of the repository reaches. */

@@ -1,10 +1,24 @@
 /**
  * Brings the snapshot of a commit for a shallow clone: from the swarm of its payload, or a web seed, into a quarantine, where git names
  * every object, and into the repository once the tree is whole. What it was claimed to be does not matter: the origin
- * decides whether the commit is any use as a have.
+ * decides whether the commit is any use as a have. The commit itself, the first entry, goes in beside the pack, so that it can
+ * go out again: without its history it would only mislead git, which follows tags to what is there.
  */
 
+import { createHash } from 'node:crypto'
 import { join } from 'node:path'
+import {
+  COMMIT,
+  createInflate,
+  hashLengthOf,
+  type ObjectFormat,
+  PACK_HEADER_LENGTH,
+  parseCommit,
+  readPackBody,
+  readPackHeader,
+  sourceOfBytes,
+  writePackHeader,
+} from '../../../engine/index.ts'
 import type { Net, TopicPeer } from '../../../net/index.ts'
 import { HelperError, messageOf } from '../../errors.ts'
 import { LINK_STALL_TIMEOUT_MS, READ_CHUNK_LENGTH } from '../../limits.ts'
@@ -13,7 +27,8 @@ import type { SnapshotClaim } from '../chain-message.ts'
 import { bringSnapshotFromWeb } from '../webseed/bring-snapshot.ts'
 import type { WebSeeds } from '../webseed/web-seeds.ts'
 import { IncomingFile } from './incoming.ts'
-import { Quarantine } from './quarantine.ts'
+import { LooseCommit } from './loose-commit.ts'
+import { type PackIndexer, Quarantine } from './quarantine.ts'
 
 export interface SnapshotSurroundings {
   readonly net: Net | null
@@ -22,19 +37,21 @@ export interface SnapshotSurroundings {
   readonly webSeeds: WebSeeds
   /** The common directory of the repository, absolute. */
   readonly gitDir: string
+  readonly objectFormat: ObjectFormat
   readonly fsckObjects: boolean
   readonly signal: AbortSignal
   readonly trace: Trace
   readonly onProgress: (receivedLength: number) => void
 }
 
-export interface SnapshotBytes {
+export interface TakenSnapshot {
   readonly bytesFromPeers: number
   readonly bytesFromWebSeeds: number
+  readonly commit: LooseCommit
 }
 
-/** Returns the bytes that came. @throws NetError, HelperError when it did not come or is not whole */
-export async function takeSnapshot(claim: SnapshotClaim, around: SnapshotSurroundings): Promise<SnapshotBytes> {
+/** @throws NetError, HelperError when it did not come or is not whole */
+export async function takeSnapshot(claim: SnapshotClaim, around: SnapshotSurroundings): Promise<TakenSnapshot> {
   const folder = join(around.gitDir, 'gittorrent', 'incoming')
   const file = await IncomingFile.open(join(folder, Buffer.from(claim.infohash).toString('hex')))
   let isTaken = false
@@ -44,9 +61,9 @@ export async function takeSnapshot(claim: SnapshotClaim, around: SnapshotSurroun
       bytesFromWebSeeds = await fromAnyWeb(claim, file, around, error)
       return 0
     })
-    await index(claim, file, around)
+    const commit = await index(claim, file, around)
     isTaken = true
-    return { bytesFromPeers, bytesFromWebSeeds }
+    return { bytesFromPeers, bytesFromWebSeeds, commit }
   } finally {
     // What came is kept for the next try, which goes on where this one ended.
     await (isTaken ? file.remove() : file.close()).catch(() => {})
@@ -102,23 +119,87 @@ async function fromPeers(
   return verifiedLength - presentLength
 }
 
+/** Puts the pack without the commit into the repository, then the commit. */
 async function index(
-  { commit, lengthBytes }: SnapshotClaim,
+  { commit, objectCount, lengthBytes }: SnapshotClaim,
   file: IncomingFile,
-  { gitDir, fsckObjects }: SnapshotSurroundings,
-): Promise<void> {
+  { gitDir, objectFormat, fsckObjects }: SnapshotSurroundings,
+): Promise<LooseCommit> {
+  const end = lengthBytes - hashLengthOf(objectFormat)
+  const start = await file.read(0, Math.min(READ_CHUNK_LENGTH, end))
+  const first = firstCommit(start, objectFormat)
+  const expectedStart = `${objectCount} objects that begin with commit ${commit}`
+  if (readPackHeader(start) !== objectCount || first.oid !== commit) throw malformed(commit, expectedStart)
+  const restOf = async function* (): AsyncGenerator<Uint8Array> {
+    for (let at = first.end; at < end; at += READ_CHUNK_LENGTH) {
+      yield await file.read(at, Math.min(READ_CHUNK_LENGTH, end - at))
+    }
+  }
   const quarantine = await Quarantine.open(gitDir)
+  const options = { keep: false, isWholeHistory: false, lengthMax: lengthBytes, fsckObjects }
   try {
-    const indexer = quarantine.index({ keep: false, isWholeHistory: false, lengthMax: lengthBytes, fsckObjects })
-    for (let at = 0; at < lengthBytes; at += READ_CHUNK_LENGTH) {
-      await indexer.write(await file.read(at, Math.min(READ_CHUNK_LENGTH, lengthBytes - at)))
-    }
-    await indexer.finish()
-    if (!(await quarantine.holdsTree(commit))) {
-      throw new HelperError('chain-malformed', `snapshot ${commit}: expected its whole tree, got less`)
-    }
+    await indexPack(quarantine.index(options), objectFormat, objectCount - 1, restOf())
+    if (!(await quarantine.holdsTree(first.tree))) throw malformed(commit, 'its whole tree')
+    if (fsckObjects) await checkAlone(gitDir, objectFormat, start.subarray(PACK_HEADER_LENGTH, first.end))
     await quarantine.release()
   } finally {
     await quarantine.close()
   }
+  return LooseCommit.write(gitDir, commit, first.content)
+}
+
+/** Has git judge one entry as it judges what it fetches; nothing of it stays. @throws HelperError 'git-failed' */
+async function checkAlone(gitDir: string, objectFormat: ObjectFormat, entry: Uint8Array): Promise<void> {
+  const quarantine = await Quarantine.open(gitDir)
+  const lengthMax = entry.length + 2 * PACK_HEADER_LENGTH + hashLengthOf(objectFormat)
+  try {
+    const indexer = quarantine.index({ keep: false, isWholeHistory: false, lengthMax, fsckObjects: true })
+    await indexPack(indexer, objectFormat, 1, [entry])
+  } finally {
+    await quarantine.close()
+  }
+}
+
+async function indexPack(
+  indexer: PackIndexer,
+  objectFormat: ObjectFormat,
+  objectCount: number,
+  bodies: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
+): Promise<void> {
+  const hash = createHash(objectFormat)
+  const header = new Uint8Array(PACK_HEADER_LENGTH)
+  writePackHeader(header, 0, objectCount)
+  hash.update(header)
+  await indexer.write(header)
+  for await (const bytes of bodies) {
+    hash.update(bytes)
+    await indexer.write(bytes)
+  }
+  await indexer.write(hash.digest())
+  await indexer.finish()
+}
+
+interface FirstCommit {
+  readonly oid: string
+  readonly content: Uint8Array
+  readonly tree: string
+  /** Offset in the payload behind its entry. */
+  readonly end: number
+}
+
+/** The commit that a snapshot starts with. @throws EngineError, HelperError 'chain-malformed' */
+function firstCommit(start: Uint8Array, objectFormat: ObjectFormat): FirstCommit {
+  const source = sourceOfBytes(start.subarray(PACK_HEADER_LENGTH))
+  const reading = { source, hashLength: hashLengthOf(objectFormat), inflate: createInflate() }
+  const { value: entry } = readPackBody(reading, null).next()
+  if (entry === undefined || !('type' in entry) || entry.type !== COMMIT) {
+    throw new HelperError('chain-malformed', 'snapshot: expected a commit as its first object, got something else')
+  }
+  const content = entry.data
+  const oid = createHash(objectFormat).update(`commit ${content.length}\0`).update(content).digest('hex')
+  return { oid, content, tree: parseCommit(content, objectFormat).tree, end: PACK_HEADER_LENGTH + entry.streamEnd }
+}
+
+function malformed(commit: string, expected: string): HelperError {
+  return new HelperError('chain-malformed', `snapshot ${commit}: expected ${expected}, got something else`)
 }

@@ -43,10 +43,11 @@ export async function bringSnapshot(request: SupplyRequest, ports: SnapshotSuppl
     const onProgress = (received: number): void =>
       request.progress.update(title, `${humanBytes(received)} of ${humanBytes(claim.lengthBytes)}`)
     try {
-      const around = { net, peers, webSeeds, gitDir, fsckObjects, trace, signal: request.signal, onProgress }
-      const bytes = await takeSnapshot(claim, around)
+      const { objectFormat, signal } = request
+      const around = { net, peers, webSeeds, gitDir, objectFormat, fsckObjects, trace, signal, onProgress }
+      const { commit, ...bytes } = await takeSnapshot(claim, around)
       request.progress.done(title, humanBytes(claim.lengthBytes))
-      return { ...NOTHING_SUPPLIED, ...bytes, snapshot: claim.commit, peerCount: peers.length }
+      return { ...NOTHING_SUPPLIED, ...bytes, snapshot: commit, peerCount: peers.length }
     } catch (error) {
       if (request.signal.aborted) throw error
       note = messageOf(error)

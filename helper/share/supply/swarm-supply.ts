@@ -103,9 +103,11 @@ class SwarmSupply implements Supply {
       const offer = await this.#bestOffer(webSeeds, request)
       if (offer === null) return { ...NOTHING_SUPPLIED, note: 'nobody has a usable chain' }
       const gitDir = await commonDirOf(request.gitDir)
-      const lines = await planFor(offer.chains, request, gitDir)
-      if (lines.length === 0) return { ...NOTHING_SUPPLIED, note: 'nothing that others have is lacking' }
-      return await this.#takeLines(lines, offer.peers, webSeeds, gitDir, request)
+      const { lines, complete } = await planFor(offer.chains, request, gitDir)
+      if (lines.length === 0)
+        return { ...NOTHING_SUPPLIED, haves: complete, note: 'nothing that others have is lacking' }
+      const result = await this.#takeLines(lines, offer.peers, webSeeds, gitDir, request)
+      return { ...result, haves: [...complete, ...result.haves] }
     } finally {
       webSeeds.close()
     }
@@ -139,7 +141,7 @@ class SwarmSupply implements Supply {
 
   async #offerOfPeers(request: SupplyRequest): Promise<Offer | null> {
     if (this.#topic === null) return null
-    const timeoutMs = request.isClone ? PEER_WAIT_MS : PEER_WAIT_FOR_FETCH_MS
+    const timeoutMs = request.isClone || request.isUnshallow ? PEER_WAIT_MS : PEER_WAIT_FOR_FETCH_MS
     const peer = await this.#topic.waitForPeer({ timeoutMs, signal: request.signal })
     if (peer === null) return null
     return this.#askForChains(this.#topic, request, await createCheckpointRule(GT1))
@@ -214,7 +216,7 @@ class SwarmSupply implements Supply {
         return intake
       })
       const isKept = (index: number): boolean => lines.slice(index, index + 1).some((line) => isKeptPack(line, request))
-      const tops = await completeTops(intakes, isKept, quarantine)
+      const tops = await completeTops(intakes, isKept, quarantine, !request.isUnshallow)
       await quarantine.release()
       const bytesFromPeers = sumOf(started, (incoming) => incoming.receivedLength())
       const bytesFromWebSeeds = sumOf(started, (incoming) => incoming.webLength())
@@ -290,8 +292,8 @@ function startAll(
 }
 
 /** The main line of a clone: its chain reaches down to the roots and becomes one kept pack. */
-function isKeptPack({ takes }: LineTake, { isClone }: SupplyRequest): boolean {
-  return isClone && takes[0]?.link.base === null && takes[0].isWhole
+function isKeptPack({ takes }: LineTake, { isClone, isUnshallow }: SupplyRequest): boolean {
+  return (isClone || isUnshallow) && takes[0]?.link.base === null && takes[0].isWhole
 }
 
 /** Lets the clone serve what it took, from the pack itself. */

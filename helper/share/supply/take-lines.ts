@@ -59,12 +59,13 @@ function wavesOf(lines: readonly LineTake[]): number[][] {
 
 /**
  * Commits among the new tops whose whole history is there. `isSelfContained` says of which git has checked that already
- * while it indexed.
+ * while it indexed; `areRefsWhole` is false in a shallow repository, whose refs vouch for nothing.
  */
 export async function completeTops(
   intakes: readonly (Intake | null)[],
   isSelfContained: (index: number) => boolean,
   quarantine: Quarantine,
+  areRefsWhole: boolean,
 ): Promise<Oid[]> {
   const complete: Oid[] = []
   const others: Oid[] = []
@@ -74,7 +75,8 @@ export async function completeTops(
     else if (await quarantine.holds(intake.top)) complete.push(intake.top)
   }
   if (others.length === 0) return complete
-  if (await quarantine.areConnected(others, complete)) return [...complete, ...others]
-  for (const top of others) if (await quarantine.areConnected([top], complete)) complete.push(top)
+  const areConnected = (tops: readonly Oid[]): Promise<boolean> => quarantine.areConnected(tops, complete, areRefsWhole)
+  if (await areConnected(others)) return [...complete, ...others]
+  for (const top of others) if (await areConnected([top])) complete.push(top)
   return complete
 }
