@@ -365,3 +365,8 @@ export const WEBSEED_RETRY_LENGTH = 16 * 1024
 
 /** Bytes of a blob under refs/mirrors/ and of the pack that carries it: a thousand URLs. */
 export const MIRROR_BLOB_LENGTH_MAX = 64 * 1024
+
+/** Strangers' questions where a commit is: asked of git at once per repository, chains looked through, milliseconds of each command. */
+export const ASK_PARALLEL_COUNT = 1
+export const ASK_CHAIN_COUNT_MAX = 8
+export const ASK_GIT_TIMEOUT_MS = 2_000

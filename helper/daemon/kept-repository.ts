@@ -13,6 +13,7 @@ import { HelperError, messageOf } from '../errors.ts'
 import { openRepository, type Repository, requireWholeHistory } from '../git/repository.ts'
 import { ANONYMOUS_RETRY_MS, BUILD_RETRY_MS_MAX, BUILD_RETRY_MS_MIN } from '../limits.ts'
 import { isPublicOrigin } from '../public-origin.ts'
+import { commitFinder } from '../share/commit-asks.ts'
 import { answererOf } from '../share/serve.ts'
 import { topicOf } from '../share/topic.ts'
 import { SegmentStore } from '../store/segment-store.ts'
@@ -60,6 +61,7 @@ export class KeptRepository {
   readonly #topicHash: Uint8Array
   readonly #store: SegmentStore
   #before: readonly ServedLink[] = []
+  #stopAnswering: () => void = () => {}
   #fingerprint = ''
   #servedKey = ''
   #looking: Promise<void> | null = null
@@ -205,6 +207,9 @@ export class KeptRepository {
     )
     const handlers = answererOf({ chains, repository, snapshots: [] }, this.entry.remote)
     topics.offer(this.#topicHash, this, { handlers, isPublic: this.isPublic })
+    this.#stopAnswering()
+    // Who asks by a commit's name need not know the origin, so only what everybody can see is told.
+    this.#stopAnswering = this.isPublic ? net.answerAsks(commitFinder({ chains, repository })) : () => {}
     await this.#stop(gone)
     log(`'${this.entry.path}': serving ${this.served.length} links`)
   }
@@ -252,6 +257,7 @@ export class KeptRepository {
     this.served = []
     this.#before = []
     this.#servedKey = ''
+    this.#stopAnswering()
     await this.#ports.topics.withdraw(this.#topicHash, this)
     await this.#stop(all)
   }
