@@ -1,25 +1,31 @@
 /**
  * Question: is anybody ever stuck? Runs the simulated swarms for many seeds and prints those in which somebody was.
- *   npm run simulate -- [how many seeds, 1000] [first seed, 1]
- * Needs no network and no real time; a seed that fails here fails again.
+ *   npm run simulate -- [--seeds 1000] [--first 1] [--members 120]
+ * Needs no network and no real time; a seed that fails here fails again. Says on stderr how far it is.
  */
 
+import { parseArgs } from 'node:util'
 import { simulateWeather } from './simulated-swarms.ts'
 
 async function main(): Promise<void> {
-  const count = Number(process.argv[2] ?? 1000)
-  const first = Number(process.argv[3] ?? 1)
+  const { values } = parseArgs({
+    options: { seeds: { type: 'string' }, first: { type: 'string' }, members: { type: 'string' } },
+  })
+  const count = Number(values.seeds ?? 1000)
+  const first = Number(values.first ?? 1)
+  const members = Number(values.members ?? 120)
   const bad: { seed: number; stuck: readonly string[] }[] = []
   let longestMs = 0
   let memberCount = 0
   let leftCount = 0
   const startedMs = performance.now()
   for (let seed = first; seed < first + count; seed++) {
-    const outcome = await simulateWeather(seed)
+    const outcome = await simulateWeather(seed, members)
     memberCount += outcome.memberCount
     leftCount += outcome.leftCount
     longestMs = Math.max(longestMs, outcome.virtualMs)
     if (outcome.stuck.length > 0) bad.push({ seed, stuck: outcome.stuck })
+    if ((seed - first + 1) % 50 === 0) process.stderr.write(`${seed - first + 1} seeds, ${bad.length} stuck\n`)
   }
   const seconds = Math.round((performance.now() - startedMs) / 1000)
   const longestVirtualSeconds = Math.round(longestMs / 1000)

@@ -236,11 +236,14 @@ export const REFS_PAGE_LENGTH = 1024 * 1024
 /** Records in one answer: profile, repository, those of delegates, successors. */
 export const RECORDS_ANSWER_COUNT_MAX = 64
 
-/** Milliseconds for one answer to `refs`; a page has a megabyte. */
+/** Milliseconds for one answer to `refs`: records, of which a few kilobytes are told; a page, which has a megabyte. */
+export const RECORDS_TIMEOUT_MS = 5_000
 export const REFS_TIMEOUT_MS = 15_000
 
-/** Peers of a publisher's topic that are asked for records and documents. */
-export const REFS_PEER_COUNT_MAX = 8
+/** Peers of a publisher's topic that know its key and are asked for records and documents … */
+export const REFS_PEER_COUNT_MAX = 32
+/** … and peers that are asked whether they do. */
+export const REFS_PEER_ALL_COUNT_MAX = 128
 
 /** Proofs of two values for one seq that are kept per publisher. */
 export const EVIDENCE_COUNT_MAX = 32
@@ -281,6 +284,22 @@ export const TIP_PER_PEER_COUNT = 2
 
 /** A tunnel that brings nothing for this long is left; counting objects of a large repository takes some seconds. */
 export const TIP_STALL_TIMEOUT_MS = 30_000
+
+/** A tunnel that brings less than so many bytes in so many milliseconds has the next peer asked beside it. */
+export const TIP_ALIVE_LENGTH = 32 * 1024
+export const TIP_PATIENCE_MS = 3_000
+
+/** How often, and after how many milliseconds, a peer that is busy is asked again. */
+export const TIP_BUSY_COUNT_MAX = 20
+export const TIP_BUSY_PAUSE_MS = 1_000
+
+/**
+ * An asker who has let the tunnel wait for so many milliseconds, and took, beyond the first bytes that go without credit, less
+ * than so many in each second of them, makes room for the next one when all places are taken.
+ */
+export const TIP_READER_WAIT_MS_MAX = 3_000
+export const TIP_READER_FREE_LENGTH = 1024 * 1024
+export const TIP_READER_RATE_MIN = 32 * 1024
 
 /** Questions to the tunnel for one fetch; each carries what it has of wants. */
 export const TIP_ROUND_COUNT_MAX = 1_000
@@ -377,3 +396,8 @@ export const SECRET_FILE_LENGTH_MAX = 4096
 
 /** Checkpoints that a shallow repository is asked whether it holds all of: each costs a walk, which mostly ends at once. */
 export const WHOLE_CHECK_COUNT_MAX = 8
+
+/** Strangers' questions where a commit is: asked of git at once per repository, chains looked through, milliseconds of each command. */
+export const ASK_PARALLEL_COUNT = 1
+export const ASK_CHAIN_COUNT_MAX = 8
+export const ASK_GIT_TIMEOUT_MS = 2_000

@@ -4,6 +4,7 @@
  */
 export { type Address, type AddressClass, classOfHost, formatAddress, parseAddress } from './address.ts'
 export type { AnswerStream } from './answer-stream.ts'
+export type { FindByName } from './ask.ts'
 export {
   asBytes,
   asDict,

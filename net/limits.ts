@@ -194,3 +194,13 @@ export const UNASKED_BLOCK_COUNT_MAX = 1_000
 export const DOWNLOAD_REDIAL_DELAY_MS = 500
 /** Bytes received for one download, in multiples of its length (and 16 MiB), after which it is given up as poisoned. */
 export const DOWNLOAD_WASTE_FACTOR_MAX = 3
+
+/** Connections whose handshake names neither topic nor swarm, because they ask where something is: at once … */
+export const ASK_CONNECTION_COUNT_MAX = 32
+/** … per second, and at once; each costs a look-up in the embedding room … */
+export const ASK_RATE_PER_S = 10
+export const ASK_BURST_COUNT = 64
+/** … messages on one of them … */
+export const ASK_MESSAGE_COUNT_MAX = 16
+/** … and milliseconds that one may last. */
+export const ASK_DURATION_MS_MAX = 30_000

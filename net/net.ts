@@ -6,6 +6,7 @@
 import { randomBytes } from 'node:crypto'
 import { type Address, type AddressClass, classOfHost } from './address.ts'
 import type { AnswerStream } from './answer-stream.ts'
+import { AskService, type FindByName } from './ask.ts'
 import { Bans } from './bans.ts'
 import { AnswerBudget, Refusal } from './channel.ts'
 import { type Connection, dial, type Gates } from './connection.ts'
@@ -97,6 +98,8 @@ export interface Net {
   seed(torrent: Torrent, source: Source): Seed
   /** @throws NetError torrent-malformed, torrent-busy */
   download(torrent: Torrent, options: DownloadOptions): Download
+  /** Answers those who dial a name to learn which torrent holds it (PROTOCOL.md section 7); returns how to stop. */
+  answerAsks(find: FindByName): () => void
   /** The DHT node, opened if need be, to get and put items; null if there is none or its port is taken. */
   dht(): Promise<Dht | null>
   close(): Promise<void>
@@ -141,6 +144,7 @@ class OpenNet implements Net {
   readonly #budget = new AnswerBudget(ANSWER_LENGTH_ALL_MAX)
   readonly #swarms: SwarmClient
   readonly #seeds: Seeds
+  readonly #asks: AskService
   readonly #topics = new Map<string, TopicSwarm>()
   readonly #downloads = new Map<string, DownloadTask>()
   readonly #outgoing = new Set<Connection>()
@@ -165,6 +169,7 @@ class OpenNet implements Net {
     const ban = (address: Address): void => this.#bans.add(address)
     this.#swarms = new SwarmClient({ peerId: this.#peerId, ban, trace: this.#trace })
     this.#seeds = new Seeds(this.#swarms)
+    this.#asks = new AskService(this.#peerId, this.#trace)
   }
 
   get address(): Address | null {
@@ -294,7 +299,11 @@ class OpenNet implements Net {
     if (topic !== undefined) return topic.accept(connection)
     const download = this.#downloads.get(key)
     if (download !== undefined) return download.accept(connection)
-    return this.#seeds.accept(connection, key)
+    return this.#seeds.has(key) ? this.#seeds.accept(connection, key) : this.#asks.accept(connection)
+  }
+
+  answerAsks(find: FindByName): () => void {
+    return this.#asks.add(find)
   }
 
   seed(torrent: Torrent, source: Source): Seed {

@@ -14,6 +14,7 @@ import { HelperError, messageOf } from '../errors.ts'
 import { openRepository, type Repository, requireWholeHistory } from '../git/repository.ts'
 import { ANONYMOUS_RETRY_MS, BUILD_RETRY_MS_MAX, BUILD_RETRY_MS_MIN } from '../limits.ts'
 import { isPublicOrigin } from '../public-origin.ts'
+import { commitFinder } from '../share/commit-asks.ts'
 import { answererOf } from '../share/serve.ts'
 import { topicOf } from '../share/topic.ts'
 import { SegmentStore } from '../store/segment-store.ts'
@@ -72,6 +73,7 @@ export class KeptRepository {
   readonly #store: SegmentStore
   readonly #snapshots: KeptSnapshots
   #before: readonly Seed[] = []
+  #stopAnswering: () => void = () => {}
   #fingerprint = ''
   #servedKey = ''
   #looking: Promise<void> | null = null
@@ -256,6 +258,9 @@ export class KeptRepository {
     )
     const handlers = answererOf({ chains, repository, snapshots }, this.entry.remote)
     topics.offer(this.#topicHash, this, { handlers, isPublic: this.isPublic })
+    this.#stopAnswering()
+    // Who asks by a commit's name need not know the origin, so only what everybody can see is told.
+    this.#stopAnswering = this.isPublic ? net.answerAsks(commitFinder({ chains, repository })) : () => {}
     await this.#stop(gone)
     const further = snapshots.length === 0 ? '' : ` and ${snapshots.length} snapshots`
     log(`'${this.entry.path}': serving ${this.served.length} links${further}`)
@@ -305,6 +310,7 @@ export class KeptRepository {
     this.servedSnapshots = []
     this.#before = []
     this.#servedKey = ''
+    this.#stopAnswering()
     await this.#ports.topics.withdraw(this.#topicHash, this)
     await this.#stop(all)
   }

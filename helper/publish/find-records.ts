@@ -1,7 +1,7 @@
 /**
  * Asks the network for a publisher's records: peers of the topic first (they need no DHT, and have everything at once),
  * then the DHT by target. Nothing is judged here; items are genuine, and of whom they say. A peer that does not answer,
- * or sends what is no answer, is passed over.
+ * sends what is no answer, or knows nothing of the key, is passed over and takes nobody's place.
  */
 import { createHash } from 'node:crypto'
 import { itemTarget, type MutableItem, type Net, NetError, type Topic, type TopicPeer } from '../../net/index.ts'
@@ -10,12 +10,18 @@ import {
   FURTHER_PEER_WAIT_MS,
   LATE_PEER_WAIT_MS,
   PEER_POLL_MS,
+  RANGE_ALIVE_LENGTH,
+  RANGE_PATIENCE_MS,
   RECORDS_ANSWER_COUNT_MAX,
+  RECORDS_TIMEOUT_MS,
   REFS_PAGE_LENGTH,
+  REFS_PEER_ALL_COUNT_MAX,
   REFS_PEER_COUNT_MAX,
   REFS_TIMEOUT_MS,
+  SOURCE_GRACE_MS,
 } from '../limits.ts'
 import type { Trace } from '../trace.ts'
+import { raceOfPeers } from './race-of-peers.ts'
 import { decodeRecordsAnswer, encodeRefsQuestion, REFS_KIND } from './refs-message.ts'
 
 const ANSWER_LENGTH_MAX = RECORDS_ANSWER_COUNT_MAX * 2048
@@ -32,11 +38,22 @@ export class RecordSource {
   readonly #topic: Topic
   readonly #trace: Trace
   readonly #signal: AbortSignal
+  readonly #isOfPublisher: (item: MutableItem) => boolean
   readonly #asked = new Set<string>()
+  /** Questions that are not answered yet. */
+  readonly #open = new Set<Promise<void>>()
   #waitedMs = 0
   #offers: readonly PeerOffer[] = []
 
-  constructor(net: Net, topic: Topic, trace: Trace, signal: AbortSignal) {
+  /** @param isOfPublisher true for items of the key itself, which only those have who know something */
+  constructor(
+    net: Net,
+    topic: Topic,
+    trace: Trace,
+    signal: AbortSignal,
+    isOfPublisher: (item: MutableItem) => boolean,
+  ) {
+    this.#isOfPublisher = isOfPublisher
     this.#net = net
     this.#topic = topic
     this.#trace = trace
@@ -47,10 +64,10 @@ export class RecordSource {
     return this.#offers
   }
 
-  /** Waits for a peer of the topic and asks those that are there. */
+  /** Waits for a peer of the topic and asks those that are there, until one knows something and others had a moment. */
   async askPeers(waitMs: number): Promise<void> {
     await this.#topic.waitForPeer({ timeoutMs: waitMs, signal: this.#signal })
-    await this.#ask(this.#unasked())
+    await this.#untilOffered(0)
   }
 
   /**
@@ -58,43 +75,53 @@ export class RecordSource {
    * who has just announced, short where somebody is. False if none came.
    */
   async more(): Promise<boolean> {
-    while (!this.#signal.aborted && this.#offers.length < REFS_PEER_COUNT_MAX) {
-      const fresh = this.#unasked()
-      if (fresh.length > 0) {
-        await this.#ask(fresh)
-        return true
-      }
-      if (this.#waitedMs > (this.#offers.length > 0 ? FURTHER_PEER_WAIT_MS : LATE_PEER_WAIT_MS)) return false
+    const before = this.#offers.length
+    while (!this.#signal.aborted && before < REFS_PEER_COUNT_MAX) {
+      await this.#untilOffered(before)
+      if (this.#offers.length > before) return true
+      if (this.#waitedMs > (before > 0 ? FURTHER_PEER_WAIT_MS : LATE_PEER_WAIT_MS)) return false
       const startedMs = performance.now()
       // Looks again when the last look is old.
       if (this.#topic.peers().length === 0)
         await this.#topic.waitForPeer({ timeoutMs: PEER_POLL_MS, signal: this.#signal })
-      await new Promise((resolve) => setTimeout(resolve, PEER_POLL_MS))
+      await pause(PEER_POLL_MS)
       this.#waitedMs += performance.now() - startedMs
     }
     return false
   }
 
-  #unasked(): TopicPeer[] {
-    const peers = this.#topic.peers().filter(({ id }) => !this.#asked.has(id))
-    return peers.slice(0, REFS_PEER_COUNT_MAX - this.#offers.length)
+  /** Asks who is there; waits until there are more than `count` offers and others had a moment, or nobody is left to answer. */
+  async #untilOffered(count: number): Promise<void> {
+    for (;;) {
+      for (const peer of this.#unasked()) {
+        const asking = this.#ask(peer).finally(() => this.#open.delete(asking))
+        this.#open.add(asking)
+      }
+      if (this.#open.size === 0 || this.#signal.aborted) return
+      if (this.#offers.length > count) {
+        await Promise.race([Promise.all(this.#open), pause(SOURCE_GRACE_MS)])
+        return
+      }
+      // Peers may come while those that are there are silent.
+      await Promise.race([...this.#open, pause(PEER_POLL_MS)])
+    }
   }
 
-  async #ask(peers: readonly TopicPeer[]): Promise<void> {
-    const options = { timeoutMs: REFS_TIMEOUT_MS, responseLengthMax: ANSWER_LENGTH_MAX, signal: this.#signal }
-    const offers = await Promise.all(
-      peers.map(async (peer) => {
-        this.#asked.add(peer.id)
-        try {
-          return { peer, items: decodeRecordsAnswer(await peer.request(REFS_KIND, encodeRefsQuestion(null), options)) }
-        } catch (error) {
-          this.#trace(() => `refs of ${peer.remote.host}:${peer.remote.port}: ${messageOf(error)}`)
-          if (error instanceof HelperError) peer.drop()
-          return null
-        }
-      }),
-    )
-    this.#offers = [...this.#offers, ...offers.filter((offer) => offer !== null)]
+  #unasked(): TopicPeer[] {
+    const peers = this.#topic.peers().filter(({ id }) => !this.#asked.has(id))
+    return this.#offers.length < REFS_PEER_COUNT_MAX ? peers.slice(0, REFS_PEER_ALL_COUNT_MAX - this.#asked.size) : []
+  }
+
+  async #ask(peer: TopicPeer): Promise<void> {
+    const options = { timeoutMs: RECORDS_TIMEOUT_MS, responseLengthMax: ANSWER_LENGTH_MAX, signal: this.#signal }
+    this.#asked.add(peer.id)
+    try {
+      const items = decodeRecordsAnswer(await peer.request(REFS_KIND, encodeRefsQuestion(null), options))
+      if (items.some(this.#isOfPublisher)) this.#offers = [...this.#offers, { peer, items }]
+    } catch (error) {
+      this.#trace(() => `refs of ${peer.remote.host}:${peer.remote.port}: ${messageOf(error)}`)
+      if (error instanceof HelperError) peer.drop()
+    }
   }
 
   /** All genuine items under a target (20 bytes): of peers and of the DHT. */
@@ -113,29 +140,35 @@ export class RecordSource {
   }
 
   /** A refs document, whole and with the SHA-256 that was asked for, or null if no peer has it. */
-  async document(hash: string, length: number): Promise<Uint8Array | null> {
+  document(hash: string, length: number): Promise<Uint8Array | null> {
     const tried = new Set<TopicPeer>()
-    do {
-      for (const { peer } of this.#offers) {
-        if (tried.has(peer)) continue
-        tried.add(peer)
-        const bytes = await this.#documentOf(peer, hash, length)
-        if (bytes !== null) return bytes
-      }
-    } while (await this.more())
-    return null
+    return raceOfPeers({
+      next: async () => {
+        do {
+          const offer = this.#offers.find(({ peer }) => !tried.has(peer))
+          if (offer === undefined) continue
+          tried.add(offer.peer)
+          return offer.peer
+        } while (await this.more())
+        return null
+      },
+      attempt: (peer, signal) => this.#documentOf(peer, hash, length, signal),
+      patienceMs: RANGE_PATIENCE_MS,
+      aliveLength: RANGE_ALIVE_LENGTH,
+      signal: this.#signal,
+    })
   }
 
-  async #documentOf(peer: TopicPeer, hash: string, length: number): Promise<Uint8Array | null> {
+  async #documentOf(peer: TopicPeer, hash: string, length: number, signal: AbortSignal): Promise<Uint8Array> {
     try {
-      const bytes = await readDocument(peer, hash, length, this.#signal)
+      const bytes = await readDocument(peer, hash, length, signal)
       if (createHash('sha256').update(bytes).digest('hex') === hash) return bytes
       peer.drop()
+      throw new NetError('message-malformed', 'refs document: expected another SHA-256')
     } catch (error) {
-      if (!(error instanceof NetError)) throw error
-      this.#trace(() => `refs document: ${error.message}`)
+      this.#trace(() => `refs document of ${peer.remote.host}:${peer.remote.port}: ${messageOf(error)}`)
+      throw error
     }
-    return null
   }
 }
 
@@ -144,11 +177,18 @@ async function readDocument(peer: TopicPeer, hash: string, length: number, signa
   const options = { timeoutMs: REFS_TIMEOUT_MS, responseLengthMax: REFS_PAGE_LENGTH, signal }
   for (let offset = 0; offset < length; ) {
     const page = await peer.request(REFS_KIND, encodeRefsQuestion({ hash, offset }), options)
-    if (page.length === 0) throw new NetError('message-malformed', 'refs document: expected a page, got nothing')
+    // Shorter ones would turn one document into as many questions as it has bytes.
+    const expected = Math.min(REFS_PAGE_LENGTH, length - offset)
+    if (page.length !== expected)
+      throw new NetError('message-malformed', `refs document: expected a page of ${expected} bytes, got ${page.length}`)
     pages.push(page)
     offset += page.length
   }
   return Buffer.concat(pages)
+}
+
+function pause(durationMs: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, durationMs))
 }
 
 function distinct(items: readonly MutableItem[]): MutableItem[] {

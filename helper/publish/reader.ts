@@ -116,7 +116,8 @@ class Reader {
     this.folder = new PublisherFolder(around.env, id)
     const refuse = (): Promise<Uint8Array> => Promise.reject(new Refusal('unknown-kind'))
     this.#topic = around.net.joinTopic(publisherTopic(id, name), { onRequest: refuse }, { announce: false })
-    this.#source = new RecordSource(around.net, this.#topic, around.trace, around.signal)
+    const isOfPublisher = (item: MutableItem): boolean => keyId(item.key) === id
+    this.#source = new RecordSource(around.net, this.#topic, around.trace, around.signal, isOfPublisher)
   }
 
   /** What `profile` found. */

@@ -5,21 +5,29 @@
  */
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Net, TopicPeer } from '../../net/index.ts'
+import { type Net, NetError, type TopicPeer } from '../../net/index.ts'
 import type { GitConfig, Settings } from '../config.ts'
 import { HelperError, messageOf } from '../errors.ts'
 import { type Repository, runGit } from '../git/repository.ts'
-import { REF_LOCK_ATTEMPT_COUNT_MAX, REF_LOCK_DELAY_MS } from '../limits.ts'
+import {
+  REF_LOCK_ATTEMPT_COUNT_MAX,
+  REF_LOCK_DELAY_MS,
+  TIP_ALIVE_LENGTH,
+  TIP_BUSY_COUNT_MAX,
+  TIP_BUSY_PAUSE_MS,
+  TIP_PATIENCE_MS,
+} from '../limits.ts'
 import { humanBytes, type Progress } from '../progress.ts'
 import { fsckWanted } from '../share/supply/fsck.ts'
 import { Quarantine } from '../share/supply/quarantine.ts'
 import { swarmSupplyOn } from '../share/supply/swarm-supply.ts'
 import type { Trace } from '../trace.ts'
 import type { PeerOffer } from './find-records.ts'
+import { raceOfPeers } from './race-of-peers.ts'
 import type { Publication } from './reader.ts'
 import { decodeRecord } from './record.ts'
 import { decodeDocument } from './refs-document.ts'
-import { fetchThroughTunnel } from './tip-fetch.ts'
+import { fetchThroughTunnel, type TipFetch } from './tip-fetch.ts'
 
 export interface SyncSurroundings {
   readonly net: Net
@@ -101,6 +109,7 @@ async function bringChains(
   }
 }
 
+/** The rest, through tunnels: each peer's pack waits in a quarantine of its own until all that it was asked for is there. */
 async function bringRest(
   publication: Publication,
   repository: Repository,
@@ -108,48 +117,86 @@ async function bringRest(
   around: SyncSurroundings,
 ): Promise<number> {
   const { trace, config, signal, progress } = around
-  const quarantine = await Quarantine.open(repository.gitDir)
   const haves = [...new Set([...known, ...(await tipsOf(repository))])]
   const wanted = [...new Set(publication.refs.map(({ oid }) => oid))]
+  const checked = new Set<string>()
+  const tried = new Set<TopicPeer>()
+  const wantsOf = new Map<TopicPeer, string[]>()
   let missing = await missingOf(repository, wanted)
   let bytes = 0
   const onBytes = (count: number): void => {
     bytes += count
     progress.update('Receiving from peers', humanBytes(bytes))
   }
+  const attempt = async (peer: TopicPeer, over: AbortSignal): Promise<readonly string[]> => {
+    const { objectFormat } = repository
+    const wants = wantsOf.get(peer) ?? []
+    const fetch = { objectFormat, wants, haves, fsckObjects: fsckWanted(config), onBytes, signal: over }
+    try {
+      await bringThroughTunnel(peer, repository, fetch)
+      return wants
+    } catch (error) {
+      // Who was merely overtaken may be asked for something else.
+      if (over.aborted) tried.delete(peer)
+      else trace(() => `tunnel to ${peer.remote.host}:${peer.remote.port}: ${messageOf(error)}`)
+      throw error
+    }
+  }
+  const next = async (): Promise<TopicPeer | null> => {
+    const found = await nextPeer(publication, missing, tried)
+    if (found === null) return null
+    tried.add(found.peer)
+    wantsOf.set(found.peer, found.wants)
+    return found.peer
+  }
+  while (missing.length > 0) {
+    const race = { next, attempt, patienceMs: TIP_PATIENCE_MS, aliveLength: TIP_ALIVE_LENGTH, signal }
+    const brought = await raceOfPeers(race)
+    if (brought === null) break
+    for (const oid of brought) checked.add(oid)
+    missing = missing.filter((oid) => !checked.has(oid))
+  }
+  const isWhole =
+    missing.length === 0 && (wanted.every((oid) => checked.has(oid)) || (await isConnected(repository, wanted)))
+  if (!isWhole) {
+    const got = missing.length > 0 ? `${missing.length} of ${wanted.length} missing` : 'history with holes'
+    throw new HelperError(
+      'not-published',
+      `'${publication.name}': expected all refs from its peers, got ${got}, try later`,
+    )
+  }
+  progress.done('Receiving from peers', humanBytes(bytes))
+  return bytes
+}
+
+/** Brings what was asked for into the repository, whole or not at all. */
+async function bringThroughTunnel(peer: TopicPeer, { gitDir }: Repository, fetch: TipFetch): Promise<void> {
+  const quarantine = await Quarantine.open(gitDir)
   try {
-    const tried = new Set<TopicPeer>()
-    while (missing.length > 0) {
-      const next = await nextPeer(publication, missing, tried)
-      if (next === null) break
-      const { peer, wants } = next
-      tried.add(peer)
+    for (let count = 0; ; count++) {
       try {
-        const fetch = {
-          objectFormat: repository.objectFormat,
-          wants,
-          haves,
-          fsckObjects: fsckWanted(config),
-          onBytes,
-          signal,
-        }
         await fetchThroughTunnel(peer, quarantine, fetch)
-        missing = missing.filter((oid) => !wants.includes(oid))
+        break
       } catch (error) {
-        if (signal.aborted) throw error
-        trace(() => `tunnel to ${peer.remote.host}:${peer.remote.port}: ${messageOf(error)}`)
+        const isBusy = error instanceof NetError && error.data.reason === 'busy'
+        if (!isBusy || count === TIP_BUSY_COUNT_MAX || fetch.signal.aborted) throw error
       }
+      await new Promise((resolve) => setTimeout(resolve, TIP_BUSY_PAUSE_MS))
     }
-    if (missing.length > 0 || !(await quarantine.areConnected(wanted, [], true))) {
-      const got = missing.length > 0 ? `${missing.length} of ${wanted.length} missing` : 'history with holes'
-      throw new HelperError(
-        'not-published',
-        `'${publication.name}': expected all refs from its peers, got ${got}, try later`,
-      )
-    }
+    // A pack without what was wanted is as good as none: another peer may have it.
+    if (!(await quarantine.areConnected(fetch.wants, [], true)))
+      throw new HelperError('origin-protocol', 'tunnel: expected all that was wanted, got history with holes')
+    if (fetch.signal.aborted) throw new HelperError('interrupted', 'tunnel: not needed any more')
     await quarantine.release()
-    progress.done('Receiving from peers', humanBytes(bytes))
-    return bytes
+  } finally {
+    await quarantine.close()
+  }
+}
+
+async function isConnected({ gitDir }: Repository, oids: readonly string[]): Promise<boolean> {
+  const quarantine = await Quarantine.open(gitDir)
+  try {
+    return await quarantine.areConnected(oids, [], true)
   } finally {
     await quarantine.close()
   }

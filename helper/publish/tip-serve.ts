@@ -6,7 +6,14 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process'
 import type { Readable, Writable } from 'node:stream'
 import { type AnswerStream, Refusal } from '../../net/index.ts'
-import { TIP_PARALLEL_COUNT, TIP_PER_PEER_COUNT, TIP_SERVE_TIMEOUT_MS } from '../limits.ts'
+import {
+  TIP_PARALLEL_COUNT,
+  TIP_PER_PEER_COUNT,
+  TIP_READER_FREE_LENGTH,
+  TIP_READER_RATE_MIN,
+  TIP_READER_WAIT_MS_MAX,
+  TIP_SERVE_TIMEOUT_MS,
+} from '../limits.ts'
 import type { Trace } from '../trace.ts'
 import { decodeTipRequest, encodeTipRequest } from './tip-request.ts'
 
@@ -27,9 +34,18 @@ const CONFIGURATION = [
   'core.packedGitLimit=256m',
 ].flatMap((setting) => ['-c', setting])
 
+/** One answer on its way, and how long its asker has kept it waiting. */
+interface Running {
+  readonly peerId: string
+  sentLength: number
+  waitedMs: number
+  /** Since when the asker keeps it waiting, by the monotonic clock; null while git is waited for. */
+  waitsSinceMs: number | null
+}
+
 /** All tunnels of one process; shares the bounds between repositories. */
 export class TipServer {
-  readonly #running = new Map<ChildProcessByStdio<Writable, Readable, null>, string>()
+  readonly #running = new Map<ChildProcessByStdio<Writable, Readable, null>, Running>()
   readonly #trace: Trace
   #isClosed = false
 
@@ -43,12 +59,13 @@ export class TipServer {
     const isOffered =
       request.objectFormat === offer.objectFormat && request.wants.every((oid) => offer.advertised.has(oid))
     if (!isOffered) throw new Refusal('not-advertised')
-    const ofPeer = [...this.#running.values()].filter((id) => id === peerId).length
-    if (this.#isClosed || this.#running.size >= TIP_PARALLEL_COUNT || ofPeer >= TIP_PER_PEER_COUNT)
-      throw new Refusal('busy')
+    const ofPeer = [...this.#running.values()].filter((running) => running.peerId === peerId).length
+    if (this.#isClosed || ofPeer >= TIP_PER_PEER_COUNT) throw new Refusal('busy')
+    if (this.#running.size >= TIP_PARALLEL_COUNT && !this.#makeRoom()) throw new Refusal('busy')
     const args = [...CONFIGURATION, 'upload-pack', '--strict', '--stateless-rpc', offer.gitDir]
     const child = spawn('git', args, { env: bareEnvironment(), stdio: ['pipe', 'pipe', 'ignore'], cwd: '/' })
-    this.#running.set(child, peerId)
+    const running = { peerId, sentLength: 0, waitedMs: 0, waitsSinceMs: null }
+    this.#running.set(child, running)
     const timer = setTimeout(() => child.kill('SIGKILL'), TIP_SERVE_TIMEOUT_MS)
     const exited = new Promise<number | null>((resolve) => {
       child.once('error', () => resolve(null))
@@ -61,7 +78,25 @@ export class TipServer {
     })
     child.stdin.on('error', () => {})
     child.stdin.end(encodeTipRequest(request))
-    return { close: () => void child.kill('SIGKILL'), [Symbol.asyncIterator]: () => answerOf(child.stdout, exited) }
+    return {
+      close: () => void child.kill('SIGKILL'),
+      [Symbol.asyncIterator]: () => answerOf(child.stdout, exited, running),
+    }
+  }
+
+  /** Ends the answer of an asker who hardly reads it: peer ids are free, so nobody may keep places by being slow. */
+  #makeRoom(): boolean {
+    const nowMs = performance.now()
+    for (const [child, running] of this.#running) {
+      const waitedMs = running.waitedMs + (running.waitsSinceMs === null ? 0 : nowMs - running.waitsSinceMs)
+      const takenLength = running.sentLength - TIP_READER_FREE_LENGTH
+      const isSlow = takenLength * 1000 < TIP_READER_RATE_MIN * waitedMs
+      if (waitedMs < TIP_READER_WAIT_MS_MAX || !isSlow) continue
+      this.#running.delete(child)
+      child.kill('SIGKILL')
+      return true
+    }
+    return false
   }
 
   /** Ends all processes; idempotent. */
@@ -72,8 +107,19 @@ export class TipServer {
 }
 
 /** What git says, and an error at the end if it failed: half a pack must not look like a whole one. */
-async function* answerOf(stdout: Readable, exited: Promise<number | null>): AsyncGenerator<Uint8Array> {
-  for await (const bytes of stdout) yield bytes
+async function* answerOf(
+  stdout: Readable,
+  exited: Promise<number | null>,
+  running: Running,
+): AsyncGenerator<Uint8Array> {
+  for await (const bytes of stdout) {
+    const startedMs = performance.now()
+    running.waitsSinceMs = startedMs
+    yield bytes
+    running.waitsSinceMs = null
+    running.waitedMs += performance.now() - startedMs
+    running.sentLength += bytes.length
+  }
   if ((await exited) !== 0) throw new Error('git upload-pack failed')
 }
 

@@ -1,11 +1,12 @@
 /**
- * Serves the chains of one repository: answers `chain` on the origin's topic and seeds every link from the stored
- * segments. Only what publicTips() lists is ever in here.
+ * Serves the chains of one repository: answers `chain` on the origin's topic, and who asks for a commit by its name, and
+ * seeds every link from the stored segments. Only what publicTips() lists is ever in here.
  */
 
 import { type Net, Refusal, type Seed, type Topic, type TopicHandlers } from '../../net/index.ts'
 import type { Chain, Chains } from '../build/chains.ts'
 import { CHAIN_KIND, decodeChainQuestion, encodeChainAnswer } from './chain-message.ts'
+import { commitFinder } from './commit-asks.ts'
 
 export interface Service {
   readonly topic: Topic
@@ -28,9 +29,11 @@ export function serveChains(
   }
   for (const snapshot of chains.snapshots) seeds.push(net.seed(snapshot, snapshot))
   const topic = net.joinTopic(topicHash, answererOf(chains, remote, others), { announce: true })
+  const stopAnswering = net.answerAsks(commitFinder(chains))
   return {
     topic,
     close: async () => {
+      stopAnswering()
       await topic.close()
       await Promise.all(seeds.map((seed) => seed.close()))
     },

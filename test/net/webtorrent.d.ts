@@ -14,3 +14,14 @@ declare module 'webtorrent' {
     destroy(done?: () => void): void
   }
 }
+
+declare module 'bittorrent-protocol' {
+  import type { Duplex } from 'node:stream'
+
+  export default class Wire extends Duplex {
+    constructor(type: string, peEnabled: number)
+    use(extension: unknown): void
+    handshake(infohash: Uint8Array, peerId: Uint8Array, extensions: object): void
+    extended(name: string, message: object): void
+  }
+}
