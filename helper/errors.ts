@@ -37,6 +37,7 @@ export type HelperErrorCode =
   | 'name-unresolved'
   | 'name-conflict'
   | 'unsigned'
+  | 'busy'
 
 /** Thrown for everything that the outside world hands to the helper and that it cannot use. */
 export class HelperError extends Error {

@@ -310,6 +310,9 @@ export const PUSH_REPORT_LENGTH_MAX = 64 * 1024 * 1024
 /** Bytes on disk up to which `follow <key>` takes further repositories of a publisher. */
 export const FOLLOW_BUDGET_BYTES = 10 * 1024 * 1024 * 1024
 
+/** Milliseconds until records are put again; nodes forget after two hours (BEP 44). */
+export const REPUBLISH_INTERVAL_MS = 45 * 60_000
+
 /** Milliseconds between two looks for news of what is followed. */
 export const FOLLOW_INTERVAL_MS = 5 * 60_000
 
@@ -401,3 +404,20 @@ export const WHOLE_CHECK_COUNT_MAX = 8
 export const ASK_PARALLEL_COUNT = 1
 export const ASK_CHAIN_COUNT_MAX = 8
 export const ASK_GIT_TIMEOUT_MS = 2_000
+
+/** Milliseconds between two touches of a lock, until one that nobody touches is taken over, and between two tries. */
+export const LOCK_TOUCH_MS = 2_000
+export const LOCK_STALE_MS = 15_000
+export const LOCK_POLL_MS = 50
+
+/** Milliseconds that one of our processes waits for another that signs for the same publisher: a push may bring much. */
+export const PUBLISHER_LOCK_WAIT_MS = 10 * 60_000
+
+/** Milliseconds that a reader or a daemon waits for it: it comes back later anyway. */
+export const PUBLISHER_LOCK_PATIENCE_MS = 30_000
+
+/** Publications that one daemon keeps; each costs a topic, and a look for news now and then. */
+export const PUBLICATION_COUNT_MAX = 1_000
+
+/** Peers of a topic that are asked now and then whether they hold the publication, too. */
+export const HOLDER_ASKED_COUNT_MAX = 32

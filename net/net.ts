@@ -37,6 +37,8 @@ export interface NetOptions {
   /** Run a DHT node. It knows only `dhtBootstrap`, never the public routers by itself. */
   readonly dht: boolean
   readonly dhtBootstrap: readonly Address[]
+  /** Milliseconds for which our DHT node keeps items of others without a refresh; two hours unless given. */
+  readonly dhtItemAgeMsMax?: number | undefined
   /** Local service discovery, on interfaces with private addresses or that of `listen`. */
   readonly lsd: boolean
   /** The local network is the user's own, so topics that are not public may be asked for there, too. */
@@ -219,7 +221,7 @@ class OpenNet implements Net {
   }
 
   async #bindDht(): Promise<Dht> {
-    const { dhtBootstrap, memory } = this.#options
+    const { dhtBootstrap, memory, dhtItemAgeMsMax: itemAgeMsMax } = this.#options
     const reach = mostPublic(dhtBootstrap)
     // Nodes of a private network have no place in the public one, nor the other way round.
     const known = (memory?.known.nodes() ?? []).filter(({ host }) => classOfHost(host) === reach)
@@ -228,7 +230,7 @@ class OpenNet implements Net {
     const host = this.address?.host ?? (isLocal ? LOOPBACK_V4 : ANY_HOST_V4)
     const v4Host = host.includes(':') ? ANY_HOST_V4 : host
     const open = (port: number): Promise<Dht> =>
-      openDht({ listen: { host: v4Host, port }, bootstrap, trace: this.#trace })
+      openDht({ listen: { host: v4Host, port }, bootstrap, trace: this.#trace, itemAgeMsMax })
     const wanted = this.address?.port ?? 0
     // The TCP port's number if it is free, so that one port forward serves both.
     const dht = await open(wanted).catch((error: unknown) => {

@@ -6,14 +6,18 @@ import { resolve } from 'node:path'
 import { readGitConfig, readSettings } from '../config.ts'
 import { askDaemon } from '../daemon/control-client.ts'
 import { type DaemonHome, daemonHome } from '../daemon/home.ts'
+import type { PublicationStatus } from '../daemon/publication-status.ts'
+import { readEntries } from '../daemon/publications.ts'
 import { readList } from '../daemon/repository-list.ts'
 import type { DaemonStatus, RepositoryStatus } from '../daemon/status.ts'
 import { HelperError, printable } from '../errors.ts'
 import { humanBytes } from '../progress.ts'
 import { type Command, type CommandContext, parseCommand, textOption } from './command-line.ts'
+import { bytesOf, keepPublication, linesOfPublication, publicationTarget } from './publication-control.ts'
 
-const ADD_USAGE = 'add <repository>... [--origin <URL>] [--remote <name>] [--local-branches] [--json]'
-const REMOVE_USAGE = 'remove <repository>... [--json]'
+const ADD_USAGE =
+  'add <repository or gittorrent://<key>/<repository>>... [--origin <URL>] [--remote <name>] [--local-branches] [--budget <bytes>] [--json]'
+const REMOVE_USAGE = 'remove <repository or gittorrent://<key>/<repository>>... [--json]'
 const LIST_USAGE = 'list [--json]'
 const STATUS_USAGE = 'status [--json]'
 const STOP_USAGE = 'stop [--json]'
@@ -26,26 +30,32 @@ export const addCommand: Command = {
       origin: { type: 'string' },
       remote: { type: 'string' },
       'local-branches': { type: 'boolean' },
+      budget: { type: 'string' },
     } as const
     const parsed = parseCommand(args, ADD_USAGE, { ...options, ...json })
     if (parsed.positionals.length === 0) throw new HelperError('usage', `usage: gittorrent ${ADD_USAGE}`)
     const home = await homeOf(context)
-    const added: RepositoryStatus[] = []
+    const budget = textOption(parsed, 'budget')
+    const added: (RepositoryStatus | PublicationStatus)[] = []
+    const lines: string[] = []
     for (const path of parsed.positionals) {
+      const target = publicationTarget(path)
+      if (target !== null) {
+        added.push(...(await keepPublication(home, target, budget === null ? null : bytesOf(budget))))
+        lines.push(`added ${path}`)
+        continue
+      }
       const terms = {
         origin: textOption(parsed, 'origin'),
         remote: textOption(parsed, 'remote'),
         localBranches: parsed.values['local-branches'] === true,
       }
       const answer = await askDaemon(home, { command: 'add', path: resolve(path), ...terms })
-      added.push(answer as RepositoryStatus)
+      const status = answer as RepositoryStatus
+      added.push(status)
+      lines.push(`added '${printable(status.path)}'`)
     }
-    show(
-      context,
-      parsed.values.json === true,
-      added,
-      added.map(({ path }) => `added '${printable(path)}'`),
-    )
+    show(context, parsed.values.json === true, added, lines)
     return 0
   },
 }
@@ -58,7 +68,9 @@ export const removeCommand: Command = {
     const home = await homeOf(context)
     const removed: { path: string }[] = []
     for (const path of parsed.positionals) {
-      removed.push((await askDaemon(home, { command: 'remove', path: resolve(path) })) as { path: string })
+      const target = publicationTarget(path)
+      const what = target === null ? { path: resolve(path) } : target
+      removed.push((await askDaemon(home, { command: 'remove', ...what })) as { path: string })
     }
     show(
       context,
@@ -76,12 +88,23 @@ export const listCommand: Command = {
     const asJson = parseWithoutRepository(args, LIST_USAGE)
     const home = await homeOf(context)
     const listed = await askDaemon(home, { command: 'status' }).then(
-      (status) =>
-        (status as DaemonStatus).repositories.map(({ path, origin, claim, state }) => ({ path, origin, claim, state })),
+      (answer) => {
+        const { repositories, publications } = answer as DaemonStatus
+        return [
+          ...repositories.map(({ path, origin, claim, state }) => ({ path, origin, claim, state })),
+          ...publications.map(({ url, own, state }) => ({ path: url, origin: null, claim: claimOf(own), state })),
+        ]
+      },
       async (error) => {
         if (!(error instanceof HelperError) || error.code !== 'daemon-absent') throw error
         const entries = await readList(home.list)
-        return entries.map(({ path, origin, claim }) => ({ path, origin, claim, state: 'daemon not running' }))
+        const state = 'daemon not running'
+        const publications = await readEntries(home.publications)
+        const urls = publications.map(({ key, name }) => `gittorrent://${key}/${name ?? ''}`)
+        return [
+          ...entries.map(({ path, origin, claim }) => ({ path, origin, claim, state })),
+          ...urls.map((path) => ({ path, origin: null, claim: 'command', state })),
+        ]
       },
     )
     show(
@@ -99,7 +122,8 @@ export const statusCommand: Command = {
   async run(args, context) {
     const asJson = parseWithoutRepository(args, STATUS_USAGE)
     const status = (await askDaemon(await homeOf(context), { command: 'status' })) as DaemonStatus
-    show(context, asJson, status, [summaryOf(status), ...status.repositories.flatMap(linesOf)])
+    const lines = [...status.repositories.flatMap(linesOf), ...status.publications.flatMap(linesOfPublication)]
+    show(context, asJson, status, [summaryOf(status), ...lines])
     return 0
   },
 }
@@ -113,6 +137,8 @@ export const stopCommand: Command = {
     return 0
   },
 }
+
+const claimOf = (isOwn: boolean): string => (isOwn ? 'published' : 'followed')
 
 async function homeOf({ env }: CommandContext): Promise<DaemonHome> {
   return daemonHome(readSettings(await readGitConfig(env), env), env)

@@ -27,6 +27,7 @@ export const daemonCommand: Command = {
     const stopped = new AbortController()
     const daemon = await Daemon.open({
       home: daemonHome(settings, env),
+      config,
       settings,
       daemonSettings: readDaemonSettings(config, env, values),
       program: [process.execPath, process.argv[1] ?? ''],

@@ -19,6 +19,7 @@ import { TipServer } from '../publish/tip-serve.ts'
 import { publicNetOptions } from '../share/ways-in.ts'
 import { parseRemoteUrl } from '../url.ts'
 import { type Command, type CommandContext, parseNetworkCommand, progressOf, textOption } from './command-line.ts'
+import { bytesOf } from './publication-control.ts'
 
 const USAGE = 'follow <key or gittorrent://<key>/<repository>>... [--budget <bytes>] [--once] [--json]'
 const ANY_PORT = { host: '0.0.0.0', port: 0 }
@@ -70,10 +71,7 @@ function addressOf(text: string): Address {
 
 function budgetOf(parsed: Parsed): number {
   const text = textOption(parsed, 'budget')
-  if (text === null) return FOLLOW_BUDGET_BYTES
-  const match = /^(\d{1,12})([kmg]?)$/i.exec(text)
-  if (!match) throw new HelperError('usage', `follow: expected a number of bytes with k, m or g, got '${text}'`)
-  return Number(match[1]) * 1024 ** ['', 'k', 'm', 'g'].indexOf((match[2] ?? '').toLowerCase())
+  return text === null ? FOLLOW_BUDGET_BYTES : bytesOf(text)
 }
 
 class Follower {

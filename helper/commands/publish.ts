@@ -6,10 +6,11 @@
 import { once } from 'node:events'
 import { basename, resolve } from 'node:path'
 import { formatAddress, type Net, openNet } from '../../net/index.ts'
+import { handOverPublication } from '../daemon/hand-over.ts'
 import { HelperError, messageOf } from '../errors.ts'
 import { openRepository } from '../git/repository.ts'
 import { keyId } from '../keys/key-store.ts'
-import { RECORD_LIFETIME_S } from '../limits.ts'
+import { PUBLISHER_LOCK_WAIT_MS, RECORD_LIFETIME_S } from '../limits.ts'
 import { repositoryName, repositorySalt } from '../publish/names.ts'
 import {
   type PublishChanges,
@@ -67,7 +68,6 @@ export const publishCommand: Command = {
     const name = repositoryName(textOption(parsed, 'name') ?? nameOf(source.path))
     const signer = await signerOf(parsed, context)
     const folder = new PublisherFolder(context.env, keyId(signer.publicKey))
-    await takeIn(source, folder, name)
     const { settings, trace } = parsed
     const net = await openNet(publicNetOptions(settings, settings.listen ?? ANY_PORT, trace))
     try {
@@ -75,10 +75,18 @@ export const publishCommand: Command = {
       const around = (): PublishSurroundings => ({ env: context.env, net, trace, nowSeconds: now(), lifetimeSeconds })
       const changes = await changesOf(parsed, folder, name, now() + lifetimeSeconds, context)
       await succeed(parsed, signer, around())
-      const published = await publishRepository(signer, name, changes, around())
+      const published = await folder.exclusively(PUBLISHER_LOCK_WAIT_MS, async () => {
+        await takeIn(source, folder, name)
+        return publishRepository(signer, name, changes, around())
+      })
       report(published, name, parsed, context)
-      if (parsed.values.once === true) return 0
-      const renew = async (): Promise<void> => void (await publishRepository(signer, name, {}, around()))
+      if (parsed.values.once === true) {
+        await handOverPublication({ id: folder.id, name, settings, env: context.env, trace })
+        return 0
+      }
+      const renew = async (): Promise<void> => {
+        await folder.exclusively(PUBLISHER_LOCK_WAIT_MS, () => publishRepository(signer, name, {}, around()))
+      }
       await serve(net, folder, name, { renew, lifetimeSeconds, parsed, context })
       return 0
     } finally {

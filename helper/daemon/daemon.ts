@@ -4,7 +4,7 @@
  */
 import { basename, dirname, relative, resolve } from 'node:path'
 import { type Net, openNet, openTracker, type Tracker } from '../../net/index.ts'
-import type { DaemonSettings, Settings } from '../config.ts'
+import type { DaemonSettings, GitConfig, Settings } from '../config.ts'
 import { HelperError, messageOf } from '../errors.ts'
 import { originOf } from '../git/origin-of.ts'
 import { openRepository, type Repository, requireWholeHistory, runGit } from '../git/repository.ts'
@@ -14,6 +14,7 @@ import {
   REPOSITORY_READ_PARALLEL_COUNT,
   WATCHED_REPOSITORY_COUNT_MAX,
 } from '../limits.ts'
+import { paceOf } from '../publish/pace.ts'
 import { daemonNetOptions } from '../share/ways-in.ts'
 import type { Trace } from '../trace.ts'
 import { BackgroundBuilds } from './background-build.ts'
@@ -22,6 +23,8 @@ import { ControlSocket } from './control-socket.ts'
 import { findExported } from './export-ok.ts'
 import { type DaemonHome, prepareHome } from './home.ts'
 import { KeptRepository } from './kept-repository.ts'
+import { answerForPublications } from './publication-commands.ts'
+import { Publications } from './publications.ts'
 import { RefWatch } from './ref-watch.ts'
 import { type Claim, type ListEntry, readList, writeList } from './repository-list.ts'
 import { SharedTopics } from './shared-topic.ts'
@@ -31,6 +34,7 @@ import { Turns } from './turns.ts'
 
 export interface DaemonOptions {
   readonly home: DaemonHome
+  readonly config: GitConfig
   readonly settings: Settings
   readonly daemonSettings: DaemonSettings
   /** What starts `gittorrent`: interpreter and script. */
@@ -72,6 +76,7 @@ export class Daemon {
   readonly #startedAtMs = Date.now()
   readonly #timers: NodeJS.Timeout[] = []
   #control: ControlSocket | null = null
+  #publications: Publications | null = null
   #writing: Promise<void> = Promise.resolve()
 
   private constructor(options: DaemonOptions, net: Net, tracker: Tracker | null) {
@@ -95,14 +100,22 @@ export class Daemon {
     const isAllowed = trackerRule(daemonSettings.trackerOrigins, settings)
     const tracker = trackerListen === null ? null : await openTracker(trackerListen, isAllowed)
     const own = tracker === null ? [] : [tracker.httpUrl]
-    const net = await openNet(daemonNetOptions({ ...settings, trackers: [...settings.trackers, ...own] }, trace))
+    const netOptions = daemonNetOptions({ ...settings, trackers: [...settings.trackers, ...own] }, trace)
+    const net = await openNet({ ...netOptions, dhtItemAgeMsMax: paceOf(options.env).itemAgeMs })
     const daemon = new Daemon(options, net, tracker)
+    daemon.#publications = await daemon.#openPublications()
     daemon.#control = await ControlSocket.open(home.socket, (request) => daemon.#answer(request))
     for (const entry of entries) await daemon.#take(entry).catch((error) => daemon.#report(entry.path, error))
     await daemon.#scanRoots()
     daemon.#every(daemonSettings.pollIntervalS * 1000, () => daemon.#poll())
     daemon.#every(LIST_WRITE_INTERVAL_MS, () => daemon.#save())
     return daemon
+  }
+
+  #openPublications(): Promise<Publications> {
+    const { home, ...others } = this.#options
+    const signal = this.#abort.signal
+    return Publications.open({ ...others, listPath: home.publications, net: this.#net, builds: this.#builds, signal })
   }
 
   get address(): Net['address'] {
@@ -129,6 +142,8 @@ export class Daemon {
       setImmediate(this.#options.onStop)
       return { pid: process.pid }
     }
+    const publications = this.#publications
+    if (publications !== null && request.key !== undefined) return answerForPublications(publications, request)
     if (typeof path !== 'string' || path === '') throw new HelperError('usage', `expected a path, got none`)
     if (command === 'remove') return this.#remove(path)
     if (command !== 'add') throw new HelperError('usage', `expected a command, got '${String(command)}'`)
@@ -145,7 +160,9 @@ export class Daemon {
 
   status(): DaemonStatus {
     const kept = [...this.#members.values()].map((member) => member.kept)
-    return describeDaemon(kept, { net: this.#net, startedAtMs: this.#startedAtMs, tracker: this.trackerUrl })
+    const publications = this.#publications?.status() ?? []
+    const own = { net: this.#net, startedAtMs: this.#startedAtMs, tracker: this.trackerUrl, publications }
+    return describeDaemon(kept, own)
   }
 
   /** Takes a repository into the list, or hears news of one that is there. */
@@ -281,6 +298,7 @@ export class Daemon {
     await this.#save()
     await this.#control?.close()
     await Promise.all([...this.#members.values()].map(({ kept }) => kept.close()))
+    await this.#publications?.close()
     await this.#net.close()
     await this.#tracker?.close()
   }

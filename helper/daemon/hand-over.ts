@@ -1,6 +1,7 @@
 /**
- * What the helper does after a clone or fetch with `gittorrent.seed`: it tells the daemon, if one runs, and goes on. The
- * daemon looks at the repository itself, once git has written its refs; nothing here may delay or fail a fetch.
+ * What the helper does after a clone or fetch with `gittorrent.seed`, and after something was published: it tells the daemon,
+ * if one runs, and goes on. The daemon looks at the repository itself, once git has written its refs; nothing here may
+ * delay a fetch or fail a push.
  */
 import { resolve } from 'node:path'
 import { configValue, type Environment, type GitConfig, type Settings } from '../config.ts'
@@ -19,6 +20,28 @@ export interface FinishedFetch {
   readonly settings: Settings
   readonly env: Environment
   readonly trace: Trace
+}
+
+/** What was published under a key of ours, or under one that delegates to us. */
+export interface FinishedPublication {
+  /** Of the publisher, 40 digits. */
+  readonly id: string
+  readonly name: string
+  readonly settings: Settings
+  readonly env: Environment
+  readonly trace: Trace
+}
+
+/** Tells the daemon, which keeps it from now on; true if one runs. Whatever goes wrong is only traced. */
+export function handOverPublication({ id, name, settings, env, trace }: FinishedPublication): Promise<boolean> {
+  const request = { command: 'published', key: id, name }
+  return askDaemon(daemonHome(settings, env), request).then(
+    () => true,
+    (error: unknown) => {
+      trace(() => `daemon: ${messageOf(error)}`)
+      return false
+    },
+  )
 }
 
 /** Tells the daemon; whatever goes wrong is only traced. A fetch from a bare URL, which is no remote, is not told. */

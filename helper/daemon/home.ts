@@ -18,6 +18,8 @@ export interface DaemonHome {
   readonly socket: string
   /** The persistent list of repositories. */
   readonly list: string
+  /** That of publications. */
+  readonly publications: string
 }
 
 /** Names the places; touches nothing. @throws HelperError 'setting-malformed' */
@@ -33,7 +35,7 @@ export function daemonHome(settings: Settings, env: Environment): DaemonHome {
       `cannot use gittorrent.home: expected ${expected}, got '${folder}', try a shorter one`,
     )
   }
-  return { folder, socket, list: join(folder, 'repositories.json') }
+  return { folder, socket, list: join(folder, 'repositories.json'), publications: join(folder, 'publications.json') }
 }
 
 /** Makes the folder, or makes sure that it is ours alone. @throws HelperError 'home-unsafe' */

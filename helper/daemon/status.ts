@@ -6,6 +6,7 @@ import type { Net } from '../../net/index.ts'
 import { formatAddress } from '../../net/index.ts'
 import { withoutPassword } from '../trace.ts'
 import type { KeptRepository, KeptState } from './kept-repository.ts'
+import type { PublicationStatus } from './publication-status.ts'
 
 export interface LinkStatus {
   readonly ref: string
@@ -55,12 +56,21 @@ export interface DaemonStatus {
   readonly downloaded: number
   readonly ratio: number | null
   readonly repositories: readonly RepositoryStatus[]
+  readonly publications: readonly PublicationStatus[]
 }
 
 /** Puts the state of a daemon into words and numbers. */
 export function describeDaemon(
   repositories: readonly KeptRepository[],
-  { net, startedAtMs, tracker }: { net: Net; startedAtMs: number; tracker: string | null },
+  {
+    net,
+    startedAtMs,
+    tracker,
+    publications,
+  }: Pick<DaemonStatus, 'tracker' | 'publications'> & {
+    net: Net
+    startedAtMs: number
+  },
 ): DaemonStatus {
   const described = repositories.map(describeRepository)
   const uploaded = described.reduce((sum, repository) => sum + repository.uploaded, 0)
@@ -74,6 +84,7 @@ export function describeDaemon(
     downloaded,
     ratio: ratioOf(uploaded, downloaded),
     repositories: described,
+    publications,
   }
 }
 

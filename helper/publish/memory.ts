@@ -1,13 +1,15 @@
 /**
  * What this user has seen of one publisher: the last accepted item of each salt, the commitment to a next key as it was
- * first seen, and proof of misbehaviour. One JSON file per publisher, <data>/publishers/<id>/seen.json, replaced as a whole.
+ * first seen, and proof of misbehaviour. One JSON file per publisher, <data>/publishers/<id>/seen.json, replaced as a whole
+ * under a lock, after what other processes wrote meanwhile was read: none of them forgets what another has seen.
  * The items are kept as they were signed, so that whoever followed a publisher can hand them on without the key.
  */
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { decodeItem, encodeItem, type MutableItem } from '../../net/index.ts'
-import { EVIDENCE_COUNT_MAX } from '../limits.ts'
+import { EVIDENCE_COUNT_MAX, PUBLISHER_LOCK_PATIENCE_MS } from '../limits.ts'
 import { writeFileAtomically } from '../store/atomic-file.ts'
+import { withLock } from '../store/lock-file.ts'
 import { commitmentOf } from './succession.ts'
 
 interface Seen {
@@ -60,16 +62,17 @@ export class PublisherMemory {
 
   /** Remembers accepted items (never older ones) and the first profile that names a successor. */
   async remember(items: readonly MutableItem[], commitment: MutableItem | null = null): Promise<void> {
-    const changed: Record<string, string> = {}
-    for (const item of items) {
-      const known = this.item(item.key, item.salt)
-      if (known === null || known.seq < item.seq) changed[slot(item.key, item.salt)] = text(encodeItem(item))
-    }
-    const isFirst = this.#seen.commitment === null && commitment !== null
-    if (Object.keys(changed).length === 0 && !isFirst) return
-    const first = isFirst ? text(encodeItem(commitment)) : this.#seen.commitment
-    this.#seen = { ...this.#seen, items: { ...this.#seen.items, ...changed }, commitment: first }
-    await this.#write()
+    await this.#change(() => {
+      const changed: Record<string, string> = {}
+      for (const item of items) {
+        const known = this.item(item.key, item.salt)
+        if (known === null || known.seq < item.seq) changed[slot(item.key, item.salt)] = text(encodeItem(item))
+      }
+      const isFirst = this.#seen.commitment === null && commitment !== null
+      if (Object.keys(changed).length === 0 && !isFirst) return null
+      const first = isFirst ? text(encodeItem(commitment)) : this.#seen.commitment
+      return { ...this.#seen, items: { ...this.#seen.items, ...changed }, commitment: first }
+    })
   }
 
   /** Keeps proof of two values for one seq. */
@@ -78,13 +81,22 @@ export class PublisherMemory {
       .map((item) => text(encodeItem(item)))
       .sort()
       .join(' ')
-    if (this.#seen.evidence.includes(proof) || this.#seen.evidence.length >= EVIDENCE_COUNT_MAX) return
-    this.#seen = { ...this.#seen, evidence: [...this.#seen.evidence, proof] }
-    await this.#write()
+    await this.#change(() => {
+      const { evidence } = this.#seen
+      if (evidence.includes(proof) || evidence.length >= EVIDENCE_COUNT_MAX) return null
+      return { ...this.#seen, evidence: [...evidence, proof] }
+    })
   }
 
-  #write(): Promise<void> {
-    return writeFileAtomically(this.#path, [Buffer.from(`${JSON.stringify(this.#seen, null, 2)}\n`)])
+  /** Reads again what is on disk, and writes what `change` makes of it; null leaves it. */
+  #change(change: () => Seen | null): Promise<void> {
+    return withLock(`${this.#path}.lock`, PUBLISHER_LOCK_PATIENCE_MS, async () => {
+      this.#seen = parseSeen(await readFile(this.#path, 'utf8').catch(() => ''))
+      const next = change()
+      if (next === null) return
+      this.#seen = next
+      await writeFileAtomically(this.#path, [Buffer.from(`${JSON.stringify(next, null, 2)}\n`)])
+    })
   }
 }
 

@@ -58,7 +58,10 @@ export interface Published {
   readonly nodeCount: number | null
 }
 
-/** Publishes the isolated repository `name` of the signer. @throws HelperError record-conflict, limit */
+/**
+ * Publishes the isolated repository `name` of the signer; to be called under the publisher's lock (PublisherFolder.exclusively).
+ * @throws HelperError record-conflict, limit
+ */
 export async function publishRepository(
   signer: Signer,
   name: string,
@@ -93,7 +96,8 @@ export async function publishRepository(
 
 /**
  * Publishes what a delegate changed in somebody else's repository. `merged` is what was read before the change.
- * The delegate's own word holds only refs that the delegation names. @throws HelperError not-yours for others
+ * The delegate's own word holds only refs that the delegation names. Under the lock of the owner's folder, too.
+ * @throws HelperError not-yours for others
  */
 export async function publishOnBehalf(
   signer: Signer,

@@ -3,6 +3,7 @@
  *   seen.json                       memory.ts
  *   documents/<SHA-256>             refs documents by their hash
  *   repositories/<name>.git         an isolated bare repository: it holds what is published and nothing else
+ *   lock                            held while refs move there or something is signed
  * The isolated repository is what the tunnel serves from and what git is served from locally: no object of the user's own
  * can come out of it, because none goes in.
  */
@@ -14,6 +15,7 @@ import { dataFolder } from '../data-folder.ts'
 import { HelperError } from '../errors.ts'
 import { openRepository, type Repository, runGit } from '../git/repository.ts'
 import { writeFileAtomically } from '../store/atomic-file.ts'
+import { withLock } from '../store/lock-file.ts'
 import { PublisherMemory } from './memory.ts'
 
 export class PublisherFolder {
@@ -28,6 +30,14 @@ export class PublisherFolder {
 
   memory(): Promise<PublisherMemory> {
     return PublisherMemory.open(this.path)
+  }
+
+  /**
+   * Runs `work` while no other process of ours signs for this publisher or moves its refs: two of them at once would sign two
+   * values for one seq, which every reader takes for a key in two hands. @throws HelperError 'busy'
+   */
+  exclusively<T>(waitMs: number, work: () => Promise<T>): Promise<T> {
+    return withLock(join(this.path, 'lock'), waitMs, work)
   }
 
   /** Path of the isolated repository, whether it is there or not. */

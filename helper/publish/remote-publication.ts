@@ -5,6 +5,7 @@
  */
 import { resolve } from 'node:path'
 import { type Net, openNet } from '../../net/index.ts'
+import { handOverPublication } from '../daemon/hand-over.ts'
 import { HelperError, printable } from '../errors.ts'
 import { KeyStore, keyId, type OwnKey } from '../keys/key-store.ts'
 import { humanBytes, openProgress, SILENT } from '../progress.ts'
@@ -94,7 +95,9 @@ class Run {
       const target = await this.#pushTarget(net)
       const { env, trace } = this.#session
       const nowSeconds = Math.floor(Date.now() / 1000)
-      return servePush(this.#session, target, { env, net, trace, nowSeconds })
+      const { status, isPublished } = await servePush(this.#session, target, { env, net, trace, nowSeconds })
+      if (isPublished) await handOverPublication({ ...this.#session, id: target.folder.id, name: target.name })
+      return status
     })
   }
 

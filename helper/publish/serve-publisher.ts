@@ -1,15 +1,17 @@
 /**
  * Serving and keeping alive what somebody published, ourselves or another: answers `refs` and `tip` (and `chain`) on the
  * topic of each repository, and puts the signed records into the DHT again before nodes forget them. None of it needs the
- * key: whoever has read a publication can keep it alive. `gittorrent publish` uses it in the foreground; a daemon may call the
- * same functions.
+ * key: whoever has read a publication can keep it alive. `gittorrent publish` and `follow` use it in the foreground, the daemon
+ * through kept-publication.ts.
  */
-import { type Net, NetError, Refusal, type Topic, type TopicHandlers } from '../../net/index.ts'
+import { type Net, Refusal, type Seed, type Topic, type TopicHandlers } from '../../net/index.ts'
 import { buildChains, type Chains } from '../build/chains.ts'
 import { publicTips } from '../build/history.ts'
 import { HelperError, messageOf } from '../errors.ts'
-import { REFS_PAGE_LENGTH } from '../limits.ts'
-import { type Service, serveChains } from '../share/serve.ts'
+import type { Repository } from '../git/repository.ts'
+import { REFS_PAGE_LENGTH, REPUBLISH_INTERVAL_MS } from '../limits.ts'
+import { CHAIN_KIND } from '../share/chain-message.ts'
+import { answererOf, type Service } from '../share/serve.ts'
 import type { Trace } from '../trace.ts'
 import { PROFILE_TOPIC_NAME, publisherTopic } from './names.ts'
 import type { PublisherFolder } from './publisher-folder.ts'
@@ -19,70 +21,110 @@ import { decodeRefsQuestion, encodeRecordsAnswer, REFS_KIND } from './refs-messa
 import { TIP_KIND } from './tip-fetch.ts'
 import type { TipServer } from './tip-serve.ts'
 
-/** How often records are put again; nodes forget after two hours (BEP 44). */
-export const REPUBLISH_INTERVAL_MS = 45 * 60_000
+/** Builds, or opens, the chains of an isolated repository. */
+export type OpenChains = (repository: Repository) => Promise<Chains>
+
+export interface PublisherService extends Service {
+  /** Takes up chains of newer commits; those before are served until then. */
+  refresh(): Promise<void>
+}
+
+const buildHere: OpenChains = async (repository) =>
+  buildChains(repository, await publicTips(repository, 'origin', true))
 
 /**
- * Serves one repository of a publisher on an open net, from what lies in the publisher's folder at each moment.
- * `refresh` takes up chains of newer commits. @throws HelperError not-published if the repository is not here
+ * Serves one repository of a publisher on an open net, from what lies in the publisher's folder at each moment: records and
+ * tunnel at once, chains with the first `refresh`. @throws HelperError not-published if the repository is not here
  */
-export async function servePublisher(
+export async function openPublisherService(
   net: Net,
   folder: PublisherFolder,
   name: string,
   tips: TipServer,
-): Promise<Service & { refresh(): Promise<void> }> {
+  openChains: OpenChains = buildHere,
+): Promise<PublisherService> {
   const repository = await folder.repository(name)
   if (repository === null)
     throw new HelperError('not-published', `'${name}' of ${folder.id}: expected it here, got nothing`)
+  let offer: { readonly chains: Chains; readonly seeds: readonly Seed[]; readonly handlers: TopicHandlers } | null =
+    null
+  let isClosed = false
+  let refreshing = Promise.resolve()
   const handlers: TopicHandlers = {
     onRequest: async (kind, payload, peerId) => {
       if (kind === REFS_KIND) return answerRefs(folder, payload)
+      if (kind === CHAIN_KIND && offer !== null) return offer.handlers.onRequest(kind, payload, peerId)
       if (kind !== TIP_KIND) throw new Refusal('unknown-kind')
       const { gitDir, objectFormat } = repository
       return tips.answer({ gitDir, objectFormat, advertised: await advertisedOids(folder, name) }, payload, peerId)
     },
   }
-  const open = async (): Promise<{ service: Service; chains: Chains }> => {
-    const chains = await buildChains(repository, await publicTips(repository, 'origin', true))
-    return { service: serveChains(net, publisherTopic(folder.id, name), chains, 'origin', handlers), chains }
+  const topic = net.joinTopic(publisherTopic(folder.id, name), handlers, { announce: true })
+  const leaveProfile = joinProfileTopic(net, folder)
+  const withdraw = async (): Promise<void> => {
+    const before = offer
+    offer = null
+    await Promise.all((before?.seeds ?? []).map((seed) => seed.close()))
+    await before?.chains.close()
   }
-  let { service, chains } = await open()
-  const profile = joinProfileTopic(net, folder)
-  const leave = async (): Promise<void> => {
-    await service.close()
-    await chains.close()
-  }
-  const close = async (): Promise<void> => {
-    await leave()
-    await profile?.close()
-  }
-  const refresh = async (): Promise<void> => {
-    await leave()
-    ;({ service, chains } = await open())
+  const refreshOnce = async (): Promise<void> => {
+    if (isClosed) return
+    const chains = await openChains(repository)
+    await withdraw()
+    const links = chains.chains.flatMap(({ links }) => links)
+    const seeds = isClosed ? [] : links.map((link) => net.seed(link, link))
+    offer = { chains, seeds, handlers: answererOf(chains, 'origin') }
+    if (isClosed) await withdraw()
   }
   return {
-    get topic() {
-      return service.topic
+    topic,
+    refresh: () => {
+      refreshing = refreshing.catch(() => {}).then(refreshOnce)
+      return refreshing
     },
-    close,
-    refresh,
+    close: async () => {
+      isClosed = true
+      await topic.close()
+      await withdraw()
+      await leaveProfile()
+    },
   }
 }
 
-/** Answers those who look for the publisher as such; null if another repository of the publisher's does it on this net. */
-function joinProfileTopic(net: Net, folder: PublisherFolder): Topic | null {
+/** The same, with chains from the beginning. @throws HelperError not-published if the repository is not here */
+export async function servePublisher(
+  net: Net,
+  folder: PublisherFolder,
+  name: string,
+  tips: TipServer,
+): Promise<PublisherService> {
+  const service = await openPublisherService(net, folder, name, tips)
+  await service.refresh()
+  return service
+}
+
+/** Publishers whose profile is answered for, by net: their repositories share one topic. */
+const profileTopics = new WeakMap<Net, Map<string, { readonly topic: Topic; userCount: number }>>()
+
+/** Answers those who look for the publisher as such; returns how to stop. */
+function joinProfileTopic(net: Net, folder: PublisherFolder): () => Promise<void> {
   const handlers: TopicHandlers = {
     onRequest: async (kind, payload) => {
       if (kind !== REFS_KIND) throw new Refusal('unknown-kind')
       return answerRefs(folder, payload)
     },
   }
-  try {
-    return net.joinTopic(publisherTopic(folder.id, PROFILE_TOPIC_NAME), handlers, { announce: true })
-  } catch (error) {
-    if (error instanceof NetError && error.code === 'torrent-busy') return null
-    throw error
+  const ofNet = profileTopics.get(net) ?? new Map()
+  profileTopics.set(net, ofNet)
+  const join = (): Topic => net.joinTopic(publisherTopic(folder.id, PROFILE_TOPIC_NAME), handlers, { announce: true })
+  const shared = ofNet.get(folder.id) ?? { topic: join(), userCount: 0 }
+  ofNet.set(folder.id, shared)
+  shared.userCount++
+  return async () => {
+    shared.userCount--
+    if (shared.userCount > 0) return
+    ofNet.delete(folder.id)
+    await shared.topic.close()
   }
 }
 

