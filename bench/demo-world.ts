@@ -65,6 +65,9 @@ export class DemoWorld {
 
   static async open(): Promise<DemoWorld> {
     const world = new DemoWorld(await mkdtemp(join(tmpdir(), 'gittorrent-demo-')))
+    // What we start has process groups of its own, which an interrupted terminal does not reach.
+    for (const signal of ['SIGINT', 'SIGTERM'] as const)
+      process.once(signal, () => void world.close().finally(() => process.exit(1)))
     world.#closers.push(() => rm(world.folder, { recursive: true, force: true, maxRetries: 5 }))
     await mkdir(join(world.folder, 'home'))
     await mkdir(join(world.folder, 'bin'))

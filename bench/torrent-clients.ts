@@ -89,7 +89,7 @@ export const TORRENT_CLIENTS: readonly TorrentClient[] = [
       const pipe = `${order.folder}-done`
       await writeFile(`${pipe}.sh`, `#!/bin/sh\necho done > '${pipe}'\n`, { mode: 0o755 })
       const words = quoted([...(await transmissionWords(order)), '--finish', `${pipe}.sh`])
-      return `rm -f '${pipe}'; mkfifo '${pipe}'; ${words} >/dev/null 2>&1 & read done < '${pipe}'; kill -9 $!; wait $! || true`
+      return `rm -f '${pipe}'; mkfifo '${pipe}'; ${words} >/dev/null 2>&1 & read done < '${pipe}'; kill -9 $!; wait $! 2>/dev/null || true`
     },
   },
 ]
