@@ -109,6 +109,8 @@ async function main(source: string): Promise<void> {
     await world.git('clone', '--quiet', '--mirror', `file://${findGitDir(source)}`, 'origin.git')
     for (const ref of (await world.git('-C', 'origin.git', 'for-each-ref', '--format=%(refname)')).split('\n'))
       if (!/^refs\/(heads|tags)\//.test(ref)) await world.git('-C', 'origin.git', 'update-ref', '-d', ref)
+    await world.git('-C', 'origin.git', 'repack', '-adq')
+    await world.git('-C', 'origin.git', 'pack-refs', '--all')
     await world.startDaemon()
     const rivals = await rivalsIn(world, { hosts: isInside ? HOSTS : null, helia: values.helia ?? null })
     const expected = await refsOf(world, 'origin.git')
