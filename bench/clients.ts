@@ -8,100 +8,21 @@
  *   npm run bench:clients [-- --install]      --install gets missing clients from Debian's archive (as root)
  */
 
-import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { once } from 'node:events'
 import { mkdir, readFile } from 'node:fs/promises'
-import { createServer } from 'node:http'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 import { parseManifest } from '../helper/export/manifest.ts'
-import { asDict, bencodeDict, decodeBencode, encodeBencode, openNet, parseAddress, type Store } from '../net/index.ts'
+import { asDict, decodeBencode, encodeBencode, openNet, parseAddress, type Store } from '../net/index.ts'
 import { DemoWorld } from './demo-world.ts'
 import { generateRepository } from './generate-repository.ts'
 import { startStaticServer } from './static-server.ts'
+import { endClient, install, isThere, startClient, startSignpost, TORRENT_CLIENTS } from './torrent-clients.ts'
+
+// Transmission refuses peers on 127.0.0.0/8.
+const CLIENTS = TORRENT_CLIENTS.filter(({ name }) => name !== 'Transmission')
 
 const CLIENT_TIMEOUT_MS = 120_000
 const PORT_FIRST = 41_000
-
-interface Client {
-  readonly name: string
-  /** Debian's package. */
-  readonly packageName: string
-  /** Fails unless the client is there. */
-  readonly probe: readonly string[]
-  /** Downloads a torrent into a folder, and seeds it until it is ended. */
-  readonly start: (torrent: string, folder: string, port: number) => readonly string[]
-}
-
-const LIBTORRENT_SCRIPT = `
-import libtorrent as lt, sys, time
-torrent, folder, port = sys.argv[1:]
-session = lt.session({'listen_interfaces': '127.0.0.1:' + port, 'enable_dht': False, 'enable_lsd': False,
-  'enable_upnp': False, 'enable_natpmp': False, 'ssrf_mitigation': False, 'allow_multiple_connections_per_ip': True})
-handle = session.add_torrent({'ti': lt.torrent_info(torrent), 'save_path': folder})
-while True: time.sleep(1)
-`
-
-const CLIENTS: readonly Client[] = [
-  {
-    name: 'aria2',
-    packageName: 'aria2',
-    probe: ['aria2c', '--version'],
-    start: (torrent, folder, port) => [
-      ...[
-        'aria2c',
-        '--no-conf',
-        '--quiet',
-        '--check-integrity=true',
-        '--seed-ratio=0',
-        '--enable-dht=false',
-        '--enable-dht6=false',
-      ],
-      ...['--enable-peer-exchange=false', '--bt-enable-lpd=false', '--file-allocation=none', '--disable-ipv6'],
-      ...['--bt-tracker-interval=1', `--listen-port=${port}`, `--dir=${folder}`, torrent],
-    ],
-  },
-  {
-    name: 'libtorrent',
-    packageName: 'python3-libtorrent',
-    probe: ['/usr/bin/python3', '-c', 'import libtorrent'],
-    start: (torrent, folder, port) => ['/usr/bin/python3', '-c', LIBTORRENT_SCRIPT, torrent, folder, String(port)],
-  },
-]
-
-/** A tracker that sends everybody to whoever is set, and remembers nobody. */
-async function startSignpost() {
-  let target: { readonly host: string; readonly port: number } | null = null
-  const server = createServer((_, response) => {
-    const [a, b, c, d] = (target?.host ?? '').split('.').map(Number)
-    const { port = 0 } = target ?? {}
-    const peers = target === null ? [] : [a, b, c, d, port >> 8, port & 255].map((byte) => byte ?? 0)
-    response.end(encodeBencode(bencodeDict({ interval: 5n, 'min interval': 1n, peers: Uint8Array.from(peers) })))
-  })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  return {
-    url: `http://127.0.0.1:${typeof address === 'object' && address !== null ? address.port : 0}/announce`,
-    pointAt: (next: typeof target): void => {
-      target = next
-    },
-    close: () => server.close(),
-  }
-}
-
-function startClient([program = '', ...args]: readonly string[], folder: string): ChildProcess {
-  // Its home is in the scratch folder: no settings of the user, and none left to him.
-  return spawn(program, args, { stdio: 'ignore', env: { PATH: process.env.PATH, HOME: `${folder}-settings` } })
-}
-
-async function endClient(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return
-  const ended = once(child, 'exit')
-  child.kill('SIGKILL')
-  await ended
-}
 
 /** Resolves to true when the file has this hash, false when it has not in time. */
 async function arrives(path: string, sha256: string): Promise<boolean> {
@@ -150,23 +71,11 @@ async function comesInTime(torrentFile: string, port: number, sha256: string): P
   return false
 }
 
-async function isThere({ probe: [program = '', ...args] }: Client): Promise<boolean> {
-  return promisify(execFile)(program, args).then(
-    () => true,
-    () => false,
-  )
-}
-
-async function install(clients: readonly Client[]): Promise<void> {
-  const packages = clients.map(({ packageName }) => packageName)
-  const args = ['install', '--yes', '--no-install-recommends', ...packages]
-  await promisify(execFile)('apt-get', args, { env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } })
-}
-
 async function main(): Promise<number> {
   const presence = await Promise.all(CLIENTS.map(isThere))
   const missing = CLIENTS.filter((_, index) => presence[index] !== true)
-  if (missing.length > 0 && process.argv.includes('--install')) await install(missing)
+  const packages = missing.map(({ packageName }) => packageName)
+  if (missing.length > 0 && process.argv.includes('--install')) await install(packages)
   const world = await DemoWorld.open()
   const signpost = await startSignpost()
   let isGood = true
@@ -200,7 +109,7 @@ async function main(): Promise<number> {
       }
       const during = async (out: string, folder: string, use: () => Promise<void>): Promise<void> => {
         const torrent = join(world.folder, out, `${link.file}.torrent`)
-        const child = startClient(client.start(torrent, folder, ++port), folder)
+        const child = startClient(await client.seed({ torrent, folder, host: '127.0.0.1', port: ++port }), folder)
         try {
           await use()
         } finally {

@@ -65,6 +65,9 @@ export class DemoWorld {
 
   static async open(): Promise<DemoWorld> {
     const world = new DemoWorld(await mkdtemp(join(tmpdir(), 'gittorrent-demo-')))
+    // What we start has process groups of its own, which an interrupted terminal does not reach.
+    for (const signal of ['SIGINT', 'SIGTERM'] as const)
+      process.once(signal, () => void world.close().finally(() => process.exit(1)))
     world.#closers.push(() => rm(world.folder, { recursive: true, force: true, maxRetries: 5 }))
     await mkdir(join(world.folder, 'home'))
     await mkdir(join(world.folder, 'bin'))
@@ -119,9 +122,7 @@ export class DemoWorld {
       environment: { ...environment, GITTORRENT_TRACE: trace },
     })
     const text = await readFile(trace, 'utf8')
-    const account = /received (\d+) bytes from peers, (\d+) from the origin, (\d+) from web seeds/.exec(text)
-    const [peers = 0, origin = 0, web = 0] = account?.slice(1).map(Number) ?? []
-    return { ...outcome, trace: text, bytes: { peers, origin, web } }
+    return { ...outcome, trace: text, bytes: bytesOf(text) }
   }
 
   /** Configuration that makes the helper use the demo's tracker and DHT. */
@@ -221,6 +222,13 @@ export class DemoWorld {
     this.#closers.push(() => endProcess(child))
     return child
   }
+}
+
+/** What a trace of the helper says about bytes. */
+export function bytesOf(trace: string): Bytes {
+  const account = /received (\d+) bytes from peers, (\d+) from the origin, (\d+) from web seeds/.exec(trace)
+  const [peers = 0, origin = 0, web = 0] = account?.slice(1).map(Number) ?? []
+  return { peers, origin, web }
 }
 
 /** Ends a process and what it started. */

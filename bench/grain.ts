@@ -4,11 +4,10 @@
  *   npm run bench:grain -- <repository> [{"threads":4,"years":2,"json":"file"}]
  */
 
-import { writeFileSync } from 'node:fs'
-import { cpus, tmpdir } from 'node:os'
-import { basename, resolve } from 'node:path'
+import { tmpdir } from 'node:os'
 import { GT1, type Line, type Oid, planChain } from '../engine/index.ts'
 import { Workshop } from '../helper/build/workshop.ts'
+import { about, repositoryName, writeResult } from './result-file.ts'
 import { cutTable, fineBaseOf } from './sharing/chain-heights.ts'
 import type { GrainReport, GrainRow } from './sharing/grain-report.ts'
 import { type CutSegment, LineBuild } from './sharing/line-builds.ts'
@@ -30,8 +29,9 @@ if (path === '') {
   process.exit(129)
 }
 const gitDir = findGitDir(path)
-const options = { threads: 4, years: 2, json: '', ...JSON.parse(json) }
-const name = basename(resolve(path)).replace(/\.git$/, '')
+const options = { threads: 4, years: 2, json: '', name: '', ...JSON.parse(json) }
+const name = options.name || repositoryName(path)
+const run = about('grain', name, [`'${JSON.stringify({ ...options, json: undefined, name: undefined })}'`])
 const line = await readMainLine(gitDir)
 const { times, zeros, oids } = line
 const top = oids.length - 1
@@ -59,19 +59,8 @@ for (const coarseLog of COARSE_LOGS) await measureCoarse(coarseLog)
 await workshop.close()
 rows.sort((a, b) => a.N0 - b.N0 || a.G - b.G)
 printTable()
-const report: GrainReport = {
-  bench: 'grain',
-  repository: name,
-  command: `npm run bench:grain -- ${basename(resolve(path))} '${json}'`,
-  machine: `${cpus()[0]?.model ?? '?'}, ${cpus().length} cores, Node ${process.version}`,
-  rows,
-}
-if (options.json !== '')
-  writeFileSync(
-    options.json,
-    `${JSON.stringify(report, null, 1)}
-`,
-  )
+const report: GrainReport = { ...run, bench: 'grain', rows }
+writeResult(options.json, report)
 
 /** Cuts for `log`, ascending, ending at the top whether or not it is a checkpoint. */
 function cutsOf(log: number): number[] {

@@ -4,12 +4,12 @@
  *   npm run bench:sharing -- <repository> [{"seed":1,"days":365,"threads":4,"json":"file","scales":[1],"population":{…}}]
  */
 
-import { mkdirSync, writeFileSync } from 'node:fs'
-import { cpus, tmpdir } from 'node:os'
-import { basename, dirname, join, resolve } from 'node:path'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { GT1 } from '../engine/index.ts'
 import { Workshop } from '../helper/build/workshop.ts'
 import { randomNumbers } from './random-numbers.ts'
+import { about, repositoryName, writeResult } from './result-file.ts'
 import { cutTable, fineBaseOf } from './sharing/chain-heights.ts'
 import { drawDemand, POPULATION, scaled } from './sharing/demand.ts'
 import { interpolate, packLength, ratioBins, type Sample, SizeCache, scaleByBin } from './sharing/git-packs.ts'
@@ -33,7 +33,9 @@ if (path === '') {
   process.exit(129)
 }
 const gitDir = findGitDir(path)
-const options = { seed: 1, days: 365, scales: [1, 0.1], threads: 4, json: '', ...JSON.parse(json) }
+const options = { seed: 1, days: 365, scales: [1, 0.1], threads: 4, json: '', name: '', ...JSON.parse(json) }
+const settings = { ...options, json: undefined, name: undefined }
+const run = about('sharing', options.name || repositoryName(path), [`'${JSON.stringify(settings)}'`])
 const population = { ...POPULATION, ...options.population }
 const started = performance.now()
 const line = await readMainLine(gitDir)
@@ -83,13 +85,11 @@ const compared = [
 const simulating = performance.now()
 const runs = options.scales.map(runOf)
 const report: Report = {
+  ...run,
   bench: 'sharing',
-  repository: basename(resolve(path)).replace(/\.git$/, ''),
   tip,
   heights: top,
   commitsInWindow: top - first,
-  command: `npm run bench:sharing -- ${basename(resolve(path))} '${json}'`,
-  machine: `${cpus()[0]?.model ?? '?'}, ${cpus().length} cores, Node ${process.version}`,
   seed: options.seed,
   days: options.days,
   calibration: {
@@ -108,10 +108,7 @@ const report: Report = {
   runs,
 }
 console.log(printReport(report))
-if (options.json !== '') {
-  mkdirSync(dirname(resolve(options.json)), { recursive: true })
-  writeFileSync(options.json, `${JSON.stringify(report, null, 1)}\n`)
-}
+writeResult(options.json, report)
 
 function runOf(scale: number): Run {
   const mine = scaled(population, scale)

@@ -1,64 +1,73 @@
 /**
- * Question: how far is each kernel from the bound that the machine sets, and farther than at the last saved baseline?
- * `npm run bench:micro -- [part of a name] [--save] [--json]`. Every round measures all kernels and bounds, in turn; a ratio
- * is the fastest call of a kernel per byte over the fastest of its bound in the same round, so that other work on the
- * machine counts little. Ends with status 1 when a kernel is slower than the baseline beyond the spread of both.
+ * Question: how far is each kernel from the bound that the machine sets, and has any become slower?
+ *   npm run bench:micro -- [part of a name] [--against <dist folder or commit>] [--save] [--json <file>]
+ * Every round measures all kernels and bounds, in turn; a figure is the fastest call of a round, so that other work on the
+ * machine counts little. --against runs the kernels of another build in the same rounds, by turns with ours; a kernel is
+ * SLOWER when it loses in every round by more than the tolerance. Without it the saved ratios to the bounds (--save) are
+ * what counts. Ends with status 1 when something is slower.
  */
 
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
-import { cpus } from 'node:os'
 import { parseArgs } from 'node:util'
 import { Bench } from 'tinybench'
+import { about, writeResult } from '../result-file.ts'
+import { otherKernels } from './against.ts'
 import { type Kernel, kernels } from './kernels.ts'
+import { type Figures, type MicroReport, type Range, rangeOf, rounded } from './report.ts'
 
 const ROUND_COUNT = 5
 /** Milliseconds per kernel and round. */
 const KERNEL_MS = 60
 /** A ratio this much above the worst of the baseline is no noise. */
-const TOLERANCE = 1.25
+const BASELINE_TOLERANCE = 1.25
+/** Two builds of the same source differ by less than this in at least one of the rounds. */
+const AGAINST_TOLERANCE = 1.1
 const BASELINE = new URL('../../../bench/micro-baseline.json', import.meta.url)
-
-interface Figures {
-  /** Nanoseconds per byte, the median of the rounds. */
-  readonly nsPerByte: number
-  /** Times the bound: least, median and most of the rounds; 1 for a bound. */
-  readonly ratio: readonly [number, number, number]
-}
-
-type Report = Readonly<Record<string, Figures>>
+const OTHER = 'other build: '
 
 const { positionals, values } = parseArgs({
   allowPositionals: true,
-  options: { save: { type: 'boolean' }, json: { type: 'boolean' } },
+  options: { save: { type: 'boolean' }, json: { type: 'string' }, against: { type: 'string' } },
 })
-const all = await kernels()
-const wanted = new Set(all.filter(({ name }) => name.includes(positionals[0] ?? '')).flatMap(withBound))
-const report = summarise(
-  all.filter(({ name }) => wanted.has(name)),
-  await measure([...wanted]),
-)
-const baseline: Report = existsSync(BASELINE) ? JSON.parse(readFileSync(BASELINE, 'utf8')).kernels : {}
-const machine = { cpu: cpus()[0]?.model ?? 'unknown', node: process.version, rounds: ROUND_COUNT }
-if (values.save === true) {
-  // One line per kernel, as the formatter wants it and a diff reads best.
-  const lines = Object.entries(report).map(
-    ([name, { ratio }]) => `    ${JSON.stringify(name)}: { "ratio": [${ratio.map(rounded).join(', ')}] }`,
-  )
-  const { cpu, node, rounds } = machine
-  const about = `{ "cpu": ${JSON.stringify(cpu)}, "node": ${JSON.stringify(node)}, "rounds": ${rounds} }`
-  writeFileSync(BASELINE, `{\n  "machine": ${about},\n  "kernels": {\n${lines.join(',\n')}\n  }\n}\n`)
+const part = positionals[0] ?? ''
+const run = about('micro', '', [part, ...(values.against === undefined ? [] : [`--against ${values.against}`])])
+const own = await kernels()
+const other = values.against === undefined ? { kernels: [], close: () => {} } : await otherKernels(values.against)
+const wanted = new Set(own.filter(({ name }) => name.includes(part)).flatMap(withBound))
+const measured = own.filter(({ name }) => wanted.has(name)).flatMap((kernel) => [kernel, ...twinOf(kernel)])
+const fastest = await measure(measured)
+other.close()
+const baseline: Readonly<Record<string, { ratio: Range }>> = existsSync(BASELINE)
+  ? JSON.parse(readFileSync(BASELINE, 'utf8')).kernels
+  : {}
+const figures = summarise()
+const slower = Object.keys(figures).filter(isSlower)
+const report: MicroReport = {
+  ...run,
+  bench: 'micro',
+  rounds: ROUND_COUNT,
+  against: values.against ?? null,
+  slower,
+  kernels: figures,
 }
-if (values.json === true) console.log(JSON.stringify({ machine, kernels: report }, null, 2))
-else printTable()
-process.exitCode = values.save !== true && Object.keys(report).some(hasRegressed) ? 1 : 0
+if (values.save === true) saveBaseline()
+writeResult(values.json, report)
+printTable()
+process.exitCode = values.save !== true && slower.length > 0 ? 1 : 0
 
 function withBound({ name, bound }: Kernel): string[] {
   return bound === null ? [name] : [name, bound]
 }
 
+/** The same kernel of the other build, if it has it and it is no bound. */
+function twinOf({ name, bound }: Kernel): Kernel[] {
+  const twin = bound === null ? undefined : other.kernels.find((candidate) => candidate.name === name)
+  return twin === undefined ? [] : [{ ...twin, name: `${OTHER}${name}` }]
+}
+
 /** Fastest call of every kernel in every round, in nanoseconds per byte. */
-async function measure(names: readonly string[]): Promise<ReadonlyMap<string, number[]>> {
-  const fastest = new Map<string, number[]>(names.map((name) => [name, []]))
+async function measure(all: readonly Kernel[]): Promise<ReadonlyMap<string, number[]>> {
+  const times = new Map<string, number[]>(all.map(({ name }) => [name, []]))
   for (let round = 0; round < ROUND_COUNT; round++) {
     const bench = new Bench({
       time: KERNEL_MS,
@@ -67,56 +76,73 @@ async function measure(names: readonly string[]): Promise<ReadonlyMap<string, nu
       warmupIterations: 2,
       throws: true,
     })
-    for (const { name, run } of all) if (wanted.has(name)) bench.add(name, run)
+    // Every other round the other way about: who comes second finds the caches warm.
+    for (const { name, run } of round % 2 === 0 ? all : [...all].reverse()) bench.add(name, run)
     await bench.run()
     for (const { name, result } of bench.tasks) {
       if (!('latency' in result)) throw new Error(`${name}: expected a result, got none`)
       const lengthBytes = all.find((kernel) => kernel.name === name)?.lengthBytes ?? 1
-      fastest.get(name)?.push((result.latency.min * 1e6) / lengthBytes)
+      times.get(name)?.push((result.latency.min * 1e6) / lengthBytes)
     }
   }
-  return fastest
+  return times
 }
 
-function summarise(measured: readonly Kernel[], fastest: ReadonlyMap<string, number[]>): Report {
-  const figures = measured.map(({ name, bound }): [string, Figures] => {
-    const own = fastest.get(name) ?? []
-    const limits = fastest.get(bound ?? name) ?? []
-    const ratios = own.map((time, round) => time / (limits[round] ?? time)).sort((a, b) => a - b)
-    const [least = 1, median = 1, most = 1] = [ratios[0], ratios[ratios.length >> 1], ratios.at(-1)]
-    return [name, { nsPerByte: [...own].sort((a, b) => a - b)[own.length >> 1] ?? 0, ratio: [least, median, most] }]
-  })
-  return Object.fromEntries(figures)
+function summarise(): Record<string, Figures> {
+  const over = (name: string, base: string): Range => {
+    const limits = fastest.get(base) ?? []
+    return rangeOf((fastest.get(name) ?? []).map((time, round) => time / (limits[round] ?? time)))
+  }
+  const entries = own
+    .filter(({ name }) => wanted.has(name))
+    .map(({ name, bound }): [string, Figures] => {
+      const [, nsPerByte] = rangeOf(fastest.get(name) ?? [])
+      const against = fastest.has(OTHER + name) ? over(name, OTHER + name) : null
+      return [name, { nsPerByte, bound, ratio: over(name, bound ?? name), against }]
+    })
+  return Object.fromEntries(entries)
 }
 
-/** Slower even in its best round than the baseline in its worst. */
-function hasRegressed(name: string): boolean {
+/** Slower even in its best round than the other build, or than the baseline in its worst. */
+function isSlower(name: string): boolean {
+  const now = figures[name]
+  if (now?.against !== null && now?.against !== undefined) return now.against[0] > AGAINST_TOLERANCE
   const before = baseline[name]?.ratio
-  const now = report[name]?.ratio
-  return before !== undefined && now !== undefined && now[0] > before[2] * TOLERANCE
+  const counts = values.against === undefined && before !== undefined && now !== undefined
+  return counts && now.ratio[0] > before[2] * BASELINE_TOLERANCE
+}
+
+function saveBaseline(): void {
+  // One line per kernel, as the formatter wants it and a diff reads best.
+  const lines = Object.entries(figures).map(
+    ([name, { ratio }]) => `    ${JSON.stringify(name)}: { "ratio": [${ratio.map(rounded).join(', ')}] }`,
+  )
+  const machine = `{ "machine": ${JSON.stringify(run.machine)}, "rounds": ${ROUND_COUNT} }`
+  writeFileSync(BASELINE, `{\n  "about": ${machine},\n  "kernels": {\n${lines.join(',\n')}\n  }\n}\n`)
 }
 
 function printTable(): void {
-  console.log(`${machine.cpu}, Node ${machine.node}, median of ${ROUND_COUNT} rounds`)
-  console.log('kernel                              ns/byte       MB/s  times its bound  (least to most)  baseline')
-  for (const { name, bound } of all) {
-    const figures = report[name]
-    if (figures === undefined) continue
-    const [least, median, most] = figures.ratio
-    const before = baseline[name]?.ratio[1]
-    const speed = `${name.padEnd(34)}${figures.nsPerByte.toFixed(3).padStart(9)}${(1e3 / figures.nsPerByte).toFixed(0).padStart(11)}`
-    if (bound === null) console.log(speed)
-    else {
-      const spread = `(${least.toFixed(2)} to ${most.toFixed(2)})`.padStart(18)
-      const verdict = hasRegressed(name) ? '  SLOWER' : ''
-      const old = before === undefined ? '' : before.toFixed(2)
-      console.log(
-        `${speed}  ${median.toFixed(2).padStart(7)} x ${bound.padEnd(15)}${spread}${old.padStart(9)}${verdict}`,
-      )
+  console.log(`${run.machine}, median of ${ROUND_COUNT} rounds`)
+  const last = values.against === undefined ? 'baseline' : 'this build ÷ the other (least to most)'
+  console.log(`kernel                              ns/byte       MB/s  times its bound  (least to most)  ${last}`)
+  for (const [name, { nsPerByte, bound, ratio, against }] of Object.entries(figures)) {
+    const speed = `${name.padEnd(34)}${nsPerByte.toFixed(3).padStart(9)}${(1e3 / nsPerByte).toFixed(0).padStart(11)}`
+    if (bound === null) {
+      console.log(speed)
+      continue
     }
+    const [least, median, most] = ratio
+    const range = `(${least.toFixed(2)} to ${most.toFixed(2)})`.padStart(18)
+    const verdict = slower.includes(name) ? '  SLOWER' : ''
+    const before = values.against === undefined ? (baseline[name]?.ratio[1].toFixed(2) ?? '') : textOf(against)
+    console.log(
+      `${speed}  ${median.toFixed(2).padStart(7)} x ${bound.padEnd(15)}${range}${before.padStart(9)}${verdict}`,
+    )
   }
 }
 
-function rounded(value: number): number {
-  return Number(value.toPrecision(3))
+function textOf(range: Range | null): string {
+  if (range === null) return ' new'
+  const [least, median, most] = range
+  return ` ${median.toFixed(2)} (${least.toFixed(2)} to ${most.toFixed(2)})`
 }

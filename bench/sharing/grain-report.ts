@@ -2,6 +2,8 @@
  * The result of bench:grain as JSON: one row per pair of N0 and G, with the figures by name.
  */
 
+import type { About } from '../result-file.ts'
+
 export interface GrainRow {
   readonly repository: string
   readonly N0: number
@@ -11,10 +13,7 @@ export interface GrainRow {
   readonly [figure: string]: number | string
 }
 
-export interface GrainReport {
+export interface GrainReport extends About {
   readonly bench: 'grain'
-  readonly repository: string
-  readonly command: string
-  readonly machine: string
   readonly rows: readonly GrainRow[]
 }

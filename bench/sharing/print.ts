@@ -2,19 +2,17 @@
  * The result of a sharing simulation: its JSON shape, and as Markdown.
  */
 
+import type { About } from '../result-file.ts'
 import type { Population } from './demand.ts'
 import type { RatioBin } from './git-packs.ts'
 import type { Books, Outcome } from './simulate.ts'
 
-export interface Report {
+export interface Report extends About {
   readonly bench: 'sharing'
-  readonly repository: string
   readonly tip: string
   /** Commits on the main line, and those of the replayed time. */
   readonly heights: number
   readonly commitsInWindow: number
-  readonly command: string
-  readonly machine: string
   readonly seed: number
   readonly days: number
   /** What was measured, and the factors for what was estimated. */
@@ -95,7 +93,7 @@ function table(outcomes: readonly Outcome[]): string {
     'day',
     'week',
   ]
-  head.push('seeded', 'bytes ÷ stored', 'packs', 'per day', 'swarms', 'per day', 'peers per byte')
+  head.push('seeded', 'bytes ÷ stored', 'packs', 'per day', 'swarms', 'per day', 'peers per swarm', 'per byte')
   const rows = outcomes.map((outcome) => {
     const { all } = outcome
     const total = totalOf(all)
@@ -112,6 +110,7 @@ function table(outcomes: readonly Outcome[]): string {
       outcome.packsPerDay.toFixed(1),
       String(outcome.swarms),
       outcome.swarmsPerDay.toFixed(1),
+      outcome.peersPerSwarm.toFixed(1),
       outcome.peersPerByte.toFixed(1),
     ]
   })

@@ -34,6 +34,8 @@ export interface Outcome {
   /** Different infohashes, likewise. */
   readonly swarms: number
   readonly swarmsPerDay: number
+  /** Fetches that take part in a swarm on one UTC day, on average over swarms and days. */
+  readonly peersPerSwarm: number
   /** Average over the bytes in packs: other fetches of the same byte within a day before or after. */
   readonly peersPerByte: number
 }
@@ -110,10 +112,19 @@ class Census {
   #daySwarmSum = 0
   #recent: { readonly time: number; readonly plan: Plan }[] = []
   #overlap = 0
+  #joinSum = 0
   #hasSwarms = false
+  /** By line, by height: how many segments end at or below it. */
+  readonly #cutsUpTo: readonly Int32Array[]
 
   constructor(strategy: Strategy) {
     this.#strategy = strategy
+    this.#cutsUpTo = strategy.lines.map(({ bytesUpTo, isCut }) => {
+      const counts = new Int32Array(bytesUpTo.length)
+      for (let height = 1; height < counts.length; height++)
+        counts[height] = (counts[height - 1] ?? 0) + (isCut(height) ? 1 : 0)
+      return counts
+    })
   }
 
   count(plan: Plan, time: number): void {
@@ -122,6 +133,8 @@ class Census {
     for (const { id } of plan.items) {
       this.#packs.add(id)
       this.#dayPacks.add(id)
+      this.#swarms.add(id)
+      this.#daySwarms.add(id)
     }
     this.#ranges.push(...plan.ranges)
     this.#dayRanges.push(...plan.ranges)
@@ -130,22 +143,27 @@ class Census {
       this.#swarms.add(swarm)
       this.#daySwarms.add(swarm)
     }
+    this.#joinSum += plan.items.length + (plan.swarms?.length ?? this.#segmentCount(plan.ranges))
     this.#recent = this.#recent.filter((other) => time - other.time <= DAY_SECONDS)
     if (plan.items.length === 0 && plan.ranges.length === 0) return
     for (const other of this.#recent) this.#overlap += 2 * this.#common(plan, other.plan)
     this.#recent.push({ time, plan })
   }
 
-  result(packedBytes: number): Pick<Outcome, 'packs' | 'packsPerDay' | 'swarms' | 'swarmsPerDay' | 'peersPerByte'> {
+  result(
+    packedBytes: number,
+  ): Pick<Outcome, 'packs' | 'packsPerDay' | 'swarms' | 'swarmsPerDay' | 'peersPerSwarm' | 'peersPerByte'> {
     this.#endDay(Number.NaN)
     const packs = this.#packs.size + this.#segmentCount(this.#ranges)
     const days = Math.max(1, this.#days)
     const packsPerDay = this.#dayPackSum / days
+    const swarmsPerDay = this.#hasSwarms ? this.#daySwarmSum / days : packsPerDay
     return {
       packs,
       packsPerDay,
       swarms: this.#hasSwarms ? this.#swarms.size : packs,
-      swarmsPerDay: this.#hasSwarms ? this.#daySwarmSum / days : packsPerDay,
+      swarmsPerDay,
+      peersPerSwarm: swarmsPerDay === 0 ? 0 : this.#joinSum / (swarmsPerDay * days),
       peersPerByte: packedBytes === 0 ? 0 : this.#overlap / packedBytes,
     }
   }
@@ -164,11 +182,11 @@ class Census {
 
   #segmentCount(ranges: readonly Range[]): number {
     let count = 0
-    this.#strategy.lines.forEach(({ isCut }, line) => {
+    this.#cutsUpTo.forEach((cutsUpTo, line) => {
       let reached = 0
       const mine = ranges.filter((range) => range.line === line).sort((a, b) => a.low - b.low || a.high - b.high)
       for (const { low, high } of mine) {
-        for (let height = Math.max(low, reached) + 1; height <= high; height++) if (isCut(height)) count++
+        count += Math.max(0, (cutsUpTo[high] ?? 0) - (cutsUpTo[Math.max(low, reached)] ?? 0))
         reached = Math.max(reached, high)
       }
     })

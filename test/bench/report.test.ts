@@ -33,6 +33,7 @@ function outcomeOf(name: string, within: number): Outcome {
     packsPerDay: 1,
     swarms: 1,
     swarmsPerDay: 1,
+    peersPerSwarm: 1,
     peersPerByte: 1,
   }
 }
@@ -45,6 +46,8 @@ const REPORT: Report = {
   commitsInWindow: 5,
   command: 'npm run bench:sharing -- "a&b"',
   machine: 'machine 7',
+  load: 0,
+  day: '2026-01-02',
   seed: 1,
   days: 365,
   calibration: {
@@ -78,6 +81,8 @@ const grainReport = (repository: string) => ({
   repository,
   command: 'npm run bench:grain',
   machine: 'machine 7',
+  load: 0,
+  day: '2026-01-02',
   rows: [1, 2, 4, 8, 16].map((n0) => ({
     repository,
     N0: n0,

@@ -113,6 +113,8 @@ test('a simulation adds up what is live, shared and counted', () => {
   assert.deepEqual(outcome.all.before, [60, 60, 160])
   // fine: 6, 7, 10; coarse: 4; on both days
   assert.deepEqual([outcome.packs, outcome.packsPerDay, outcome.swarms, outcome.swarmsPerDay], [4, 4, 2, 2])
+  // both links, the newer one, both again; two links on two days
+  assert.equal(outcome.peersPerSwarm, 5 / 4)
   assert.equal(outcome.peersPerByte, (2 * 60) / 260)
 })
 
