@@ -119,9 +119,7 @@ export class DemoWorld {
       environment: { ...environment, GITTORRENT_TRACE: trace },
     })
     const text = await readFile(trace, 'utf8')
-    const account = /received (\d+) bytes from peers, (\d+) from the origin, (\d+) from web seeds/.exec(text)
-    const [peers = 0, origin = 0, web = 0] = account?.slice(1).map(Number) ?? []
-    return { ...outcome, trace: text, bytes: { peers, origin, web } }
+    return { ...outcome, trace: text, bytes: bytesIn(text) }
   }
 
   /** Configuration that makes the helper use the demo's tracker and DHT. */
@@ -221,6 +219,13 @@ export class DemoWorld {
     this.#closers.push(() => endProcess(child))
     return child
   }
+}
+
+/** The account at the end of a helper's trace; zeros where there is none. */
+export function bytesIn(trace: string): Bytes {
+  const account = /received (\d+) bytes from peers, (\d+) from the origin, (\d+) from web seeds/.exec(trace)
+  const [peers = 0, origin = 0, web = 0] = account?.slice(1).map(Number) ?? []
+  return { peers, origin, web }
 }
 
 /** Ends a process and what it started. */
