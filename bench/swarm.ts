@@ -4,7 +4,7 @@
  * Plain git and git with a bundle list from behind the same uplink wait for lines and not for cores: their crowds run side by
  * side, each with an origin of its own. Crowds of our helper run alone, one after the other.
  *   npm run bench:swarm -- [repository] [--mbit=10] [--clones=8,16] [--farm=50] [--stagger=2] [--runs=1] [--json=file]
- *     [--only=alone,together,staggered,farm,shallow] [--how=plain,bundles,swarm,daemons] [--parallel=160] [--traces=folder]
+ *     [--only=together,staggered,farm,shallow] [--how=plain,bundles,swarm,daemons] [--parallel=160] [--traces=folder]
  * Without a repository: a generated one. Bound and F: see swarm-rows.ts. Needs root, `ip` and `tc`; removes all it made.
  */
 
@@ -17,12 +17,16 @@ import { obstacle } from './flash-network.ts'
 import { generateRepository } from './generate-repository.ts'
 import { killDescendants } from './process-tree.ts'
 import { closeCrowds, type Outcome, prepareOrigin, runCrowd, type Scenario, type Strategy } from './swarm-crowd.ts'
+import { type Kind, type Planned, planOf } from './swarm-plan.ts'
 import { rowOf, type SwarmRow, tableOf } from './swarm-rows.ts'
 
 /** Commits of the repository that is generated when none is given: about as many bytes as express. */
 const GENERATED_COMMIT_COUNT = 6000
 /** Commits of what the farm clones: 50 jobs with real work would only measure four cores. */
 const FARM_COMMIT_COUNT = 800
+
+const KINDS: readonly Kind[] = ['together', 'staggered', 'farm', 'shallow']
+const STRATEGIES: readonly Strategy[] = ['plain', 'bundles', 'swarm', 'daemons']
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -33,8 +37,8 @@ const { values, positionals } = parseArgs({
     stagger: { type: 'string', default: '2' },
     runs: { type: 'string', default: '1' },
     parallel: { type: 'string', default: '160' },
-    only: { type: 'string', default: 'alone,together,staggered,farm,shallow' },
-    how: { type: 'string', default: 'plain,bundles,swarm,daemons' },
+    only: { type: 'string', default: KINDS.join() },
+    how: { type: 'string', default: STRATEGIES.join() },
     json: { type: 'string' },
     traces: { type: 'string' },
   },
@@ -42,69 +46,14 @@ const { values, positionals } = parseArgs({
 const [source = null] = positionals
 const UPLINK_BITS = Number(values.mbit) * 1e6
 const RUN_COUNT = Number(values.runs)
-const KINDS = values.only.split(',')
 
-interface Planned {
-  readonly scenario: Scenario
-  readonly strategies: readonly Strategy[]
-}
-
-/** All scenarios that were asked for; a lone clone of each kind comes first, because its bytes are F. */
-function plan(): Planned[] {
-  const counts = values.clones.split(',').map(Number)
-  const whole = { repository: 'given', staggerSeconds: 0, depth: null }
-  const staggerSeconds = Number(values.stagger)
-  const few = Math.min(...counts)
-  const asked: [string, Scenario, Strategy[]][] = [
-    ...counts.map((cloneCount): [string, Scenario, Strategy[]] => [
-      'together',
-      { ...whole, name: `${cloneCount} together`, cloneCount },
-      ['plain', 'bundles', 'swarm'],
-    ]),
-    [
-      'staggered',
-      { ...whole, name: `${few}, one every ${staggerSeconds} s`, cloneCount: few, staggerSeconds },
-      ['plain', 'bundles', 'swarm', 'daemons'],
-    ],
-    [
-      'farm',
-      { ...whole, repository: 'farm', name: 'farm, full', cloneCount: Number(values.farm) },
-      ['plain', 'bundles', 'swarm'],
-    ],
-    [
-      'shallow',
-      { ...whole, repository: 'farm', name: 'farm, depth 1', cloneCount: Number(values.farm), depth: 1 },
-      ['plain', 'swarm'],
-    ],
-  ]
-  const chosen = asked
-    .filter(([kind]) => KINDS.includes(kind))
-    .map(([, scenario, strategies]) => ({ scenario, strategies }))
-  const alone = new Map(chosen.map((one) => [keyOf(one.scenario), one]))
-  if (KINDS.includes('alone') && !alone.has(keyOf(whole))) {
-    alone.set(keyOf(whole), {
-      scenario: { ...whole, name: '', cloneCount: 1 },
-      strategies: ['plain', 'bundles', 'swarm'],
-    })
-  }
-  const lone = [...alone.values()].map(({ scenario, strategies }) => ({
-    scenario: {
-      ...scenario,
-      name: `one ${scenario.repository === 'farm' ? 'job' : 'clone'}${scenario.depth === null ? '' : ', depth 1'}`,
-      cloneCount: 1,
-      staggerSeconds: 0,
-    },
-    strategies: strategies.filter((strategy) => strategy !== 'daemons'),
-  }))
-  const wanted = values.how.split(',')
-  return [...lone, ...chosen].map(({ scenario, strategies }) => ({
-    scenario,
-    strategies: strategies.filter((strategy) => wanted.includes(strategy)),
-  }))
-}
-
-function keyOf({ repository, depth }: Pick<Scenario, 'repository' | 'depth'>): string {
-  return `${repository} ${depth}`
+/** The words of a list that was given, all of them known. */
+function chosen<Word extends string>(list: string, known: readonly Word[]): Word[] {
+  return list.split(',').map((word) => {
+    const found = known.find((candidate) => candidate === word)
+    if (found === undefined) throw new Error(`expected some of ${known.join(', ')}, got ${word}`)
+    return found
+  })
 }
 
 const isOurs = (strategy: Strategy): boolean => strategy === 'swarm' || strategy === 'daemons'
@@ -164,7 +113,13 @@ function rowsOf(planned: readonly Planned[], outcomes: Outcomes): SwarmRow[] {
 }
 
 async function measureAll(world: DemoWorld): Promise<void> {
-  const planned = plan()
+  const planned = planOf({
+    kinds: chosen(values.only, KINDS),
+    strategies: chosen(values.how, STRATEGIES),
+    cloneCounts: values.clones.split(',').map(Number),
+    staggerSeconds: Number(values.stagger),
+    jobCount: Number(values.farm),
+  })
   const names = new Set(planned.map(({ scenario }) => scenario.repository))
   if (names.has('given')) {
     if (source === null)
