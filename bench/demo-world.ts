@@ -122,7 +122,7 @@ export class DemoWorld {
       environment: { ...environment, GITTORRENT_TRACE: trace },
     })
     const text = await readFile(trace, 'utf8')
-    return { ...outcome, trace: text, bytes: bytesOf(text) }
+    return { ...outcome, trace: text, bytes: bytesIn(text) }
   }
 
   /** Configuration that makes the helper use the demo's tracker and DHT. */
@@ -224,8 +224,8 @@ export class DemoWorld {
   }
 }
 
-/** What a trace of the helper says about bytes. */
-export function bytesOf(trace: string): Bytes {
+/** The account at the end of a helper's trace; zeros where there is none. */
+export function bytesIn(trace: string): Bytes {
   const account = /received (\d+) bytes from peers, (\d+) from the origin, (\d+) from web seeds/.exec(trace)
   const [peers = 0, origin = 0, web = 0] = account?.slice(1).map(Number) ?? []
   return { peers, origin, web }

@@ -7,6 +7,7 @@ import { createHash } from 'node:crypto'
 import { open } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
 import { type Net, openNet, type Store, type Torrent } from '../net/index.ts'
+import { FLASH_PORT } from './flash-network.ts'
 
 /** What flash.ts sends first. */
 export interface FlashOrder {
@@ -31,7 +32,6 @@ export interface FlashReport {
   readonly peakMiB: number
 }
 
-const PORT = 7000
 const TOPIC = createHash('sha1').update('flash crowd').digest()
 const NO_ANSWERS = { onRequest: () => Promise.reject(new Error('nobody asks here')) }
 
@@ -73,7 +73,7 @@ async function download(net: Net, order: FlashOrder, torrent: Torrent, store: Co
   let received = 0
   let isHalf = false
   const task = net.download(torrent, {
-    peers: [{ host: order.seed ?? '', port: PORT }],
+    peers: [{ host: order.seed ?? '', port: FLASH_PORT }],
     store,
     stallTimeoutMs: 60_000,
     keepSeeding: true,
@@ -106,8 +106,8 @@ async function main(): Promise<void> {
     pieceLengthBytes: order.pieceLengthBytes,
   }
   const net = await openNet({
-    listen: { host: order.host, port: PORT },
-    peers: order.seed === null ? [] : [{ host: order.seed, port: PORT }],
+    listen: { host: order.host, port: FLASH_PORT },
+    peers: order.seed === null ? [] : [{ host: order.seed, port: FLASH_PORT }],
     trackers: [],
     dht: false,
     dhtBootstrap: [],

@@ -1,9 +1,10 @@
 /**
  * Question: how close to what physics allows do N peers get that start together behind one seed with a slow uplink?
  * Real processes in network namespaces, lines shaped by `tc`; the seed's uplink is an eighth of each peer's line.
- *   npm run bench:flash -- [--mbit=10] [--mib=16] [--runs=3] [crowd] [few] [many] [leaving] [slow] [lossy]
+ *   npm run bench:flash -- [--mbit=10] [--mib=16] [--runs=3] [crowd] [few] [many] [leaving] [slow] [loss]
  * Bound: max(F/u_s, F/d_min, N·F/(u_s + Σu_i)), F the content and u, d the shaped rates, headers of TCP/IP not taken off.
- * Prints one JSON object. Needs root, `ip`, `tc`; `lossy` needs netem. Removes what it built, also when interrupted.
+ * `loss` has round trips of 30 ms and loses 1 % of all frames; what was lost and what a round trip took is measured and
+ * printed. Prints one JSON object. Needs root, `ip`, `tc`, for `loss` Python 3. Removes what it built, also when interrupted.
  */
 
 import { type ChildProcess, spawn } from 'node:child_process'
@@ -14,8 +15,9 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { encodeInfo, infohashOf, pieceLengthOf } from '../engine/index.ts'
-import { FlashNetwork, type Line, type Machine, obstacle } from './flash-network.ts'
+import { FLASH_PORT, FlashNetwork, type Line, type Machine, obstacle } from './flash-network.ts'
 import type { FlashOrder, FlashReport } from './flash-peer.ts'
+import { fluidBound } from './fluid-bound.ts'
 
 /** The peers' lines, in multiples of the seed's uplink. */
 const PEER_FACTOR = 8
@@ -37,7 +39,7 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
   leaving: { peerCount: 16, leaverCount: 2 },
   slow: { peerCount: 16, slowCount: 1 },
   // 15 ms each way.
-  lossy: { peerCount: 16, delayMs: 15, lossPercent: 1 },
+  loss: { peerCount: 16, delayMs: 15, lossPercent: 1 },
 }
 
 interface Content {
@@ -82,6 +84,7 @@ function makeContent(lengthBytes: number): Content {
 class Peer {
   readonly machine: Machine
   readonly child: ChildProcess
+  readonly ready: Promise<unknown>
   readonly #waiting = new Map<string, (message: FlashReport) => void>()
 
   constructor(machine: Machine, order: FlashOrder) {
@@ -99,6 +102,8 @@ class Peer {
         this.#waiting.get(message.type)?.(message)
       })
     }
+    this.ready = this.says('ready')
+    this.ready.catch(() => {})
     this.order(order)
   }
 
@@ -122,34 +127,43 @@ class Peer {
 }
 
 function lineOf(seedBits: number, scenario: Scenario, index: number): Line {
-  const { delayMs, lossPercent, slowCount = 0 } = scenario
-  const bits = (seedBits * PEER_FACTOR) / (index < slowCount ? 10 : 1)
-  const quality = delayMs === undefined ? {} : { delayMs, lossPercent: lossPercent ?? 0 }
-  return { upBits: bits, downBits: bits, ...quality }
+  const bits = (seedBits * PEER_FACTOR) / (index < (scenario.slowCount ?? 0) ? 10 : 1)
+  return { upBits: bits, downBits: bits, ...mannerOf(scenario) }
 }
 
-/** Seconds that no way of sharing can beat. */
-function fluidBound(lengthBytes: number, seedBits: number, lines: readonly Line[]): number {
-  const bits = lengthBytes * 8
-  const upBits = lines.reduce((sum, line) => sum + line.upBits, seedBits)
-  const slowest = Math.min(...lines.map((line) => line.downBits))
-  return Math.max(bits / seedBits, bits / slowest, (lines.length * bits) / upBits)
+function mannerOf({ delayMs, lossPercent }: Scenario): Pick<Line, 'delayMs' | 'lossPercent'> {
+  return delayMs === undefined ? {} : { delayMs, lossPercent: lossPercent ?? 0 }
+}
+
+/** What the network did to frames, and what a round trip took before anything was sent; null on lines that lose nothing. */
+async function qualityOf(built: FlashNetwork, roundTripMs: number) {
+  const counts = await built.relayCounts()
+  if (counts.length === 0) return null
+  const sum = (key: 'seen' | 'lost'): number => counts.reduce((total, count) => total + count[key], 0)
+  return {
+    lostPercent: (sum('lost') * 100) / sum('seen'),
+    roundTripMs,
+    lateMs: counts.reduce((total, count) => total + count.lateMs, 0) / counts.length,
+    worstLateMs: Math.max(...counts.map(({ worstLateMs }) => worstLateMs)),
+  }
 }
 
 async function runOnce(content: Content, seedBits: number, scenario: Scenario) {
   const built = new FlashNetwork()
   network = built
   const lines = Array.from({ length: scenario.peerCount }, (_, index) => lineOf(seedBits, scenario, index))
-  const { delayMs, lossPercent } = scenario
-  const quality = delayMs === undefined ? {} : { delayMs, lossPercent: lossPercent ?? 0 }
-  const seedMachine = built.add({ upBits: seedBits, downBits: seedBits * PEER_FACTOR, ...quality })
+  const seedLine = { upBits: seedBits, downBits: seedBits * PEER_FACTOR, ...mannerOf(scenario) }
+  const seedMachine = await built.add(seedLine)
   const seed = new Peer(seedMachine, { ...content.order, host: seedMachine.host, seed: null, file: content.file })
-  const peers = lines.map((line, index) => {
-    const machine = built.add(line)
+  const peers: Peer[] = []
+  for (const [index, line] of lines.entries()) {
+    const machine = await built.add(line)
     const file = join(folder, `peer-${index}`)
-    return new Peer(machine, { ...content.order, host: machine.host, seed: seedMachine.host, file })
-  })
-  await Promise.all([seed, ...peers].map((peer) => peer.says('ready')))
+    peers.push(new Peer(machine, { ...content.order, host: machine.host, seed: seedMachine.host, file }))
+  }
+  await Promise.all([seed, ...peers].map((peer) => peer.ready))
+  const [first] = peers
+  const roundTripMs = first === undefined ? 0 : built.roundTripMs(first.machine, seedMachine, FLASH_PORT)
   const leavers = peers.slice(scenario.peerCount - (scenario.leaverCount ?? 0))
   const stayers = peers.slice(0, scenario.peerCount - leavers.length)
   for (const leaver of leavers)
@@ -170,12 +184,13 @@ async function runOnce(content: Content, seedBits: number, scenario: Scenario) {
   const seedDone = seed.says('done')
   seed.order({ type: 'stop' })
   const { servedLength, cpuSeconds } = await seedDone
+  const quality = await qualityOf(built, roundTripMs)
   await Promise.all(peers.map((peer) => peer.stop()))
   built.close()
   network = null
   for (const index of peers.keys()) rmSync(join(folder, `peer-${index}`), { force: true })
   const { lengthBytes } = content.order
-  const bound = fluidBound(lengthBytes, seedBits, lines)
+  const bound = fluidBound({ lengthBytes, sourceBits: seedBits, lines })
   const seconds = outcomes.map((outcome) => outcome.seconds).sort((a, b) => a - b)
   return {
     median: (seconds[seconds.length >> 1] ?? 0) / bound,
@@ -186,7 +201,16 @@ async function runOnce(content: Content, seedBits: number, scenario: Scenario) {
     seedCpuSeconds: cpuSeconds,
     peerCpuSeconds: middle(outcomes.map((outcome) => outcome.cpuSeconds)),
     peerPeakMiB: Math.max(...outcomes.map((outcome) => outcome.peakMiB)),
+    quality,
   }
+}
+
+function inWords({ median, worst, seedUpload, quality }: Awaited<ReturnType<typeof runOnce>>): string {
+  const outcome = `median ${round(median)}, worst ${round(worst)}, seed ${round(seedUpload)} F`
+  if (quality === null) return outcome
+  const { lostPercent, roundTripMs, lateMs } = quality
+  const late = `frames ${round(lateMs)} ms late on average`
+  return `${outcome}; measured: ${round(lostPercent)} % lost, round trip ${round(roundTripMs)} ms, ${late}`
 }
 
 function middle(values: readonly number[]): number {
@@ -222,12 +246,10 @@ async function main(): Promise<void> {
     const runs: Awaited<ReturnType<typeof runOnce>>[] = []
     for (let run = 0; run < option('runs', 3); run++) {
       const outcome = await runOnce(content, seedBits, scenario)
-      process.stderr.write(
-        `${name}: median ${round(outcome.median)}, worst ${round(outcome.worst)}, seed ${round(outcome.seedUpload)} F\n`,
-      )
+      process.stderr.write(`${name}: ${inWords(outcome)}\n`)
       runs.push(outcome)
     }
-    const of = (key: keyof (typeof runs)[number]): { median: number; min: number; max: number } => {
+    const of = (key: Exclude<keyof (typeof runs)[number], 'quality'>): { median: number; min: number; max: number } => {
       const values = runs.map((run) => run[key])
       return { median: round(middle(values)), min: round(Math.min(...values)), max: round(Math.max(...values)) }
     }
@@ -241,6 +263,7 @@ async function main(): Promise<void> {
       seedCpuSeconds: of('seedCpuSeconds').median,
       peerCpuSeconds: of('peerCpuSeconds').median,
       peerPeakMiB: of('peerPeakMiB').median,
+      ...(scenario.delayMs === undefined ? {} : { measured: runs.map(({ quality }) => quality) }),
     }
   }
   const machine = {
@@ -255,7 +278,8 @@ async function main(): Promise<void> {
 }
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-  process.once(signal, () => {
+  // Not once: a second signal must not end us in the middle of it.
+  process.on(signal, () => {
     cleanUp()
     process.exit(1)
   })

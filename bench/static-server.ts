@@ -27,11 +27,12 @@ export interface StaticServer {
   close(): Promise<void>
 }
 
-/** Serves the files under `root` on a free port of `host`. */
+/** Serves the files under `root` on a port of `host`, a free one unless given. */
 export async function startStaticServer(
   root: string,
   options: StaticServerOptions = {},
   host = '127.0.0.1',
+  fixedPort = 0,
 ): Promise<StaticServer> {
   const requests: string[] = []
   let sent = 0
@@ -48,7 +49,7 @@ export async function startStaticServer(
     sockets.add(socket)
     socket.once('close', () => sockets.delete(socket))
   })
-  server.listen(0, host)
+  server.listen(fixedPort, host)
   await once(server, 'listening')
   const address = server.address()
   const port = typeof address === 'object' && address !== null ? address.port : 0

@@ -7,7 +7,7 @@
 import { readFile, rm } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
-import { bytesOf, type DemoWorld, type RunningSeeder } from '../demo-world.ts'
+import { bytesIn, type DemoWorld, type RunningSeeder } from '../demo-world.ts'
 import { packBytes } from '../line-repositories.ts'
 import { type Measured, measure } from '../measure.ts'
 import { type StaticServer, startStaticServer } from '../static-server.ts'
@@ -109,7 +109,7 @@ export class CloneWays {
     const environment = { GITTORRENT_TRACE: trace }
     one.measured.push(await measure(world, this.#command(one), { ...pinned, environment }))
     one.storedBytes = await packBytes(world, target)
-    if (one.settings.length > 0) one.bytes = bytesOf(await readFile(trace, 'utf8'))
+    if (one.settings.length > 0) one.bytes = bytesIn(await readFile(trace, 'utf8'))
     else if (one.way === 'plain') one.bytes = { peers: 0, origin: one.storedBytes, web: 0 }
     else one.bytes = { peers: 0, origin: 0, web: (this.#web?.sentBytes() ?? 0) - sentBefore }
     await rm(trace, { force: true })

@@ -1,0 +1,183 @@
+/**
+ * Question: when N machines clone one repository, what does its origin send, and when are all done?
+ * Real `git clone`s in network namespaces behind lines shaped by `tc`; the origin's uplink is an eighth of each machine's line.
+ * Plain git and git with a bundle list from behind the same uplink wait for lines and not for cores: their crowds run side by
+ * side, each with an origin of its own. Crowds of our helper run alone, one after the other.
+ *   npm run bench:swarm -- [repository] [--mbit=10] [--clones=8,16] [--farm=50] [--stagger=2] [--runs=1] [--json=file]
+ *     [--only=together,staggered,farm,shallow] [--how=plain,bundles,swarm,daemons] [--parallel=160] [--traces=folder]
+ * Without a repository: a generated one. Bound and F: see swarm-rows.ts. Needs root, `ip` and `tc`; removes all it made.
+ */
+
+import { rmSync, writeFileSync } from 'node:fs'
+import { availableParallelism, cpus, loadavg } from 'node:os'
+import { basename, join, resolve } from 'node:path'
+import { parseArgs } from 'node:util'
+import { DemoWorld } from './demo-world.ts'
+import { obstacle } from './flash-network.ts'
+import { generateRepository } from './generate-repository.ts'
+import { killDescendants } from './process-tree.ts'
+import { closeCrowds, type Outcome, prepareOrigin, runCrowd, type Scenario, type Strategy } from './swarm-crowd.ts'
+import { type Kind, type Planned, planOf } from './swarm-plan.ts'
+import { rowOf, type SwarmRow, tableOf } from './swarm-rows.ts'
+
+/** Commits of the repository that is generated when none is given: about as many bytes as express. */
+const GENERATED_COMMIT_COUNT = 6000
+/** Commits of what the farm clones: 50 jobs with real work would only measure four cores. */
+const FARM_COMMIT_COUNT = 800
+
+const KINDS: readonly Kind[] = ['together', 'staggered', 'farm', 'shallow']
+const STRATEGIES: readonly Strategy[] = ['plain', 'bundles', 'swarm', 'daemons']
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    mbit: { type: 'string', default: '10' },
+    clones: { type: 'string', default: '8,16' },
+    farm: { type: 'string', default: '50' },
+    stagger: { type: 'string', default: '2' },
+    runs: { type: 'string', default: '1' },
+    parallel: { type: 'string', default: '160' },
+    only: { type: 'string', default: KINDS.join() },
+    how: { type: 'string', default: STRATEGIES.join() },
+    json: { type: 'string' },
+    traces: { type: 'string' },
+  },
+})
+const [source = null] = positionals
+const UPLINK_BITS = Number(values.mbit) * 1e6
+const RUN_COUNT = Number(values.runs)
+
+/** The words of a list that was given, all of them known. */
+function chosen<Word extends string>(list: string, known: readonly Word[]): Word[] {
+  return list.split(',').map((word) => {
+    const found = known.find((candidate) => candidate === word)
+    if (found === undefined) throw new Error(`expected some of ${known.join(', ')}, got ${word}`)
+    return found
+  })
+}
+
+const isOurs = (strategy: Strategy): boolean => strategy === 'swarm' || strategy === 'daemons'
+
+/** Outcomes by scenario name and strategy. */
+class Outcomes {
+  readonly #runs = new Map<string, Outcome[]>()
+
+  async measure(world: DemoWorld, scenario: Scenario, strategy: Strategy): Promise<void> {
+    const outcome = await runCrowd(world, scenario, strategy, UPLINK_BITS, values.traces ?? null)
+    const { makespanSeconds, originLength, failures } = outcome
+    const failed = failures.length > 0 ? `, ${failures.length} FAILED: ${failures[0]}` : ''
+    const sent = `origin sent ${(originLength / 1e6).toFixed(2)} MB`
+    process.stderr.write(`${scenario.name}, ${strategy}: ${makespanSeconds.toFixed(1)} s, ${sent}${failed}\n`)
+    const key = `${scenario.name} ${scenario.repository} ${strategy}`
+    this.#runs.set(key, [...(this.#runs.get(key) ?? []), outcome])
+  }
+
+  of(scenario: Scenario, strategy: Strategy): readonly Outcome[] {
+    return this.#runs.get(`${scenario.name} ${scenario.repository} ${strategy}`) ?? []
+  }
+}
+
+/** Side by side, as many clones at a time as `--parallel` allows. */
+async function measureSideBySide(world: DemoWorld, planned: readonly Planned[], outcomes: Outcomes): Promise<void> {
+  const crowds = planned.flatMap(({ scenario, strategies }) =>
+    strategies.filter((strategy) => !isOurs(strategy)).map((strategy) => ({ scenario, strategy })),
+  )
+  const waiting = crowds.sort((a, b) => b.scenario.cloneCount - a.scenario.cloneCount)
+  while (waiting.length > 0) {
+    const batch: typeof crowds = []
+    let room = Number(values.parallel)
+    for (const crowd of [...waiting]) {
+      if (batch.length > 0 && crowd.scenario.cloneCount > room) continue
+      room -= crowd.scenario.cloneCount
+      batch.push(crowd)
+      waiting.splice(waiting.indexOf(crowd), 1)
+    }
+    await Promise.all(batch.map(({ scenario, strategy }) => outcomes.measure(world, scenario, strategy)))
+  }
+}
+
+function rowsOf(planned: readonly Planned[], outcomes: Outcomes): SwarmRow[] {
+  const aloneLength = ({ repository, depth }: Scenario, strategy: Strategy): number | undefined => {
+    const lone = planned.find(
+      ({ scenario }) => scenario.cloneCount === 1 && scenario.repository === repository && scenario.depth === depth,
+    )
+    return lone && outcomes.of(lone.scenario, strategy === 'daemons' ? 'swarm' : strategy)[0]?.firstReceivedLength
+  }
+  return planned.flatMap(({ scenario, strategies }) => {
+    const all = strategies.flatMap((strategy) => aloneLength(scenario, strategy) ?? [])
+    return strategies.map((strategy) => {
+      const lengths = { least: Math.min(...all), own: aloneLength(scenario, strategy) ?? Number.NaN }
+      return rowOf(scenario, strategy, outcomes.of(scenario, strategy), lengths, UPLINK_BITS)
+    })
+  })
+}
+
+async function measureAll(world: DemoWorld): Promise<void> {
+  const planned = planOf({
+    kinds: chosen(values.only, KINDS),
+    strategies: chosen(values.how, STRATEGIES),
+    cloneCounts: values.clones.split(',').map(Number),
+    staggerSeconds: Number(values.stagger),
+    jobCount: Number(values.farm),
+  })
+  const names = new Set(planned.map(({ scenario }) => scenario.repository))
+  if (names.has('given')) {
+    if (source === null)
+      await generateRepository(join(world.folder, 'given.git'), { commitCount: GENERATED_COMMIT_COUNT, seed: 7 })
+    else await world.git('clone', '--quiet', '--bare', `file://${resolve(source)}`, 'given.git')
+  }
+  if (names.has('farm'))
+    await generateRepository(join(world.folder, 'farm.git'), { commitCount: FARM_COMMIT_COUNT, seed: 8 })
+  for (const name of names) await prepareOrigin(world, name)
+  process.stderr.write('prepared\n')
+  const outcomes = new Outcomes()
+  await measureSideBySide(world, planned, outcomes)
+  for (let run = 0; run < RUN_COUNT; run++) {
+    for (const { scenario, strategies } of planned) {
+      for (const strategy of strategies.filter(isOurs)) await outcomes.measure(world, scenario, strategy)
+    }
+  }
+  const rows = rowsOf(planned, outcomes)
+  const report = {
+    bench: 'swarm',
+    command: ['npm run bench:swarm --', ...process.argv.slice(2).filter((arg) => !arg.startsWith('--json'))].join(' '),
+    machine: `${cpus()[0]?.model ?? '?'}, ${availableParallelism()} cores, Node ${process.version}, ${await world.git('--version')}, load ${loadavg()[0]?.toFixed(1)}`,
+    date: new Date().toISOString().slice(0, 10),
+    repository: source === null ? 'generated' : basename(resolve(source)).replace(/\.git$/, ''),
+    uplinkBits: UPLINK_BITS,
+    rows,
+  }
+  const json = `${JSON.stringify(report, null, 1)}\n`
+  if (values.json === undefined) process.stdout.write(json)
+  else writeFileSync(values.json, json)
+  process.stdout.write(tableOf(rows))
+  if (rows.some(({ failures }) => failures.length > 0)) process.exitCode = 1
+}
+
+async function main(): Promise<void> {
+  const impossible = obstacle(false)
+  if (impossible !== null) {
+    process.stderr.write(`bench:swarm: ${impossible}; nothing was measured\n`)
+    return
+  }
+  const world = await DemoWorld.open()
+  const cleanUp = (): void => {
+    killDescendants()
+    closeCrowds()
+    rmSync(world.folder, { recursive: true, force: true, maxRetries: 5 })
+  }
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    // Not once: a second signal must not end us in the middle of it.
+    process.on(signal, () => {
+      cleanUp()
+      process.exit(130)
+    })
+  }
+  try {
+    await measureAll(world)
+  } finally {
+    cleanUp()
+  }
+}
+
+await main()
