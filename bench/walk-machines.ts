@@ -135,8 +135,8 @@ export class WalkMachines {
     }
   }
 
-  add(name: string): WalkMachine {
-    const machine = new WalkMachine(name, this.folder, this.#network.add(LINE), this.#environment)
+  async add(name: string): Promise<WalkMachine> {
+    const machine = new WalkMachine(name, this.folder, await this.#network.add(LINE), this.#environment)
     this.#machines.push(machine)
     return machine
   }

@@ -59,23 +59,17 @@ class Walk {
   #bootstrap = ''
   #ask: (line: string) => Promise<string> = async () => ''
 
-  machine(name: string, ...settings: string[]): WalkMachine {
-    const machine = this.machines.add(name)
+  async machine(name: string, ...settings: string[]): Promise<WalkMachine> {
+    const machine = await this.machines.add(name)
     machine.configure([`gittorrent.dhtBootstrap=${this.#bootstrap}`, 'gittorrent.lsd=false', ...settings])
     return machine
   }
 
   async startDht(): Promise<void> {
-    const { child, said } = await this.machines
-      .add('nodes')
-      .start(
-        /ready \S+\n/,
-        process.execPath,
-        join(HERE, 'walk-nodes.js'),
-        '10.99.1.1',
-        String(NODE_COUNT),
-        String(ITEM_AGE_MS),
-      )
+    const nodes = await this.machines.add('nodes')
+    const script = join(HERE, 'walk-nodes.js')
+    const numbers = [String(NODE_COUNT), String(ITEM_AGE_MS)]
+    const { child, said } = await nodes.start(/ready \S+\n/, process.execPath, script, '10.99.1.1', ...numbers)
     this.#bootstrap = /ready (\S+)\n/.exec(said)?.[1] ?? ''
     this.#ask = (line) =>
       new Promise((resolve) => {
@@ -148,7 +142,7 @@ interface Cast {
 async function publishes(walk: Walk): Promise<Cast> {
   open('Publish: a daemon, a key, and no server')
   const [publisher, reader, follower, vault] = ['publisher', 'reader', 'follower', 'vault'].map((name) =>
-    walk.machine(name),
+    await walk.machine(name),
   ) as [WalkMachine, WalkMachine, WalkMachine, WalkMachine]
   const [key, next] = [await keygen(publisher), await keygen(vault)]
   await generateRepository(join(publisher.home, 'project'), { commitCount: COMMIT_COUNT, seed: 1 })
@@ -202,7 +196,7 @@ async function follows(walk: Walk, { publisher, follower, url }: Cast): Promise<
   )
   check(`it holds seq ${status?.seq}, as ${status?.holders?.current} others do`, status?.holders?.current === 1)
   // What an attacker would keep: everything as it is now, to be shown after it has become old.
-  const liar = walk.machine('liar', 'gittorrent.dht=false')
+  const liar = await walk.machine('liar', 'gittorrent.dht=false')
   cpSync(follower.home, liar.home, {
     recursive: true,
     filter: (path) => !path.endsWith('.sock') && !path.endsWith('.gitconfig'),
@@ -249,7 +243,7 @@ async function survives(walk: Walk, { publisher, key, url }: Cast): Promise<void
   )
   check(`after ${Math.round((Date.now() - goneAtMs) / 1000)} s what nobody follows is forgotten`, true)
   check('what is followed is there', (await walk.seqInDht(key, 'project')) !== null)
-  const newcomer = walk.machine('newcomer')
+  const newcomer = await walk.machine('newcomer')
   const cloned = await newcomer.outcome('git', 'clone', '--quiet', url, 'clone')
   check('a newcomer clones it from the follower alone', cloned.status === 0, cloned.stderr)
   check('it is the newest', (await newcomer.run('git', '-C', 'clone', 'rev-parse', 'HEAD')) === refs.slice(0, 40))
@@ -281,7 +275,7 @@ async function rotates(walk: Walk, { reader, follower, vault, key, next, url }: 
     (found) => found?.signer === next.id,
   )
   await vault.stop('SIGKILL')
-  const late = walk.machine('late')
+  const late = await walk.machine('late')
   const cloned = await late.outcome('git', 'clone', '--quiet', url, 'clone')
   check('the follower alone leads newcomers from the old URL to the new key', cloned.status === 0, cloned.stderr)
   check('and to the new commit', (await late.run('git', '-C', 'clone', 'rev-parse', 'HEAD')) === tip)
@@ -323,9 +317,9 @@ async function startDomain(machine: WalkMachine, key: Key): Promise<(line: strin
 
 async function resolvesNames(walk: Walk, { key, next }: Cast): Promise<void> {
   open('Names: a DNS server and an HTTPS server')
-  const domain = walk.machine('domain')
+  const domain = await walk.machine('domain')
   const say = await startDomain(domain, key)
-  const namer = walk.machine(
+  const namer = await walk.machine(
     'namer',
     `gittorrent.dnsServer=${domain.host}:53`,
     `http.sslCAInfo=${join(domain.home, 'site.pem')}`,

@@ -95,7 +95,7 @@ export class SharingLedger {
 
   /** Books bytes whose last fetch was `before`; returns the level of the new fetch. */
   #note(before: Piece | undefined, byteCount: number, taker: Taker): number {
-    const mine = this.#bytesIn(taker.kind)
+    const mine = this.#bytesOf(taker.kind)
     mine.total += byteCount
     if (before === undefined || before.taker.client === taker.client) return NO_LEVEL
     mine.everBefore += byteCount
@@ -104,14 +104,14 @@ export class SharingLedger {
       mine.before[window] = (mine.before[window] ?? 0) + byteCount
       mine.within[window] = (mine.within[window] ?? 0) + byteCount
     }
-    const theirs = this.#bytesIn(before.taker.kind)
+    const theirs = this.#bytesOf(before.taker.kind)
     for (let window = level; window < before.level; window++) {
       theirs.within[window] = (theirs.within[window] ?? 0) + byteCount
     }
     return level
   }
 
-  #bytesIn(kind: string): SharedBytes {
+  #bytesOf(kind: string): SharedBytes {
     let bytes = this.#byKind.get(kind)
     if (bytes === undefined) {
       bytes = { total: 0, within: WINDOWS_SECONDS.map(() => 0), before: WINDOWS_SECONDS.map(() => 0), everBefore: 0 }
