@@ -141,9 +141,10 @@ interface Cast {
 
 async function publishes(walk: Walk): Promise<Cast> {
   open('Publish: a daemon, a key, and no server')
-  const [publisher, reader, follower, vault] = ['publisher', 'reader', 'follower', 'vault'].map((name) =>
-    await walk.machine(name),
-  ) as [WalkMachine, WalkMachine, WalkMachine, WalkMachine]
+  const publisher = await walk.machine('publisher')
+  const reader = await walk.machine('reader')
+  const follower = await walk.machine('follower')
+  const vault = await walk.machine('vault')
   const [key, next] = [await keygen(publisher), await keygen(vault)]
   await generateRepository(join(publisher.home, 'project'), { commitCount: COMMIT_COUNT, seed: 1 })
   await generateRepository(join(publisher.home, 'orphan'), { commitCount: 30, seed: 2 })
