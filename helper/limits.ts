@@ -421,3 +421,15 @@ export const PUBLICATION_COUNT_MAX = 1_000
 
 /** Peers of a topic that are asked now and then whether they hold the publication, too. */
 export const HOLDER_ASKED_COUNT_MAX = 32
+
+/** Refs that are asked for at a mirror of the origin by name: each is an argument of a command. */
+export const MIRROR_REF_COUNT_MAX = 256
+
+/** Mirrors that are tried for one fetch: each that fails has made the user wait. */
+export const MIRROR_REPOSITORY_COUNT_MAX = 2
+
+/** A mirror that says nothing for this long is left. */
+export const MIRROR_SILENCE_MS = 8_000
+
+/** Milliseconds for which a list of mirrors counts without being asked for again, even if its ref still names it: 30 days. */
+export const MIRROR_KEEP_MS = 30 * 24 * 3600 * 1000
