@@ -13,9 +13,9 @@ import { join, resolve } from 'node:path'
 import type { Environment } from '../config.ts'
 import { HelperError, printable } from '../errors.ts'
 import { runGit } from '../git/repository.ts'
-import { MIRROR_REF_COUNT_MAX, MIRROR_REPOSITORY_COUNT_MAX, MIRROR_SILENCE_MS } from '../limits.ts'
 import { isPublicHost } from '../public-origin.ts'
 import type { Trace } from '../trace.ts'
+import { MIRROR_REF_COUNT_MAX, MIRROR_REPOSITORY_COUNT_MAX, MIRROR_SILENCE_MS } from './limits.ts'
 
 export interface MirrorFetch {
   /** URLs in order; the first that brings something is enough. */
