@@ -1,9 +1,10 @@
 /**
  * Question: what do many clones cost the origin, with plain git, with git and an exported folder, with our helper and that folder, and
- * with our helper and peers? And how long does exporting take: from nothing, again, and after one new checkpoint?
+ * with our helper and peers? What does a fetch of the last commits cost? And how long does exporting take: from nothing, again, and
+ * after one new checkpoint?
  * The origin is `git daemon` behind a relay that counts what leaves its socket, refs and all; the folder is behind a web server that counts
  * bodies. With peers the first clone finds nobody: it pays the origin in full, then seeds to the others. Bound: one clone.
- *   npm run bench:static -- <repository> [--clones 20] [--jobs 4] [--json <file>]
+ *   npm run bench:static -- <repository> [--clones 20] [--jobs 4] [--later 300] [--json <file>]
  */
 
 import { readdirSync, statSync, writeFileSync } from 'node:fs'
@@ -19,12 +20,15 @@ const { values, positionals } = parseArgs({
   options: {
     clones: { type: 'string', default: '20' },
     jobs: { type: 'string', default: '4' },
+    later: { type: 'string', default: '300' },
     json: { type: 'string' },
   },
   allowPositionals: true,
 })
 const CLONE_COUNT = Number(values.clones)
 const JOB_COUNT = Number(values.jobs)
+/** First-parent commits of the main line that a later fetch brings. */
+const LATER_COUNT = Number(values.later)
 const QUIET = ['gittorrent.dht=false', 'gittorrent.lsd=false', 'gittorrent.summary=never']
 
 interface Way {
@@ -149,10 +153,46 @@ async function throughSwarm(scene: Scene): Promise<number> {
   return peerBytes
 }
 
+/** One clone by each way of the history as it was, then the last commits come, and each fetches them. */
+async function measureFetches(scene: Scene): Promise<Way[]> {
+  const { world, web } = scene
+  const branch = await world.git('-C', 'origin.git', 'symbolic-ref', 'HEAD')
+  const tip = await world.git('-C', 'origin.git', 'rev-parse', 'HEAD')
+  const older = await world.git('-C', 'origin.git', 'rev-parse', `HEAD~${LATER_COUNT}`)
+  await world.git('-C', 'origin.git', 'update-ref', branch, older)
+  await exportOnce(scene, 'as it was')
+  const list = `--bundle-uri=${web.url}/public/bundle-list`
+  const seed = [...QUIET, `gittorrent.webseed=${web.url}/public/manifest.json`]
+  await byGit(scene)('later-plain')
+  await byGit(scene, list)('later-list')
+  await byHelper(scene, ...seed)('later-web')
+  await byHelper(scene, ...seed)('later-peers')
+  await world.git('-C', 'origin.git', 'update-ref', branch, tip)
+  await exportOnce(scene, 'with the last commits')
+  const fetchBy = async (target: string): Promise<number> => {
+    await world.git('-C', target, 'fetch', '--quiet')
+    return 0
+  }
+  // Peers meet under the URL that the clones know, which is that of the relay.
+  await world.git('-C', 'origin.git', 'config', 'remote.origin.url', scene.url)
+  const seeder = await world.startSeeder('origin.git', null)
+  const peer = [...QUIET, `gittorrent.peer=${seeder.address}`]
+  const helperFetch = async (target: string, settings: readonly string[]): Promise<number> =>
+    (await world.viaSwarm(['-C', target, 'fetch', '--quiet'], [...settings])).bytes.peers
+  const ways = [
+    await measure(scene, 'plain git', () => fetchBy('later-plain')),
+    await measure(scene, 'git and bundle list', () => fetchBy('later-list')),
+    await measure(scene, 'helper and web seed', () => helperFetch('later-web', seed)),
+    await measure(scene, 'helper and peers', () => helperFetch('later-peers', peer)),
+  ]
+  await seeder.stop()
+  return ways
+}
+
 const mb = (bytes: number): string => (bytes / 1e6).toFixed(2)
 const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`
 
-function print(ways: readonly Way[], exports: readonly ExportRun[]): void {
+function print(ways: readonly Way[], fetches: readonly Way[], exports: readonly ExportRun[]): void {
   const one = (ways[0]?.originBytes ?? 0) / CLONE_COUNT
   console.log(
     `| ${CLONE_COUNT} clones by | origin, MB | in clones by plain git | web server, MB | peers, MB | all together |`,
@@ -164,6 +204,11 @@ function print(ways: readonly Way[], exports: readonly ExportRun[]): void {
       `| ${name} | ${mb(originBytes)} | ${clones} | ${mb(webBytes)} | ${mb(peerBytes)} | ${seconds(durationMs)} |`,
     )
   }
+  console.log(
+    `\n| a fetch of ${LATER_COUNT} first-parent commits by | origin, MB | web server, MB | peers, MB | takes |\n|---|---|---|---|---|`,
+  )
+  for (const { name, originBytes, webBytes, peerBytes, durationMs } of fetches)
+    console.log(`| ${name} | ${mb(originBytes)} | ${mb(webBytes)} | ${mb(peerBytes)} | ${seconds(durationMs)} |`)
   console.log('\n| export | takes | writes, MB | files |\n|---|---|---|---|')
   for (const { name, durationMs, writtenBytes, writtenCount } of exports)
     console.log(`| ${name} | ${seconds(durationMs)} | ${mb(writtenBytes)} | ${writtenCount} |`)
@@ -171,8 +216,10 @@ function print(ways: readonly Way[], exports: readonly ExportRun[]): void {
 
 async function main(): Promise<void> {
   const [source] = positionals
-  if (source === undefined || positionals.length > 1 || !(CLONE_COUNT > 1 && JOB_COUNT > 0)) {
-    console.error('usage: npm run bench:static -- <repository> [--clones <number>] [--jobs <number>] [--json <file>]')
+  if (source === undefined || positionals.length > 1 || !(CLONE_COUNT > 1 && JOB_COUNT > 0 && LATER_COUNT > 0)) {
+    console.error(
+      'usage: npm run bench:static -- <repository> [--clones <number>] [--jobs <number>] [--later <number>] [--json <file>]',
+    )
     process.exitCode = 129
     return
   }
@@ -197,6 +244,7 @@ async function main(): Promise<void> {
         await often('helper and web seed', byHelper(scene, seed)),
         await measure(scene, 'helper and peers', () => throughSwarm(scene)),
       ]
+      const fetches = await measureFetches(scene)
       const git = await world.git('version')
       const commits = Number(await world.git('-C', 'origin.git', 'rev-list', '--count', '--all'))
       const payloads = readdirSync(join(world.folder, 'public')).filter((file) => /\.(bundle|pack)$/.test(file)).length
@@ -204,7 +252,7 @@ async function main(): Promise<void> {
       console.log(
         `# ${basename(source)}: ${commits} commits, ${payloads} payloads; ${git}; Node ${process.version}; ${machine.cpus} CPUs`,
       )
-      print(ways, exports)
+      print(ways, fetches, exports)
       const report = {
         bench: 'static',
         repository: basename(source),
@@ -213,6 +261,8 @@ async function main(): Promise<void> {
         git,
         machine,
         ways,
+        laterCount: LATER_COUNT,
+        fetches,
         exports,
       }
       if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(report, null, 1)}\n`)

@@ -26,6 +26,17 @@ export interface HostPort {
   readonly port: number
 }
 
+/** What follows refs/mirrors/ in the name of a list. */
+export type MirrorKind = 'bundle/http' | 'bundle/torrent-magnet' | 'bundle/torrent' | 'fetch/git' | 'fetch/http'
+
+const MIRROR_KINDS: readonly MirrorKind[] = [
+  'bundle/http',
+  'bundle/torrent-magnet',
+  'bundle/torrent',
+  'fetch/git',
+  'fetch/http',
+]
+
 export interface Settings {
   /** Where to accept peers; null when nothing was said (the net room decides). */
   readonly listen: HostPort | null
@@ -46,6 +57,8 @@ export interface Settings {
   readonly secretFile: string | null
   /** Follow what the origin says under refs/mirrors/. */
   readonly mirrors: boolean
+  /** Kinds of mirrors that may be used, in the user's order. */
+  readonly mirrorOrder: readonly MirrorKind[]
   /** Bytes per second; null is no limit. */
   readonly uploadLimit: number | null
   readonly downloadLimit: number | null
@@ -167,6 +180,7 @@ export function readSettings(config: GitConfig, env: Environment, options: Setti
     peerMemory: flag(given('remember'), true) ? peerMemoryIn(given('home')?.values.at(-1) ?? null, env) : null,
     webseeds: list('webseed').map((value) => urlOf('webseed', value, ['http:', 'https:'])),
     webseedKeys: list('webseedKey').map((value) => keyOf('webseedKey', value)),
+    mirrorOrder: given('mirrorOrder')?.values.map(mirrorKind) ?? MIRROR_KINDS,
     secretFile: secretFileOf(given('secretFile'), env),
     mirrors: flag(given('mirrors'), true),
     uploadLimit: byteRate(given('uploadLimit')),
@@ -258,6 +272,12 @@ function secretFileOf(given: Given | null, env: Environment): string | null {
   const path = value.startsWith('~/') ? join(env.HOME ?? '', value.slice(2)) : value
   if (!isAbsolute(path)) throw refused('secretFile', value, 'an absolute path')
   return path
+}
+
+function mirrorKind(value: string): MirrorKind {
+  const kind = MIRROR_KINDS.find((known) => known === value)
+  if (kind === undefined) throw refused('mirrorOrder', value, `some of ${MIRROR_KINDS.join(', ')}`)
+  return kind
 }
 
 /** git's own words for a boolean. */

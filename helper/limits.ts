@@ -316,31 +316,6 @@ export const REPUBLISH_INTERVAL_MS = 45 * 60_000
 /** Milliseconds between two looks for news of what is followed. */
 export const FOLLOW_INTERVAL_MS = 5 * 60_000
 
-/** Milliseconds for one DNS server to answer; resolvers retry within a second or two. */
-export const DNS_TIMEOUT_MS = 3_000
-
-/** Bytes of a DNS answer over TCP. */
-export const DNS_ANSWER_LENGTH_MAX = 65_535
-
-/** Bytes and milliseconds of a well-known document: a line per key. */
-export const WELL_KNOWN_LENGTH_MAX = 16 * 1024
-export const WELL_KNOWN_TIMEOUT_MS = 5_000
-
-/** Bytes of one answer of a Bitcoin node: a block of 4 MB in hexadecimal, twice. */
-export const BITCOIN_ANSWER_LENGTH_MAX = 16 * 1024 * 1024
-
-/** Milliseconds for one answer of a Bitcoin node, which may read a block from a slow disk. */
-export const BITCOIN_RPC_TIMEOUT_MS = 60_000
-
-/** Blocks between two writes of the scanner's state. */
-export const BITCOIN_SAVE_BLOCK_COUNT = 500
-
-/** Blocks that a reorganisation may take back; the longest ever on the main chain had 53. */
-export const REORGANISATION_BLOCK_COUNT_MAX = 2_016
-
-/** Blocks on top of a claim, its own included, before a name is believed. */
-export const CONFIRMATION_COUNT_MIN = 6
-
 /** How often, and after how many milliseconds times the attempt, refs are tried again that another run of ours has locked. */
 export const REF_LOCK_ATTEMPT_COUNT_MAX = 6
 export const REF_LOCK_DELAY_MS = 150
@@ -387,9 +362,6 @@ export const SOURCE_GRACE_MS = 300
 
 /** Bytes that a connection to a web seed must have brought to be opened again after it broke. */
 export const WEBSEED_RETRY_LENGTH = 16 * 1024
-
-/** Bytes of a blob under refs/mirrors/ and of the pack that carries it: a thousand URLs. */
-export const MIRROR_BLOB_LENGTH_MAX = 64 * 1024
 
 /** Seconds that `seed --once --linger` may take: a day; timers hold no more than 24 of them. */
 export const LINGER_S_MAX = 24 * 3600

@@ -9,8 +9,8 @@ import { join } from 'node:path'
 import { HelperError, printable } from '../errors.ts'
 import { MANIFEST_NAME, type Manifest, parseManifest } from '../export/manifest.ts'
 import { openRepository, type Repository, runGit } from '../git/repository.ts'
-import { MIRROR_BLOB_LENGTH_MAX } from '../limits.ts'
-import { MIRROR_HTTP_REF, MIRROR_PREFIX } from '../remote/mirrors.ts'
+import { MIRROR_BLOB_LENGTH_MAX } from '../remote/limits.ts'
+import { MIRROR_PREFIX } from '../remote/mirrors.ts'
 import { withoutPassword } from '../trace.ts'
 import { type Command, parseCommand, textOption } from './command-line.ts'
 
@@ -67,7 +67,7 @@ function bundleTexts({ urls, chains, trackers }: Manifest): Record<string, strin
     return `magnet:?xt=urn:btih:${infohash}&dn=${file}&xl=${bytes}${peers.join('')}${seeds.join('')}`
   })
   return {
-    [MIRROR_HTTP_REF]: linesOf(bases.map((base) => `${base}${MANIFEST_NAME}`)),
+    [`${MIRROR_PREFIX}bundle/http`]: linesOf(bases.map((base) => `${base}${MANIFEST_NAME}`)),
     [`${MIRROR_PREFIX}bundle/torrent`]: linesOf(links.map(({ file }) => `${bases[0]}${file}.torrent`)),
     [`${MIRROR_PREFIX}bundle/torrent-magnet`]: linesOf(magnets),
   }

@@ -1,27 +1,30 @@
 /**
  * refs/mirrors/* of an origin, as proposed on git's list in January 2011: refs to blobs that say where else the history can be
- * had. Read here: `bundle/http`, URLs one per line, of which those that end in manifest.json are exported folders. The
- * relay asks for the refs together with git's own listing, and for the blob over the connection that is open; the blob
- * is kept by its name, so that it is asked for again only when it changes.
+ * had, one URL per line. Those under `bundle/` lead to exported folders: by the URL of a manifest, or by what lies beside it (.torrent files,
+ * web seeds of magnet links). Those under `fetch/` are repositories. The relay asks for the refs together with git's own
+ * listing, and for a blob over the connection that is open; a blob is kept by its name, so that it is asked for again
+ * only when it changes, or after a month.
  */
 
 import { createHash } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
+import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { inflateSync } from 'node:zlib'
+import type { MirrorKind } from '../config.ts'
 import { HelperError } from '../errors.ts'
 import { MANIFEST_NAME } from '../export/manifest.ts'
-import { MIRROR_BLOB_LENGTH_MAX, URL_LENGTH_MAX, WEBSEED_COUNT_MAX } from '../limits.ts'
+import { URL_LENGTH_MAX, WEBSEED_COUNT_MAX } from '../limits.ts'
 import { writeFileAtomically } from '../store/atomic-file.ts'
+import { MIRROR_BLOB_LENGTH_MAX, MIRROR_KEEP_MS } from './limits.ts'
 import type { OriginStream } from './origin-stream.ts'
 import { encodePacket, type Packet, readPacket, textOf } from './pkt-line.ts'
 
 export const MIRROR_PREFIX = 'refs/mirrors/'
-export const MIRROR_HTTP_REF = 'refs/mirrors/bundle/http'
 
 const PACK_HEADER_LENGTH = 12
 const BLOB_TYPE = 3
 const KEPT_NAME = 'mirrors'
+const NO_SPACES = /^[^\u0000-\u0020\u007f]+$/
 
 /** Whether git itself asks for a ref under refs/mirrors/: then nothing is added, and nothing kept from it. */
 export function asksForMirrors(request: readonly Packet[]): boolean {
@@ -32,31 +35,86 @@ export function asksForMirrors(request: readonly Packet[]): boolean {
   )
 }
 
-/** An ls-refs request that also asks for the mirrors. */
-export function withMirrorPrefix(request: readonly Packet[]): Buffer {
+/** An ls-refs request that also asks for some kinds of mirrors. */
+export function withMirrorPrefix(request: readonly Packet[], kinds: readonly MirrorKind[]): Buffer {
   const raw = request.map((packet) => packet.raw)
-  return Buffer.concat([...raw.slice(0, -1), encodePacket(`ref-prefix ${MIRROR_HTTP_REF}\n`), ...raw.slice(-1)])
+  const prefixes = kinds.map((kind) => encodePacket(`ref-prefix ${MIRROR_PREFIX}${kind}\n`))
+  return Buffer.concat([...raw.slice(0, -1), ...prefixes, ...raw.slice(-1)])
 }
 
-/** URLs of manifests in the blob, at most WEBSEED_COUNT_MAX. */
-export function manifestUrlsIn(blob: Uint8Array): string[] {
+/** Where else the history can be had. */
+export interface Mirrors {
+  /** URLs of manifests of exported folders. */
+  readonly manifests: readonly string[]
+  /** URLs of repositories. */
+  readonly repositories: readonly string[]
+  /** The user would rather ask repositories than folders and peers. */
+  readonly isRepositoryFirst: boolean
+}
+
+export const NO_MIRRORS: Mirrors = { manifests: [], repositories: [], isRepositoryFirst: false }
+
+/** True if a list of this kind is worth asking for, given what others have said: one kind of folder list is enough. */
+export function isUseful(kind: MirrorKind, { manifests }: Mirrors): boolean {
+  return kind.startsWith('fetch/') || manifests.length === 0
+}
+
+/** Adds what a list of some kind names to what the kinds before it in the user's order have said. */
+export function withList(mirrors: Mirrors, kind: MirrorKind, blob: Uint8Array): Mirrors {
   const lines = Buffer.from(blob).toString('utf8').split('\n')
-  const urls = lines.filter((line) => {
-    if (line.length > URL_LENGTH_MAX || /[\u0000-\u0020\u007f]/.test(line) || !URL.canParse(line)) return false
-    const { protocol, pathname } = new URL(line)
-    return /^https?:$/.test(protocol) && pathname.endsWith(`/${MANIFEST_NAME}`)
-  })
-  return urls.slice(0, WEBSEED_COUNT_MAX)
+  const urls = lines.filter((line) => line.length <= URL_LENGTH_MAX && NO_SPACES.test(line) && URL.canParse(line))
+  if (kind === 'fetch/git' || kind === 'fetch/http') {
+    const isFirst = mirrors.manifests.length === 0 && mirrors.repositories.length === 0
+    const added = urls.filter((url) => isRepositoryUrl(url, kind))
+    const repositories = [...mirrors.repositories, ...added].slice(0, WEBSEED_COUNT_MAX)
+    return { ...mirrors, repositories, isRepositoryFirst: mirrors.isRepositoryFirst || (isFirst && added.length > 0) }
+  }
+  const found = new Set([...mirrors.manifests, ...urls.flatMap((url) => manifestsAt(url, kind))])
+  return { ...mirrors, manifests: [...found].slice(0, WEBSEED_COUNT_MAX) }
 }
 
-/** The blob from an earlier run, if it is this one; null otherwise. */
-export async function keptMirrorBlob(gitDir: string, oid: string): Promise<Uint8Array | null> {
-  const bytes = await readFile(join(gitDir, 'gittorrent', KEPT_NAME)).catch(() => null)
+function isRepositoryUrl(text: string, kind: 'fetch/git' | 'fetch/http'): boolean {
+  const { protocol, username, password } = new URL(text)
+  const isOfKind = kind === 'fetch/git' ? protocol === 'git:' : /^https?:$/.test(protocol)
+  return isOfKind && username === '' && password === ''
+}
+
+/** The manifests that one URL of a list of folders leads to. */
+function manifestsAt(text: string, kind: MirrorKind): string[] {
+  const url = new URL(text)
+  if (kind === 'bundle/torrent-magnet')
+    return url.protocol === 'magnet:' ? url.searchParams.getAll('ws').flatMap((seed) => besides(seed, '.bundle')) : []
+  if (kind === 'bundle/torrent') return besides(text, '.bundle.torrent')
+  return /^https?:$/.test(url.protocol) && url.pathname.endsWith(`/${MANIFEST_NAME}`) ? [text] : []
+}
+
+/** The manifest that lies beside a payload. */
+function besides(text: string, ending: string): string[] {
+  if (!URL.canParse(text)) return []
+  const url = new URL(text)
+  return /^https?:$/.test(url.protocol) && url.pathname.endsWith(ending) ? [new URL(MANIFEST_NAME, url).href] : []
+}
+
+/** The blob from an earlier run, if it is this one and not too old; null otherwise. */
+export async function keptMirrorBlob(gitDir: string, kind: MirrorKind, oid: string): Promise<Uint8Array | null> {
+  const path = keptPath(gitDir, kind)
+  const age =
+    Date.now() -
+    (await stat(path).then(
+      ({ mtimeMs }) => mtimeMs,
+      () => 0,
+    ))
+  if (age > MIRROR_KEEP_MS) return null
+  const bytes = await readFile(path).catch(() => null)
   return bytes !== null && oidOfBlob(bytes, oid.length) === oid ? bytes : null
 }
 
-export async function keepMirrorBlob(gitDir: string, blob: Uint8Array): Promise<void> {
-  await writeFileAtomically(join(gitDir, 'gittorrent', KEPT_NAME), [blob])
+export async function keepMirrorBlob(gitDir: string, kind: MirrorKind, blob: Uint8Array): Promise<void> {
+  await writeFileAtomically(keptPath(gitDir, kind), [blob])
+}
+
+function keptPath(gitDir: string, kind: MirrorKind): string {
+  return join(gitDir, 'gittorrent', `${KEPT_NAME}-${kind.replace('/', '-')}`)
 }
 
 /** The request that fetches one object and nothing else. */

@@ -4,7 +4,7 @@
  * (`<oid>|@<ref>|? <ref> [attributes]`). Kept for the planner; git reads its own copy.
  */
 import { REMEMBERED_REF_COUNT_MAX } from '../limits.ts'
-import { MIRROR_HTTP_REF } from './mirrors.ts'
+import { MIRROR_PREFIX } from './mirrors.ts'
 
 const OID = /^([0-9a-f]{40}|[0-9a-f]{64})$/
 
@@ -19,8 +19,8 @@ export class RefMemory {
   /** Annotated tags, as far as the origin said what they point at (ls-refs only). */
   readonly tags: AnnotatedTag[] = []
   readonly refs = new Map<string, string>()
-  /** Object behind refs/mirrors/bundle/http; null where there is none. */
-  mirrorOid: string | null = null
+  /** Objects behind refs/mirrors/*, by what follows that prefix. */
+  readonly mirrorOids = new Map<string, string>()
   /** The ref that HEAD points at, null when unknown. */
   head: string | null = null
 
@@ -45,7 +45,8 @@ export class RefMemory {
   }
 
   private note(name: string, oid: string): void {
-    if (name === MIRROR_HTTP_REF && OID.test(oid)) this.mirrorOid = oid
+    const isMirror = name.startsWith(MIRROR_PREFIX) && OID.test(oid) && this.mirrorOids.size < REMEMBERED_REF_COUNT_MAX
+    if (isMirror) this.mirrorOids.set(name.slice(MIRROR_PREFIX.length), oid)
     if (name !== '' && OID.test(oid) && this.refs.size < REMEMBERED_REF_COUNT_MAX) this.refs.set(name, oid)
   }
 }

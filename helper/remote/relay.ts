@@ -5,6 +5,7 @@
  * through) and connected (an upload-pack; an answer ends with a flush).
  * What surprises: sideband-all is taken out of the advertisement, because it would wrap the acknowledgments.
  */
+import type { MirrorKind } from '../config.ts'
 import { HelperError, messageOf } from '../errors.ts'
 import { ORIGIN_IDLE_MS_MAX, REQUEST_LENGTH_BYTES_MAX } from '../limits.ts'
 import { acknowledgmentFilter } from './acknowledgments.ts'
@@ -15,11 +16,13 @@ import { tagsToFollow } from './followed-tags.ts'
 import {
   asksForMirrors,
   encodeBlobRequest,
+  isUseful,
   keepMirrorBlob,
   keptMirrorBlob,
   MIRROR_PREFIX,
-  manifestUrlsIn,
+  NO_MIRRORS,
   readBlobAnswer,
+  withList,
   withMirrorPrefix,
 } from './mirrors.ts'
 import type { OriginStream } from './origin-stream.ts'
@@ -98,7 +101,7 @@ class Relay {
     const { supply, settings } = this.session
     const asksMore = settings.mirrors && supply.isOpen && !asksForMirrors(request)
     const raw = request.map((packet) => packet.raw)
-    await this.origin.writer.write(asksMore ? withMirrorPrefix(request) : Buffer.concat(raw))
+    await this.origin.writer.write(asksMore ? withMirrorPrefix(request, settings.mirrorOrder) : Buffer.concat(raw))
     return this.answer((packet) => {
       if (packet.kind !== 'data') return [packet.raw]
       const line = textOf(packet)
@@ -192,25 +195,34 @@ class Relay {
     return isPlain && wantRefs.length === 0 && wants.length > 0 && wants.every((oid) => held.has(oid))
   }
 
-  /** Asks for the blob that names mirrors, unless it is known; over the connection that is open anyway. */
+  /** Asks for the lists of mirrors in the user's order, unless they are known; over the connection that is open anyway. */
   private async readMirrors(): Promise<void> {
     const { supply, settings, gitDir, trace } = this.session
-    const { mirrorOid } = supply.memory
-    if (mirrorOid === null || !settings.mirrors || !supply.isOpen || gitDir === null) return
-    let blob = await keptMirrorBlob(gitDir, mirrorOid)
-    if (blob === null) {
-      await this.origin.writer.write(encodeBlobRequest(mirrorOid))
-      try {
-        blob = await readBlobAnswer(this.origin, mirrorOid, this.last())
-        await keepMirrorBlob(gitDir, blob)
-      } catch (error) {
-        trace(() => messageOf(error))
-        if (this.options.reopen !== null) await this.reconnect(this.options.reopen)
-        return
-      }
+    if (!settings.mirrors || !supply.isOpen || gitDir === null) return
+    let mirrors = NO_MIRRORS
+    for (const kind of settings.mirrorOrder) {
+      const oid = supply.memory.mirrorOids.get(kind)
+      if (oid === undefined || !isUseful(kind, mirrors)) continue
+      const blob = await this.readMirrorList(gitDir, kind, oid)
+      if (blob !== null) mirrors = withList(mirrors, kind, blob)
+      trace(() => `mirrors: ${kind}: ${[...mirrors.manifests, ...mirrors.repositories].join(' ') || 'none of use'}`)
     }
-    supply.mirrors = manifestUrlsIn(blob)
-    trace(() => `mirrors: ${supply.mirrors.join(' ') || 'none that can be used'}`)
+    supply.mirrors = mirrors
+  }
+
+  private async readMirrorList(gitDir: string, kind: MirrorKind, oid: string): Promise<Uint8Array | null> {
+    const kept = await keptMirrorBlob(gitDir, kind, oid)
+    if (kept !== null) return kept
+    await this.origin.writer.write(encodeBlobRequest(oid))
+    try {
+      const blob = await readBlobAnswer(this.origin, oid, this.last())
+      await keepMirrorBlob(gitDir, kind, blob)
+      return blob
+    } catch (error) {
+      this.session.trace(() => messageOf(error))
+      if (this.options.reopen !== null) await this.reconnect(this.options.reopen)
+      return null
+    }
   }
 
   /** Asked for with `done` only (a clone): an older want would keep the origin from saying ready; git fetch asks again. */

@@ -5,8 +5,11 @@
 import type { Environment, GitConfig, Settings } from '../config.ts'
 import { HelperError, messageOf } from '../errors.ts'
 import { openProgress, SILENT, shareLine } from '../progress.ts'
+import { isPublicHost } from '../public-origin.ts'
 import type { Trace } from '../trace.ts'
 import type { Origin } from '../url.ts'
+import { type Mirrors, NO_MIRRORS } from './mirrors.ts'
+import { enterOrigin } from './recursion.ts'
 import { RefMemory } from './ref-memory.ts'
 import { NOTHING_SUPPLIED, type OpenSupply, type Supply, type SupplyRequest, type SupplyResult } from './supply.ts'
 import { TemporaryRefs } from './temporary-refs.ts'
@@ -31,8 +34,8 @@ export class SupplySession {
   readonly memory = new RefMemory()
   /** Commits that the swarm made complete, to be offered to the origin on every round. */
   haves: readonly string[] = []
-  /** URLs of manifests that the origin names; set before the supply is asked. */
-  mirrors: readonly string[] = []
+  /** Where else the origin says that its history can be had; set before the supply is asked. */
+  mirrors: Mirrors = NO_MIRRORS
   /** Bytes that the origin sent in answer to fetch commands; null where an inner helper keeps them to itself. */
   originBytes: number | null = 0
   private asked = false
@@ -77,8 +80,10 @@ export class SupplySession {
     const { gitDir, trace } = this.around
     if (this.asked || gitDir === null || wanted.wants.length === 0) return
     this.asked = true
+    const { isRepositoryFirst } = this.mirrors
+    const fetched = isRepositoryFirst ? await this.fetchFromMirrors(wanted, gitDir) : []
     try {
-      this.result = await this.bring(wanted, gitDir, clientGone)
+      if (fetched.length === 0) this.result = await this.bring(wanted, gitDir, clientGone)
     } catch (error) {
       if (this.around.signal.aborted) throw error
       trace(() => `supply failed: ${messageOf(error)}`)
@@ -86,9 +91,37 @@ export class SupplySession {
       if (error instanceof HelperError && error.code === 'key-unusable')
         this.around.printText(`gittorrent: ${messageOf(error)}; everything comes from the origin\n`)
     }
-    this.haves = this.result.haves
+    this.haves = [...fetched, ...this.result.haves]
     trace(() => `supply: ${this.haves.length} haves, ${this.result.bytesFromPeers} bytes, ${this.result.note ?? ''}`)
     await this.pins.pin(this.haves)
+    if (isRepositoryFirst) return
+    const rest = await this.fetchFromMirrors(wanted, gitDir)
+    if (rest.length === 0) return
+    this.haves = [...this.haves, ...rest]
+    await this.pins.pin(rest)
+  }
+
+  /** What mirrors of the origin have of what is still lacking of wanted branches; tips that are complete now. */
+  private async fetchFromMirrors(wanted: Wanted, gitDir: string): Promise<readonly string[]> {
+    const { repositories } = this.mirrors
+    const { env, trace, signal, origin, remoteName } = this.around
+    const wants = new Set(wanted.wants)
+    const isPlain = !wanted.isShallow && !wanted.isUnshallow
+    if (repositories.length === 0 || !isPlain || wanted.wants.every((oid) => this.haves.includes(oid))) return []
+    const lacking = [...this.memory.refs].filter(([name, oid]) => wants.has(oid) && name.startsWith('refs/'))
+    const { fetchFromMirrors } = await import('./mirror-fetch.ts')
+    return fetchFromMirrors({
+      repositories,
+      wanted: new Map(lacking),
+      haves: this.haves,
+      isClone: wanted.isClone,
+      remoteName,
+      gitDir,
+      mustBePublic: origin.scheme !== 'file' && isPublicHost(origin.host),
+      env: enterOrigin(env, origin.url),
+      trace,
+      signal,
+    })
   }
 
   private async bring(wanted: Wanted, gitDir: string, clientGone: Promise<void>): Promise<SupplyResult> {
@@ -97,7 +130,16 @@ export class SupplySession {
     const gone = new AbortController()
     clientGone.then(() => gone.abort())
     const signal = AbortSignal.any([this.around.signal, gone.signal])
-    this.supply = await openSupply({ origin, gitDir, config, settings, mirrors: this.mirrors, trace, warn, signal })
+    this.supply = await openSupply({
+      origin,
+      gitDir,
+      config,
+      settings,
+      mirrors: this.mirrors.manifests,
+      trace,
+      warn,
+      signal,
+    })
     return this.supply.bring({
       gitDir,
       origin: origin.url,

@@ -26,9 +26,9 @@ test('three clones cost the origin three, less, less, and one', async () => {
     await generateRepository(repository, { commitCount: 900, seed: 4 })
     const json = join(scratch, 'report.json')
     const script = join(projectRoot, 'dist', 'bench', 'static.js')
-    const args = [script, repository, '--clones', '3', '--jobs', '2', '--json', json]
+    const args = [script, repository, '--clones', '3', '--jobs', '2', '--later', '60', '--json', json]
     const { stdout } = await promisify(execFile)(process.execPath, args)
-    const { ways, exports } = JSON.parse(await readFile(json, 'utf8'))
+    const { ways, fetches, exports } = JSON.parse(await readFile(json, 'utf8'))
     const [plain, list, web, peers]: Way[] = ways
     assert.ok(plain !== undefined && list !== undefined && web !== undefined && peers !== undefined)
     const one = plain.originBytes / 3
@@ -39,6 +39,10 @@ test('three clones cost the origin three, less, less, and one', async () => {
     const [cold, again, warm] = exports
     assert.ok(cold.writtenCount > 4 && again.writtenCount === 0)
     assert.ok(warm.writtenCount > 0 && warm.writtenBytes < cold.writtenBytes)
+    const [plainFetch, , webFetch, peerFetch]: Way[] = fetches
+    assert.ok(plainFetch !== undefined && webFetch !== undefined && peerFetch !== undefined)
+    assert.ok(webFetch.originBytes < plainFetch.originBytes && webFetch.webBytes > 0, JSON.stringify(fetches))
+    assert.ok(peerFetch.originBytes < plainFetch.originBytes && peerFetch.peerBytes > 0, JSON.stringify(fetches))
     for (const { name } of ways) assert.ok(stdout.includes(`| ${name} |`))
   })
 })

@@ -39,6 +39,7 @@ describe('settings', () => {
       dht: true,
       lsd: true,
       mirrors: true,
+      mirrorOrder: ['bundle/http', 'bundle/torrent-magnet', 'bundle/torrent', 'fetch/git', 'fetch/http'],
       isLsdAsked: false,
       peerMemory: null,
       webseeds: [],

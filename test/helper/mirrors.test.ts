@@ -12,7 +12,7 @@ import { type ByteMeter, startByteMeter } from '../../bench/byte-meter.ts'
 import { DemoWorld } from '../../bench/demo-world.ts'
 import { generateRepository } from '../../bench/generate-repository.ts'
 import { type StaticServer, startStaticServer } from '../../bench/static-server.ts'
-import { manifestUrlsIn } from '../../helper/remote/mirrors.ts'
+import { NO_MIRRORS, withList } from '../../helper/remote/mirrors.ts'
 import { startSmartHttp, type TestOrigin } from './origin.ts'
 
 const QUIET = ['gittorrent.dht=false', 'gittorrent.lsd=false']
@@ -123,17 +123,12 @@ it('a fetch asks for the list again only when it has changed', async () => {
   await commit('one')
   const first = await posts()
   await world.run('gittorrent', [
-    ...[
-      'mirrors',
-      'publish',
-      'origin.git',
-      '--folder',
-      'public',
-      '--fetch-http',
-      'https://mirror.example.org/project.git',
-    ],
+    ...['mirrors', 'publish', 'origin.git', '--folder', 'public', '--fetch-http', 'http://127.0.0.1:1/project.git'],
   ])
+  // The list of another kind is new, then it is known.
   await commit('two')
+  assert.equal(await posts(), first + 1)
+  await commit('two and a half')
   assert.equal(await posts(), first)
   await world.run('sh', ['-c', `printf 'https://a.example/other\\n${web.url}/public/manifest.json\\n' >list`])
   const blob = await world.git('-C', 'origin.git', 'hash-object', '-w', '../list')
@@ -199,7 +194,26 @@ it('an origin that has nothing to add is not asked for objects at all', async ()
   }
 })
 
-it('only http and https URLs of manifests are taken from a list', () => {
+it('a list of .torrent files or of magnet links leads to the folder that they are in', async () => {
+  for (const kind of ['torrent', 'torrent-magnet']) {
+    await world.git('clone', '--quiet', '--bare', 'origin.git', `${kind}.git`)
+    await world.git('-C', `${kind}.git`, 'fetch', '--quiet', '../origin.git', '+refs/mirrors/*:refs/mirrors/*')
+    await world.git('-C', `${kind}.git`, 'update-ref', '-d', 'refs/mirrors/bundle/http')
+    const settings = [...QUIET, `gittorrent.mirrorOrder=bundle/${kind}`]
+    for (const base of [`git://127.0.0.1:${meter.port}`, http.url]) {
+      const target = `by ${kind} ${base.slice(0, 3)}`
+      const args = ['clone', '--quiet', `gittorrent::${base}/${kind}.git`, target]
+      const { bytes, trace } = await world.viaSwarm(args, settings)
+      assert.ok(bytes.web > 9 * bytes.origin, trace)
+      await world.git('clone', '--quiet', `${base}/${kind}.git`, `plain ${target}`)
+      await assertEqual(target, `plain ${target}`)
+    }
+  }
+})
+
+it('only URLs of the right kind are taken from a list', () => {
+  const read = (kind: Parameters<typeof withList>[1], ...lines: string[]) =>
+    withList(NO_MIRRORS, kind, Buffer.from(lines.join('\n')))
   const lines = [
     'https://a.example/x/manifest.json',
     'http://b.example/manifest.json?token=1',
@@ -209,7 +223,21 @@ it('only http and https URLs of manifests are taken from a list', () => {
     'https://e.example/manifest.json\r',
     'not a URL/manifest.json',
   ]
-  assert.deepEqual(manifestUrlsIn(Buffer.from(lines.join('\n'))), lines.slice(0, 2))
+  assert.deepEqual(read('bundle/http', ...lines).manifests, lines.slice(0, 2))
   const many = Array.from({ length: 50 }, (_, index) => `https://h${index}.example/manifest.json`)
-  assert.deepEqual(manifestUrlsIn(Buffer.from(many.join('\n'))), many.slice(0, 8))
+  assert.deepEqual(read('bundle/http', ...many).manifests, many.slice(0, 8))
+  const torrents = ['https://a.example/x/gt1-1-root.bundle.torrent', 'https://a.example/x/gt1-2-1.bundle.torrent']
+  assert.deepEqual(read('bundle/torrent', ...torrents, 'https://a.example/x').manifests, [lines[0]])
+  const magnet = 'magnet:?xt=urn:btih:1&ws=https%3A%2F%2Fa.example%2Fx%2Fgt1-1-root.bundle&ws=file%3A%2F%2F%2Fb.bundle'
+  assert.deepEqual(read('bundle/torrent-magnet', magnet, torrents[0] ?? '').manifests, [lines[0]])
+  const repositories = ['git://m.example/p.git', 'https://m.example/p.git', 'ssh://m.example/p.git', '/srv/p.git']
+  assert.deepEqual(
+    read('fetch/git', ...repositories, 'git://u:p@m.example/p.git').repositories,
+    repositories.slice(0, 1),
+  )
+  assert.deepEqual(read('fetch/http', ...repositories).repositories, repositories.slice(1, 2))
+  assert.ok(read('fetch/http', ...repositories).isRepositoryFirst)
+  assert.ok(
+    !withList(read('bundle/http', ...lines), 'fetch/http', Buffer.from(repositories.join('\n'))).isRepositoryFirst,
+  )
 })
