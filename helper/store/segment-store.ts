@@ -16,7 +16,7 @@ import { type FileHandle, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type BuiltSegment, type SegmentPlan, segmentNameOf } from '../../engine/index.ts'
 import { HelperError } from '../errors.ts'
-import { OPEN_BODY_COUNT_MAX, READ_CHUNK_LENGTH } from '../limits.ts'
+import { OPEN_BODY_COUNT_MAX, READ_CHUNK_LENGTH, RECORD_PARALLEL_COUNT } from '../limits.ts'
 import { AtomicFile, removeLeftovers, writeFileAtomically } from './atomic-file.ts'
 import { BodyChecks } from './body-checks.ts'
 import { OpenFiles } from './open-files.ts'
@@ -113,6 +113,17 @@ export class SegmentStore {
   /** Notes that the body lies in a kept pack. */
   async recordInPack(plan: SegmentPlan, facts: Omit<StoredSegment, 'name'>): Promise<void> {
     await this.#record({ name: segmentNameOf(plan), ...facts })
+  }
+
+  /** The same for many bodies; several at a time, because each waits for the disk. */
+  async recordAllInPack(
+    bodies: readonly { readonly plan: SegmentPlan; readonly stored: Omit<StoredSegment, 'name'> }[],
+  ): Promise<void> {
+    const left = [...bodies]
+    const work = async (): Promise<void> => {
+      for (let body = left.pop(); body !== undefined; body = left.pop()) await this.recordInPack(body.plan, body.stored)
+    }
+    await Promise.all(Array.from({ length: RECORD_PARALLEL_COUNT }, work))
   }
 
   /** Removes the body's own file, once the table says that it lies in a pack. */

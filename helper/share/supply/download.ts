@@ -4,29 +4,22 @@
  * checked against the claimed hashes of the segments, what a swarm brings against its pieces; git checks the rest.
  */
 
-import { createHash } from 'node:crypto'
 import { join } from 'node:path'
-import { type Address, fetchRange, type Net, type Topic, type TopicPeer } from '../../../net/index.ts'
-import { HelperError, messageOf } from '../../errors.ts'
-import {
-  LINK_STALL_TIMEOUT_MS,
-  RANGE_ALIVE_LENGTH,
-  RANGE_PART_LENGTH,
-  RANGE_PATIENCE_MS,
-  RANGE_TIMEOUT_MS,
-  SWARM_LENGTH_MIN,
-} from '../../limits.ts'
+import type { Address, Net, Topic, TopicPeer } from '../../../net/index.ts'
+import { messageOf } from '../../errors.ts'
+import { LINK_STALL_TIMEOUT_MS, SWARM_LENGTH_MIN } from '../../limits.ts'
 import type { Trace } from '../../trace.ts'
 import { bringFromWeb } from '../webseed/bring.ts'
 import type { WebSeeds } from '../webseed/web-seeds.ts'
 import { IncomingFile } from './incoming.ts'
-import { bodyRangeOf, type LinkTake, segmentsOf } from './plan.ts'
+import { bodyRangeOf, type LinkTake } from './plan.ts'
+import { bringRanges, noPeer } from './range-take.ts'
 
 export interface Incoming {
   readonly take: LinkTake
   readonly file: IncomingFile
-  /** Offset in the file of the first body. */
-  readonly bodyOffset: number
+  /** Offset in the payload of the file's first byte. */
+  readonly fileStart: number
   /** Bytes that came from peers so far. */
   receivedLength(): number
   /** Bytes that came from web seeds so far. */
@@ -60,8 +53,8 @@ export function isSwarmed(take: LinkTake): boolean {
 export async function startDownload(take: LinkTake, around: DownloadSurroundings): Promise<Incoming> {
   const swarmed = isSwarmed(take)
   const name = Buffer.from(take.link.infohash).toString('hex')
-  const { offset } = bodyRangeOf(take)
-  const file = await IncomingFile.open(join(around.folder, swarmed ? name : `${name}-${offset}`))
+  const fileStart = swarmed ? 0 : bodyRangeOf(take).offset
+  const file = await IncomingFile.open(join(around.folder, swarmed ? name : `${name}-${fileStart}`))
   const fromPeers = swarmed ? await startSwarm(take, file, around) : startRange(take, file, around)
   let webLength = 0
   const onBytes = (count: number): void => {
@@ -70,12 +63,11 @@ export async function startDownload(take: LinkTake, around: DownloadSurroundings
   const ended = fromPeers.ended
     .catch(async (error: unknown) => {
       around.trace(() => `link ${name}: ${messageOf(error)}`)
-      await bringFromAnyWeb({ take, file, fileStart: swarmed ? 0 : offset, onBytes }, around, error)
+      await bringFromAnyWeb({ take, file, fileStart, onBytes }, around, error)
     })
     .catch((error: unknown) => file.noteFailed(error))
-  const bodyOffset = swarmed ? (take.link.layout.bodyOffsets[0] ?? 0) : 0
   const { receivedLength, stop } = fromPeers
-  return { take, file, bodyOffset, receivedLength, webLength: () => webLength, ended, stop }
+  return { take, file, fileStart, receivedLength, webLength: () => webLength, ended, stop }
 }
 
 interface Attempt {
@@ -155,86 +147,14 @@ async function startSwarm(
   return { receivedLength, ended, stop }
 }
 
-function startRange(take: LinkTake, file: IncomingFile, around: DownloadSurroundings): Attempt {
+function startRange(take: LinkTake, file: IncomingFile, { peers, failed, signal }: DownloadSurroundings): Attempt {
   let received = 0
-  const ended = (async () => {
-    const attempts: Promise<Uint8Array>[] = []
-    const over = new AbortController()
-    const signal = AbortSignal.any([around.signal, over.signal])
-    const bring = async (peer: TopicPeer): Promise<Uint8Array> => {
-      const bytes = await bringRange(peer, take, signal)
-      received += bytes.length
-      requireSegments(take, bytes)
-      return bytes
-    }
-    try {
-      for (const peer of around.peers) {
-        if (around.failed.has(peer)) continue
-        const attempt = bring(peer)
-        attempts.push(attempt)
-        // One that hardly moves goes on, but the next one need not wait for it.
-        if (await comesWell(peer, attempt)) break
-        around.failed.add(peer)
-      }
-      const bytes = await Promise.any(attempts).catch(() => Promise.reject(noPeer()))
-      await file.write(0, bytes)
-      file.noteArrived({ offset: 0, length: bytes.length })
-    } finally {
-      over.abort()
-    }
-  })()
+  const onBytes = (count: number): void => {
+    received += count
+  }
+  const { offset: fileStart } = bodyRangeOf(take)
+  const ended = bringRanges({ take, file, fileStart, peers, failed, signal, onBytes })
   return { ...NOTHING_STARTED, receivedLength: () => received, ended }
-}
-
-/** Waits for an attempt; false if it failed, or as soon as its peer brings too little. */
-async function comesWell(peer: TopicPeer, attempt: Promise<Uint8Array>): Promise<boolean> {
-  const ended = attempt.then(
-    () => true,
-    () => false,
-  )
-  for (;;) {
-    const before = peer.receivedLength
-    let timer: NodeJS.Timeout | undefined
-    const paused = new Promise<null>((resolve) => {
-      timer = setTimeout(() => resolve(null), RANGE_PATIENCE_MS)
-    })
-    const outcome = await Promise.race([ended, paused])
-    clearTimeout(timer)
-    if (outcome !== null) return outcome
-    if (peer.receivedLength - before < RANGE_ALIVE_LENGTH) return false
-  }
-}
-
-function noPeer(): HelperError {
-  return new HelperError('chain-malformed', 'download: expected a peer, got none')
-}
-
-/** The bodies of a take, in parts small enough that a slow line brings each in time. */
-async function bringRange(peer: TopicPeer, take: LinkTake, signal: AbortSignal): Promise<Uint8Array> {
-  const { offset, length } = bodyRangeOf(take)
-  const bytes = new Uint8Array(length)
-  for (let at = 0; at < length; at += RANGE_PART_LENGTH) {
-    const question = {
-      infohash: take.link.infohash,
-      offset: offset + at,
-      length: Math.min(RANGE_PART_LENGTH, length - at),
-    }
-    bytes.set(await fetchRange(peer, question, { timeoutMs: RANGE_TIMEOUT_MS, signal }), at)
-  }
-  return bytes
-}
-
-/** @throws HelperError 'chain-malformed' when a body differs from its claimed hash */
-function requireSegments(take: LinkTake, bytes: Uint8Array): void {
-  let at = 0
-  for (const { length, sha256, plan } of segmentsOf(take)) {
-    const found = createHash('sha256')
-      .update(bytes.subarray(at, at + length))
-      .digest('hex')
-    if (found !== sha256)
-      throw new HelperError('chain-malformed', `segment ${plan.tip}: expected ${sha256}, got ${found}`)
-    at += length
-  }
 }
 
 function uniqueAddresses(addresses: readonly Address[]): Address[] {
