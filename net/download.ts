@@ -36,7 +36,7 @@ export interface DownloadOptions {
   readonly onPiece?: (range: ByteRange) => void
   /** True: no peer is no reason to give up before the stall time-out, because addPeer will bring some. */
   readonly patient?: boolean
-  /** True: serve the torrent from the store when it is complete. */
+  /** True: serve the torrent from the store when all of it is there, wanted or present. */
   readonly keepSeeding?: boolean
 }
 
@@ -114,6 +114,11 @@ export class DownloadTask {
     }
   }
 
+  /** True for a download that goes on as a seed: it was asked to, and there is nothing that it lacks. */
+  get isSeed(): boolean {
+    return this.#options.keepSeeding === true && this.#verifiedLength === this.torrent.lengthBytes
+  }
+
   /** The membership, for as long as it lasts; it outlives a download that keeps seeding. */
   get swarm(): Membership | null {
     return this.#swarm
@@ -129,7 +134,7 @@ export class DownloadTask {
 
   /** Takes a connection that came in. */
   accept(connection: Connection): boolean {
-    if (this.#failed || (this.#settled && this.#options.keepSeeding !== true)) return false
+    if (this.#failed || (this.#settled && !this.isSeed)) return false
     return this.#give(connection, connection.remote)
   }
 
@@ -226,7 +231,7 @@ export class DownloadTask {
   }
 
   #give(connection: Connection, address: Address): boolean {
-    if (this.#failed || (this.#settled && this.#options.keepSeeding !== true)) return false
+    if (this.#failed || (this.#settled && !this.isSeed)) return false
     this.#tallies.push({ address, connection })
     if (this.#swarm === null) this.#waiting.push(connection)
     else return this.#enter(connection)
@@ -283,7 +288,7 @@ export class DownloadTask {
 
   #succeed(): void {
     if (!this.#end()) return
-    if (this.#options.keepSeeding !== true) this.#swarm?.leave()
+    if (!this.isSeed) this.#swarm?.leave()
     this.#resolve()
   }
 

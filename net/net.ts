@@ -83,7 +83,7 @@ export interface Download {
 }
 
 export interface DownloadResult extends DownloadProgress {
-  /** Present if `keepSeeding` was asked for. */
+  /** Present if `keepSeeding` was asked for and all of the torrent is there. */
   readonly seed: Seed | null
 }
 
@@ -338,7 +338,7 @@ class OpenNet implements Net {
     const result = task.finished.then(
       () => {
         this.#downloads.delete(task.torrent.infohashHex)
-        const isSeeded = options.keepSeeding === true && this.#closing === null
+        const isSeeded = task.isSeed && this.#closing === null
         const seed = isSeeded ? this.#seeds.add(task.torrent, options.store, task.swarm) : null
         return { ...task.progress(), seed }
       },

@@ -34,8 +34,8 @@ export class ArrivedRanges {
     return this.endFrom(offset) >= offset + length
   }
 
-  /** Start of the first part that is there behind `offset`; `end` if there is none before it. */
-  startBehind(offset: number, end: number): number {
-    return Math.min(end, this.#ranges.find(({ start }) => start > offset)?.start ?? end)
+  /** Ascending, apart from each other. */
+  all(): ByteRange[] {
+    return this.#ranges.map(({ start, end }) => ({ offset: start, length: end - start }))
   }
 }

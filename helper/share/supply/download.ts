@@ -1,17 +1,21 @@
 /**
- * Brings the bytes of one take: a whole large link through its swarm, anything small as a range over the connection that
- * is open already, and what peers do not bring from web seeds, which go on where the peers ended. Ranges and web seeds are
- * checked against the claimed hashes of the segments, what a swarm brings against its pieces; git checks the rest.
+ * Brings the bytes of one take: a large one through the swarm of its link, anything small as a range over the connection that
+ * is open already, and what peers do not bring from web seeds, which go on where the peers ended. Of a link that is lacking
+ * in part only the pieces that cover that part are fetched; with what the repository has the whole link is served. Ranges
+ * and web seeds are checked against the claimed hashes of the segments, what a swarm brings against its pieces; git checks
+ * the rest.
  */
 
 import { join } from 'node:path'
 import type { Address, Net, Topic, TopicPeer } from '../../../net/index.ts'
 import { messageOf } from '../../errors.ts'
 import { LINK_STALL_TIMEOUT_MS, SWARM_LENGTH_MIN } from '../../limits.ts'
+import type { SegmentStore } from '../../store/segment-store.ts'
 import type { Trace } from '../../trace.ts'
 import { bringFromWeb } from '../webseed/bring.ts'
 import type { WebSeeds } from '../webseed/web-seeds.ts'
 import { IncomingFile } from './incoming.ts'
+import { LinkStore } from './link-store.ts'
 import { bodyRangeOf, type LinkTake } from './plan.ts'
 import { bringRanges, noPeer } from './range-take.ts'
 
@@ -37,6 +41,8 @@ export interface DownloadSurroundings {
   readonly webSeeds: WebSeeds
   readonly trace: Trace
   readonly folder: string
+  /** What the repository has of links that are lacking in part. */
+  readonly store: SegmentStore
   /** Peers that answered on the topic, the one whose claim is followed first; may be none. */
   readonly peers: readonly TopicPeer[]
   /** Peers that failed once in this conversation; not asked for ranges again. */
@@ -46,7 +52,7 @@ export interface DownloadSurroundings {
 
 /** True for a take that comes through the swarm of its link. */
 export function isSwarmed(take: LinkTake): boolean {
-  return take.isWhole && bodyRangeOf(take).length >= SWARM_LENGTH_MIN
+  return bodyRangeOf(take).length >= SWARM_LENGTH_MIN
 }
 
 /** Starts to bring a take. */
@@ -102,11 +108,15 @@ async function bringFromAnyWeb(
 async function startSwarm(
   take: LinkTake,
   file: IncomingFile,
-  { net, topic, peers, signal }: DownloadSurroundings,
+  { net, topic, peers, store, signal }: DownloadSurroundings,
 ): Promise<Attempt> {
   if (net === null || peers.length === 0) return { ...NOTHING_STARTED, ended: Promise.reject(noPeer()) }
   const { link } = take
   const left = Math.min(await file.leftLength(), link.layout.length)
+  const payload = await LinkStore.open(take, file, store)
+  // What lies behind the bodies is wanted too, so that all is there to be served.
+  const start = take.isWhole ? 0 : bodyRangeOf(take).offset
+  const wanted = { offset: start, length: link.layout.length - start }
   const addresses = peers.map(({ address, remote }) => address ?? remote)
   const download = net.download(
     {
@@ -117,8 +127,9 @@ async function startSwarm(
     },
     {
       peers: uniqueAddresses(addresses),
-      store: file,
-      present: left > 0 ? [{ offset: 0, length: left }] : [],
+      store: payload,
+      present: payload.present(left),
+      wanted: [wanted],
       stallTimeoutMs: LINK_STALL_TIMEOUT_MS,
       signal,
       onPiece: (range) => file.noteArrived(range),
@@ -133,9 +144,7 @@ async function startSwarm(
   const ignoreTopic = topic?.onPeer(({ address }) => {
     if (address !== null) download.addPeer(address)
   })
-  const ended = download.result
-    .then(() => file.noteArrived({ offset: 0, length: link.layout.length }))
-    .finally(() => ignoreTopic?.())
+  const ended = download.result.then(() => file.noteArrived(wanted)).finally(() => ignoreTopic?.())
   const seeding = download.result.then(
     ({ seed }) => seed,
     () => null,

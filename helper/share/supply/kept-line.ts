@@ -1,5 +1,7 @@
 /**
- * The main line of a clone: it becomes one kept pack, and its segments are served from ranges of that pack.
+ * The packs that lines become, and the segments in them. The main line of a clone is one kept pack, from whose ranges its
+ * segments are served. What a fetch brings is an ordinary pack: until `git gc` folds it, the bodies in it complete links that
+ * are lacking in part, and are not served otherwise.
  */
 
 import { availableParallelism } from 'node:os'
@@ -29,15 +31,18 @@ export function indexThreads(config: GitConfig): number | null {
   return Math.min(coreCount, INDEX_THREAD_COUNT_MAX)
 }
 
-/** Lets the clone serve what it took, from the pack itself. */
-export async function rememberSegments({ takes, packHash }: Intake, gitDir: string): Promise<void> {
+/** Notes where in packs the bodies are that the repository did not have. */
+export async function rememberSegments(intakes: readonly (Intake | null)[], gitDir: string): Promise<void> {
   const store = new SegmentStore(gitDir)
-  let offset = PACK_HEADER_LENGTH
-  const facts = takes.flatMap(segmentsOf).map(({ plan, objectCount, commitCount, length, sha256 }) => {
-    const stored = { objectCount, commitCount, length, sha256, pack: `pack-${packHash}.pack`, offset }
-    offset += length
-    return { plan, stored }
-  })
-  await store.recordAllInPack(facts)
+  for (const { takes, packHash } of intakes.flatMap((intake) => intake ?? [])) {
+    let offset = PACK_HEADER_LENGTH
+    const facts = takes.flatMap(segmentsOf).map(({ plan, objectCount, commitCount, length, sha256 }) => {
+      const stored = { objectCount, commitCount, length, sha256, pack: `pack-${packHash}.pack`, offset }
+      offset += length
+      return { plan, stored }
+    })
+    const isLacking = await Promise.all(facts.map(async ({ plan }) => (await store.find(plan)) === null))
+    await store.recordAllInPack(facts.filter((_, index) => isLacking[index]))
+  }
   await store.close()
 }

@@ -20,6 +20,7 @@ import {
   type SupplyRequest,
   type SupplyResult,
 } from '../../remote/supply.ts'
+import { SegmentStore } from '../../store/segment-store.ts'
 import { type ChainClaim, decodeChainAnswer, encodeChainQuestion } from '../chain-message.ts'
 import { topicOf } from '../topic.ts'
 import { hasNoWayIn, netOptionsFor } from '../ways-in.ts'
@@ -193,6 +194,7 @@ class SwarmSupply implements Supply {
       const percent = Math.min(100, Math.floor((received * 100) / total))
       request.progress.update(title, `${percent}% (${humanBytes(received)} of ${humanBytes(total)})`)
     }, 100)
+    const store = new SegmentStore(gitDir)
     const quarantine = await Quarantine.open(gitDir)
     const enough = new AbortController()
     try {
@@ -204,6 +206,7 @@ class SwarmSupply implements Supply {
         webSeeds,
         trace,
         folder,
+        store,
         peers,
         failed: new Set<TopicPeer>(),
         signal,
@@ -212,7 +215,6 @@ class SwarmSupply implements Supply {
       const intakes = await takeLines(lines, async (line, index) => {
         const intake = await this.#takeLine(line, coming[index] ?? [], quarantine, request)
         if (typeof intake === 'string') return intake
-        if (isKeptLine(line, request)) this.#remember(intake, gitDir)
         // What came of a link that broke off is kept for the next try.
         for (const [at, take] of intake.takes.entries()) {
           if (take !== line.takes[at]) continue
@@ -226,6 +228,7 @@ class SwarmSupply implements Supply {
         quarantine.isOfEmptyStore || lines.slice(index, index + 1).some((line) => isKeptLine(line, request))
       const tops = await completeTops(intakes, isChecked, quarantine, !request.isUnshallow)
       await quarantine.release()
+      this.#remember(intakes, gitDir)
       const bytesFromPeers = sumOf(started, (incoming) => incoming.receivedLength())
       const bytesFromWebSeeds = sumOf(started, (incoming) => incoming.webLength())
       request.progress.done(title, humanBytes(bytesFromPeers + bytesFromWebSeeds))
@@ -234,18 +237,19 @@ class SwarmSupply implements Supply {
       clearInterval(show)
       enough.abort()
       await quarantine.close()
-      // Whole links are kept for the next try, which goes on where this one ended; parts of links are not.
+      // What a swarm brought is kept for the next try, which goes on where this one ended; ranges are not.
       for (const { file, take, stop } of started) {
         await stop()
         await (isSwarmed(take) ? file.close() : file.remove()).catch(() => {})
       }
+      await store.close()
     }
   }
 
   /** Not waited for by whoever asked for objects: the origin can be asked meanwhile. */
-  #remember(intake: Intake, gitDir: string): void {
+  #remember(intakes: readonly (Intake | null)[], gitDir: string): void {
     const { trace } = this.#context
-    const remembered = rememberSegments(intake, gitDir).catch((error: unknown) => trace(() => messageOf(error)))
+    const remembered = rememberSegments(intakes, gitDir).catch((error: unknown) => trace(() => messageOf(error)))
     this.settled = Promise.all([this.settled, remembered]).then(() => {})
   }
 
