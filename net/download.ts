@@ -14,6 +14,7 @@ import {
   DOWNLOAD_WASTE_FACTOR_MAX,
 } from './limits.ts'
 import { Bitfield } from './swarm/bitfield.ts'
+import type { OutsideSource } from './swarm/outside.ts'
 import type { Membership, SwarmClient } from './swarm-client.ts'
 import { type CheckedTorrent, isPiece, pieceLengthOf, type Store } from './torrent.ts'
 
@@ -71,6 +72,7 @@ export class DownloadTask {
   readonly #tried = new Set<string>()
   readonly #tallies: Tally[] = []
   readonly #waiting: Connection[] = []
+  readonly #waitingSources: OutsideSource[] = []
   readonly #redials = new Set<NodeJS.Timeout>()
   #swarm: Membership | null = null
   #openCount = 0
@@ -132,6 +134,13 @@ export class DownloadTask {
     void this.#connect(address, DOWNLOAD_REDIAL_COUNT_MAX)
   }
 
+  /** Has a source outside the swarm share the work, until it fails or brings wrong bytes. */
+  addSource(source: OutsideSource): void {
+    if (this.#settled) return
+    if (this.#swarm === null) this.#waitingSources.push(source)
+    else this.#swarm.addOutsider(source, () => this.#giveUpIfAlone())
+  }
+
   /** Takes a connection that came in. */
   accept(connection: Connection): boolean {
     if (this.#failed || (this.#settled && !this.isSeed)) return false
@@ -154,6 +163,7 @@ export class DownloadTask {
         onFailure: (error) => this.fail(error),
       })
       for (const connection of this.#waiting.splice(0)) this.#enter(connection)
+      for (const source of this.#waitingSources.splice(0)) this.addSource(source)
       if (this.#swarm.isDone) this.#succeed()
       this.#startWatch()
       this.#giveUpIfAlone()
@@ -248,7 +258,7 @@ export class DownloadTask {
 
   #giveUpIfAlone(): void {
     if (this.#settled || this.#options.patient === true || this.#swarm === null) return
-    if (this.#openCount > 0 || this.#swarm.connectionCount > 0) return
+    if (this.#openCount + this.#swarm.connectionCount + this.#swarm.outsiderCount > 0) return
     this.fail(new NetError('download-no-peers', 'download: no peer is left, ask more peers or the origin'))
   }
 
@@ -289,6 +299,7 @@ export class DownloadTask {
   #succeed(): void {
     if (!this.#end()) return
     if (!this.isSeed) this.#swarm?.leave()
+    else this.#swarm?.dismissOutsiders()
     this.#resolve()
   }
 

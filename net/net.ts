@@ -21,6 +21,7 @@ import { KIND_RANGE } from './range.ts'
 import { ByteGate, MONOTONIC } from './rate.ts'
 import { OPEN_GUARD, SharedSecret } from './secret.ts'
 import { type Seed, Seeds } from './seeds.ts'
+import type { OutsideSource } from './swarm/outside.ts'
 import { SwarmClient } from './swarm-client.ts'
 import { type Topic, TopicSwarm } from './topic.ts'
 import { checkTorrent, INFOHASH_LENGTH, type Source, type Torrent } from './torrent.ts'
@@ -79,6 +80,8 @@ export interface Download {
   readonly result: Promise<DownloadResult>
   progress(): DownloadProgress
   addPeer(address: Address): void
+  /** Has a source outside the swarm share the work, until it fails or brings wrong bytes. */
+  addSource(source: OutsideSource): void
   cancel(): void
 }
 
@@ -330,6 +333,7 @@ class OpenNet implements Net {
       result: this.#finish(task, options),
       progress: () => task.progress(),
       addPeer: (address) => task.addPeer(address),
+      addSource: (source) => task.addSource(source),
       cancel: () => task.fail(new NetError('aborted', 'download: cancelled')),
     }
   }

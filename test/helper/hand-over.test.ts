@@ -7,10 +7,11 @@
 
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
-import { readdir } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, it } from 'node:test'
 import { DemoWorld } from '../../bench/demo-world.ts'
+import { type StaticServerOptions, startStaticServer } from '../../bench/static-server.ts'
 import { createCheckpointRule, GT1 } from '../../engine/index.ts'
 import { buildChains, type Chains } from '../../helper/build/chains.ts'
 import { publicTips } from '../../helper/build/history.ts'
@@ -264,4 +265,41 @@ it('when nobody goes on, the origin sends only what is above the segments that c
   assert.ok(bytes.origin < 1.05 * most, `${bytes.origin} of ${most}`)
   const packs = await readdir(join(world.folder, 'half', '.git', 'objects', 'pack'))
   assert.ok(packs.some((name) => name.endsWith('.keep')))
+})
+
+it('a web seed goes on where peers stall, and is not asked for what they brought', async () => {
+  await world.run('gittorrent', ['export', 'new.git', '--out', 'public', '--origin', world.originUrl('origin.git')])
+  const manifest = join(world.folder, 'public', 'manifest.json')
+  const text = await readFile(manifest, 'utf8')
+  const stalled = linkOf(partial)
+  const middle = stalled.lengthBytes / 2
+  let isMiddle: () => void = () => {}
+  const halfCame = new Promise<void>((resolve) => {
+    isMiddle = resolve
+  })
+  const peer = await openPeer(newChains, (one) => (from, count) => {
+    if (one !== stalled || from <= middle) return one.read(from, count)
+    isMiddle()
+    return never()
+  })
+  const folder = join(world.folder, 'public')
+  // The manifest comes once the peer has brought half of the link, so that it is certain who brings what.
+  const intercept: StaticServerOptions['intercept'] = (request, response) => {
+    if (request.url !== '/manifest.json') return false
+    void halfCame.then(() => response.end(text))
+    return true
+  }
+  const server = await startStaticServer(folder, { intercept })
+  try {
+    const settings = [`gittorrent.peer=${formatAddress(peer)}`, `gittorrent.webseed=${server.url}/manifest.json`]
+    const { bytes } = await world.viaSwarm(
+      ['clone', '--quiet', url, 'completed'],
+      [...settings, 'gittorrent.dht=false', 'gittorrent.lsd=false'],
+    )
+    await assertWhole('completed', newTip)
+    assert.ok(bytes.peers > 9 * bytes.origin && bytes.web > 9 * bytes.origin, JSON.stringify(bytes))
+    assert.ok(bytes.web < 0.75 * stalled.lengthBytes, `${bytes.web} of ${stalled.lengthBytes}`)
+  } finally {
+    await server.close()
+  }
 })

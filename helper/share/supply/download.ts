@@ -13,6 +13,7 @@ import { LINK_STALL_TIMEOUT_MS, SWARM_LENGTH_MIN } from '../../limits.ts'
 import type { SegmentStore } from '../../store/segment-store.ts'
 import type { Trace } from '../../trace.ts'
 import { bringFromWeb } from '../webseed/bring.ts'
+import { rangesOf } from '../webseed/ranges.ts'
 import type { WebSeeds } from '../webseed/web-seeds.ts'
 import { IncomingFile } from './incoming.ts'
 import { LinkStore } from './link-store.ts'
@@ -61,11 +62,11 @@ export async function startDownload(take: LinkTake, around: DownloadSurroundings
   const name = Buffer.from(take.link.infohash).toString('hex')
   const fileStart = swarmed ? 0 : bodyRangeOf(take).offset
   const file = await IncomingFile.open(join(around.folder, swarmed ? name : `${name}-${fileStart}`))
-  const fromPeers = swarmed ? await startSwarm(take, file, around) : startRange(take, file, around)
   let webLength = 0
   const onBytes = (count: number): void => {
     webLength += count
   }
+  const fromPeers = swarmed ? await startSwarm(take, file, around, onBytes) : startRange(take, file, around)
   const ended = fromPeers.ended
     .catch(async (error: unknown) => {
       around.trace(() => `link ${name}: ${messageOf(error)}`)
@@ -108,7 +109,8 @@ async function bringFromAnyWeb(
 async function startSwarm(
   take: LinkTake,
   file: IncomingFile,
-  { net, topic, peers, store, signal }: DownloadSurroundings,
+  { net, topic, peers, store, signal, webSeeds }: DownloadSurroundings,
+  onWebBytes: (count: number) => void,
 ): Promise<Attempt> {
   if (net === null || peers.length === 0) return { ...NOTHING_STARTED, ended: Promise.reject(noPeer()) }
   const { link } = take
@@ -138,8 +140,22 @@ async function startSwarm(
   )
   const receivedLength = (): number => {
     const { verifiedLength, presentLength } = download.progress()
-    return verifiedLength - presentLength
+    return Math.max(0, verifiedLength - presentLength - webLength)
   }
+  let webLength = 0
+  const onBytes = (count: number): void => {
+    webLength += count
+    onWebBytes(count)
+  }
+  // Web seeds share the pieces with peers; those that do not know ranges are for when there is nobody else.
+  void webSeeds.found.then((seeds) => {
+    for (const seed of seeds) {
+      const url = webSeeds.failed.has(seed) ? null : seed.urlOf(link)
+      if (url === null) continue
+      const { connections } = webSeeds
+      download.addSource(rangesOf({ url, mustBePublic: seed.mustBePublic, link, connections, onBytes }))
+    }
+  })
   // Others that work with the same repository download the same links: what one has got, the others need not ask a seeder for.
   const ignoreTopic = topic?.onPeer(({ address }) => {
     if (address !== null) download.addPeer(address)
