@@ -280,3 +280,46 @@ test('only wanted parts are fetched; with what is present the torrent is seeded,
     await result.seed.close()
   }
 })
+
+test('download limits hold', async (t) => {
+  const limit = 4_000_000
+  const seeder = await openSeeder(t)
+  const net = await openTestNet(t, { downloadLimit: limit })
+  const startedAt = performance.now()
+  await net.download(TORRENT, into(memoryStore(CONTENT.length), [seeder])).result
+  assert.ok((performance.now() - startedAt) / 1000 > (0.8 * (CONTENT.length - limit / 10)) / limit)
+})
+
+test('a downloader serves what it has to all who ask, long before it is complete', async (t) => {
+  const pieceCount = Math.ceil(CONTENT.length / TORRENT.pieceLengthBytes)
+  const lastStart = (pieceCount - 1) * TORRENT.pieceLengthBytes
+  let release: () => void = () => {}
+  const othersHaveTheRest = new Promise<void>((resolve) => {
+    release = resolve
+  })
+  const seeder = await openTestNet(t, { listen: LOOPBACK })
+  const memory = memoryStore(CONTENT)
+  seeder.seed(TORRENT, {
+    read: async (offset, length) => {
+      if (offset + length > lastStart) await othersHaveTheRest
+      return memory.read(offset, length)
+    },
+  })
+  const patiently = { stallTimeoutMs: 60_000, keepSeeding: true }
+  const middle = await openTestNet(t, { listen: LOOPBACK })
+  const first = middle.download(TORRENT, into(memoryStore(CONTENT.length), [addressOf(seeder)], patiently))
+  const stores = [memoryStore(CONTENT.length), memoryStore(CONTENT.length)]
+  let lacking = stores.length
+  const others = stores.map(async (store) => {
+    const net = await openTestNet(t)
+    let count = 0
+    const onPiece = (): void => {
+      count += 1
+      if (count === pieceCount - 1) lacking -= 1
+      if (lacking === 0) release()
+    }
+    await net.download(TORRENT, into(store, [addressOf(middle)], { ...patiently, onPiece })).result
+  })
+  await Promise.all([first.result, ...others])
+  for (const store of stores) assert.ok(store.bytes.equals(CONTENT))
+})
