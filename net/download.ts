@@ -14,6 +14,7 @@ import {
   DOWNLOAD_WASTE_FACTOR_MAX,
 } from './limits.ts'
 import { Bitfield } from './swarm/bitfield.ts'
+import type { OutsideSource } from './swarm/outside.ts'
 import type { Membership, SwarmClient } from './swarm-client.ts'
 import { type CheckedTorrent, isPiece, pieceLengthOf, type Store } from './torrent.ts'
 
@@ -36,7 +37,7 @@ export interface DownloadOptions {
   readonly onPiece?: (range: ByteRange) => void
   /** True: no peer is no reason to give up before the stall time-out, because addPeer will bring some. */
   readonly patient?: boolean
-  /** True: serve the torrent from the store when it is complete. */
+  /** True: serve the torrent from the store when all of it is there, wanted or present. */
   readonly keepSeeding?: boolean
 }
 
@@ -71,6 +72,7 @@ export class DownloadTask {
   readonly #tried = new Set<string>()
   readonly #tallies: Tally[] = []
   readonly #waiting: Connection[] = []
+  readonly #waitingSources: OutsideSource[] = []
   readonly #redials = new Set<NodeJS.Timeout>()
   #swarm: Membership | null = null
   #openCount = 0
@@ -114,6 +116,11 @@ export class DownloadTask {
     }
   }
 
+  /** True for a download that goes on as a seed: it was asked to, and there is nothing that it lacks. */
+  get isSeed(): boolean {
+    return this.#options.keepSeeding === true && this.#verifiedLength === this.torrent.lengthBytes
+  }
+
   /** The membership, for as long as it lasts; it outlives a download that keeps seeding. */
   get swarm(): Membership | null {
     return this.#swarm
@@ -127,9 +134,16 @@ export class DownloadTask {
     void this.#connect(address, DOWNLOAD_REDIAL_COUNT_MAX)
   }
 
+  /** Has a source outside the swarm share the work, until it fails or brings wrong bytes. */
+  addSource(source: OutsideSource): void {
+    if (this.#settled) return
+    if (this.#swarm === null) this.#waitingSources.push(source)
+    else this.#swarm.addOutsider(source, () => this.#giveUpIfAlone())
+  }
+
   /** Takes a connection that came in. */
   accept(connection: Connection): boolean {
-    if (this.#failed || (this.#settled && this.#options.keepSeeding !== true)) return false
+    if (this.#failed || (this.#settled && !this.isSeed)) return false
     return this.#give(connection, connection.remote)
   }
 
@@ -149,6 +163,7 @@ export class DownloadTask {
         onFailure: (error) => this.fail(error),
       })
       for (const connection of this.#waiting.splice(0)) this.#enter(connection)
+      for (const source of this.#waitingSources.splice(0)) this.addSource(source)
       if (this.#swarm.isDone) this.#succeed()
       this.#startWatch()
       this.#giveUpIfAlone()
@@ -226,7 +241,7 @@ export class DownloadTask {
   }
 
   #give(connection: Connection, address: Address): boolean {
-    if (this.#failed || (this.#settled && this.#options.keepSeeding !== true)) return false
+    if (this.#failed || (this.#settled && !this.isSeed)) return false
     this.#tallies.push({ address, connection })
     if (this.#swarm === null) this.#waiting.push(connection)
     else return this.#enter(connection)
@@ -243,7 +258,7 @@ export class DownloadTask {
 
   #giveUpIfAlone(): void {
     if (this.#settled || this.#options.patient === true || this.#swarm === null) return
-    if (this.#openCount > 0 || this.#swarm.connectionCount > 0) return
+    if (this.#openCount + this.#swarm.connectionCount + this.#swarm.outsiderCount > 0) return
     this.fail(new NetError('download-no-peers', 'download: no peer is left, ask more peers or the origin'))
   }
 
@@ -283,7 +298,8 @@ export class DownloadTask {
 
   #succeed(): void {
     if (!this.#end()) return
-    if (this.#options.keepSeeding !== true) this.#swarm?.leave()
+    if (!this.isSeed) this.#swarm?.leave()
+    else this.#swarm?.dismissOutsiders()
     this.#resolve()
   }
 

@@ -45,6 +45,7 @@ export {
 export { type FetchRangeOptions, fetchRange, type RangeQuestion } from './range.ts'
 export { SECRET_LENGTH_MIN, secretTopicOf } from './secret.ts'
 export type { Seed, SeedState } from './seeds.ts'
+export type { OutsideSource } from './swarm/outside.ts'
 export type { Topic, TopicPeer, WayState } from './topic.ts'
 export type { Source, Store, Torrent } from './torrent.ts'
 export { openTracker, type Tracker } from './tracker-server.ts'

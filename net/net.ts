@@ -21,6 +21,7 @@ import { KIND_RANGE } from './range.ts'
 import { ByteGate, MONOTONIC } from './rate.ts'
 import { OPEN_GUARD, SharedSecret } from './secret.ts'
 import { type Seed, Seeds } from './seeds.ts'
+import type { OutsideSource } from './swarm/outside.ts'
 import { SwarmClient } from './swarm-client.ts'
 import { type Topic, TopicSwarm } from './topic.ts'
 import { checkTorrent, INFOHASH_LENGTH, type Source, type Torrent } from './torrent.ts'
@@ -79,11 +80,13 @@ export interface Download {
   readonly result: Promise<DownloadResult>
   progress(): DownloadProgress
   addPeer(address: Address): void
+  /** Has a source outside the swarm share the work, until it fails or brings wrong bytes. */
+  addSource(source: OutsideSource): void
   cancel(): void
 }
 
 export interface DownloadResult extends DownloadProgress {
-  /** Present if `keepSeeding` was asked for. */
+  /** Present if `keepSeeding` was asked for and all of the torrent is there. */
   readonly seed: Seed | null
 }
 
@@ -330,6 +333,7 @@ class OpenNet implements Net {
       result: this.#finish(task, options),
       progress: () => task.progress(),
       addPeer: (address) => task.addPeer(address),
+      addSource: (source) => task.addSource(source),
       cancel: () => task.fail(new NetError('aborted', 'download: cancelled')),
     }
   }
@@ -338,7 +342,7 @@ class OpenNet implements Net {
     const result = task.finished.then(
       () => {
         this.#downloads.delete(task.torrent.infohashHex)
-        const isSeeded = options.keepSeeding === true && this.#closing === null
+        const isSeeded = task.isSeed && this.#closing === null
         const seed = isSeeded ? this.#seeds.add(task.torrent, options.store, task.swarm) : null
         return { ...task.progress(), seed }
       },

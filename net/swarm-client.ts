@@ -10,6 +10,7 @@ import { NetError } from './errors.ts'
 import { SWARM_CONNECTION_COUNT_MAX } from './limits.ts'
 import { MONOTONIC } from './rate.ts'
 import { Bitfield } from './swarm/bitfield.ts'
+import { OutsideLink, type OutsideSource } from './swarm/outside.ts'
 import { Swarm, type SwarmEnd, type SwarmOptions } from './swarm/swarm.ts'
 import type { SwarmLink } from './swarm/swarm-peer.ts'
 import { encodeHandshake, ID } from './swarm/wire-messages.ts'
@@ -81,6 +82,7 @@ export class Membership {
   readonly #client: SwarmClientOptions
   readonly #onLeave: () => void
   readonly #connections = new Set<Connection>()
+  readonly #outsiders = new Set<OutsideLink>()
   #hasLeft = false
 
   constructor(swarm: Swarm, torrent: CheckedTorrent, client: SwarmClientOptions, onLeave: () => void) {
@@ -95,9 +97,33 @@ export class Membership {
     return this.#connections.size
   }
 
+  /** Sources outside the swarm that were not left yet. */
+  get outsiderCount(): number {
+    return this.#outsiders.size
+  }
+
   /** True when every wanted piece is here. */
   get isDone(): boolean {
     return this.#swarm.isDone
+  }
+
+  /** Asks a source outside the swarm as well, until it fails; `onLeft` is called once, when it is not asked any more. */
+  addOutsider(source: OutsideSource, onLeft: () => void): void {
+    if (this.#hasLeft) return
+    const link = new OutsideLink(source, this.#torrent, (reason) => {
+      this.#client.trace(`swarm: ${source.name}: ${reason}`)
+      this.#outsiders.delete(link)
+      onLeft()
+    })
+    const end = this.#swarm.join(link)
+    if (end === null) return
+    this.#outsiders.add(link)
+    link.attach(end)
+  }
+
+  /** Nothing is lacking any more. */
+  dismissOutsiders(): void {
+    for (const link of this.#outsiders) link.drop('nothing is lacking')
   }
 
   /** Takes a connection, before or after the peer's handshake; false if there are enough. */
@@ -159,7 +185,7 @@ export class Membership {
 
   /** Beats the swarm, if there is anybody in it. */
   tick(): void {
-    if (this.#connections.size > 0) this.#swarm.tick()
+    if (this.#connections.size + this.#outsiders.size > 0) this.#swarm.tick()
   }
 
   /** Ends all connections and forgets the swarm; the store stays. Idempotent. */

@@ -16,7 +16,7 @@ import { type FileHandle, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type BuiltSegment, type SegmentPlan, segmentNameOf } from '../../engine/index.ts'
 import { HelperError } from '../errors.ts'
-import { OPEN_BODY_COUNT_MAX, READ_CHUNK_LENGTH } from '../limits.ts'
+import { OPEN_BODY_COUNT_MAX, READ_CHUNK_LENGTH, RECORD_PARALLEL_COUNT } from '../limits.ts'
 import { AtomicFile, removeLeftovers, writeFileAtomically } from './atomic-file.ts'
 import { BodyChecks } from './body-checks.ts'
 import { OpenFiles } from './open-files.ts'
@@ -98,7 +98,7 @@ export class SegmentStore {
       }
       const sha256 = hash.digest('hex')
       const known = await this.find(plan)
-      if (known !== null && known.sha256 === sha256 && (await this.#bodyIsIntact(known))) return known
+      if (known?.sha256 === sha256 && this.#isLasting(known) && (await this.#bodyIsIntact(known))) return known
       await file.commit()
       await BODIES.forget(this.#bodyPath(name))
       const segment = { name, objectCount, commitCount, length, sha256, pack: null, offset: 0 }
@@ -110,9 +110,20 @@ export class SegmentStore {
     }
   }
 
-  /** Notes that the body lies in a kept pack. */
+  /** Notes that the body lies in a pack. */
   async recordInPack(plan: SegmentPlan, facts: Omit<StoredSegment, 'name'>): Promise<void> {
     await this.#record({ name: segmentNameOf(plan), ...facts })
+  }
+
+  /** The same for many bodies; several at a time, because each waits for the disk. */
+  async recordAllInPack(
+    bodies: readonly { readonly plan: SegmentPlan; readonly stored: Omit<StoredSegment, 'name'> }[],
+  ): Promise<void> {
+    const left = [...bodies]
+    const work = async (): Promise<void> => {
+      for (let body = left.pop(); body !== undefined; body = left.pop()) await this.recordInPack(body.plan, body.stored)
+    }
+    await Promise.all(Array.from({ length: RECORD_PARALLEL_COUNT }, work))
   }
 
   /** Removes the body's own file, once the table says that it lies in a pack. */
@@ -182,6 +193,11 @@ export class SegmentStore {
     return segment.pack === null ? this.#bodyPath(segment.name) : join(this.#gitDir, 'objects', 'pack', segment.pack)
   }
 
+  /** False for a body in a pack that git may fold into another one. */
+  #isLasting(segment: StoredSegment): boolean {
+    return segment.pack === null || existsSync(this.#fileOf(segment).replace(/pack$/, 'keep'))
+  }
+
   async #record(segment: StoredSegment): Promise<void> {
     const { name, ...facts } = segment
     this.#checks.forget(name)
@@ -194,7 +210,10 @@ export class SegmentStore {
     const text = await readFile(join(this.folder, 'segments', `${name}.json`), 'utf8').catch(() => null)
     if (text === null) return null
     const segment = parseStored(name, text)
-    return segment !== null && existsSync(this.#fileOf(segment)) ? segment : null
+    if (segment === null || existsSync(this.#fileOf(segment))) return segment
+    // git has folded the pack into another one: the table is of no use any more.
+    if (segment.pack !== null) await rm(join(this.folder, 'segments', `${name}.json`), { force: true })
+    return null
   }
 
   /** Compares a body with its hash and notes it when it is the same. */

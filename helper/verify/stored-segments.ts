@@ -47,9 +47,14 @@ export async function verifyStore(repository: Repository, isRepair: boolean): Pr
 }
 
 async function storedPlans(store: SegmentStore, { objectFormat }: Repository): Promise<SegmentPlan[]> {
-  const names = await readdir(join(store.folder, 'segments')).catch(() => [])
-  const tables = names.filter((name) => name.endsWith(TABLE_SUFFIX)).sort((a, b) => (a < b ? -1 : 1))
-  return tables.map((name) => parseSegmentName(name.slice(0, -TABLE_SUFFIX.length), objectFormat))
+  const list = async (): Promise<SegmentPlan[]> => {
+    const names = await readdir(join(store.folder, 'segments')).catch(() => [])
+    const tables = names.filter((name) => name.endsWith(TABLE_SUFFIX)).sort((a, b) => (a < b ? -1 : 1))
+    return tables.map((name) => parseSegmentName(name.slice(0, -TABLE_SUFFIX.length), objectFormat))
+  }
+  // Looking drops tables whose packs git has folded into others.
+  for (const plan of await list()) await store.find(plan)
+  return list()
 }
 
 /** One line per newest stored segment, tiled so that every stored segment on it is built. */

@@ -64,9 +64,10 @@ export class Intake {
     if (peer.asked.size >= peer.depth || peer.isSnubbed) return
     const nowMs = this.#ports.clock.nowMs()
     const completeCount = this.#completeCount()
+    const isRunner = peer.link.prefersRuns === true && this.#ports.peers.size > 1
     const requests: Uint8Array[] = []
     while (peer.asked.size < peer.depth) {
-      const block = this.#picker.next(peer, peer.pieces, completeCount, nowMs)
+      const block = this.#picker.next(peer, peer.pieces, isRunner ? 'run' : completeCount, nowMs)
       if (block === null) break
       requests.push(this.#note(peer, block, nowMs))
     }

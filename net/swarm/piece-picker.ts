@@ -31,6 +31,12 @@ interface OpenPiece {
   owner: object | null
 }
 
+/**
+ * Which piece to begin: in order (null); with others that download, of whom so many have everything (number); or adjoining
+ * ones, far from where the others are ('run').
+ */
+export type PieceOrder = number | null | 'run'
+
 export interface PickerOptions {
   readonly torrent: CheckedTorrent
   readonly have: Bitfield
@@ -49,6 +55,8 @@ export class PiecePicker {
   /** Those of `#open` that have free blocks. */
   readonly #free = new Set<OpenPiece>()
   #openLength = 0
+  /** By peer: the piece that it began last. */
+  readonly #begun = new WeakMap<object, number>()
 
   constructor(options: PickerOptions) {
     this.#options = options
@@ -74,9 +82,9 @@ export class PiecePicker {
 
   /**
    * The next block to ask `peer` for, now marked as asked; null if there is none.
-   * @param completeCount peers that have everything, null while nobody else downloads
+   * @param order see PieceOrder
    */
-  next(peer: object, pieces: Bitfield, completeCount: number | null, nowMs: number): Block | null {
+  next(peer: object, pieces: Bitfield, order: PieceOrder, nowMs: number): Block | null {
     let own: OpenPiece | null = null
     let left: OpenPiece | null = null
     let any: OpenPiece | null = null
@@ -87,7 +95,7 @@ export class PiecePicker {
       else any ??= open
       if (own !== null) break
     }
-    const open = own ?? left ?? this.#begin(pieces, completeCount) ?? any
+    const open = own ?? left ?? this.#begin(peer, pieces, order) ?? any
     if (open === null) return null
     if (open !== any) open.owner = peer
     for (let block = 0; block < open.arrived.length; block++) {
@@ -171,10 +179,11 @@ export class PiecePicker {
     return { index: open.index, offset, length: Math.min(BLOCK_LENGTH, open.bytes.length - offset) }
   }
 
-  #begin(pieces: Bitfield, completeCount: number | null): OpenPiece | null {
+  #begin(peer: object, pieces: Bitfield, order: PieceOrder): OpenPiece | null {
     if (this.#openLength > OPEN_LENGTH_MAX) return null
-    const index = this.#choose(pieces, completeCount)
+    const index = order === 'run' ? this.#chooseOfRun(peer, pieces) : this.#choose(pieces, order)
     if (index === null) return null
+    this.#begun.set(peer, index)
     this.#missing.splice(this.#placeOf(index), 1)
     const bytes = new Uint8Array(pieceLengthOf(this.#options.torrent, index))
     const blockCount = Math.ceil(bytes.length / BLOCK_LENGTH)
@@ -209,6 +218,23 @@ export class PiecePicker {
       if (++seenCount === CANDIDATE_COUNT_MAX) break
     }
     return rare ?? first
+  }
+
+  /** The piece behind the one that the peer began last, else one amid the longest run, which others have just begun if at all. */
+  #chooseOfRun(peer: object, pieces: Bitfield): number | null {
+    const next = (this.#begun.get(peer) ?? -2) + 1
+    if (this.#missing[this.#placeOf(next)] === next && pieces.has(next)) return next
+    let start = 0
+    let best = 0
+    let bestLength = 0
+    for (let at = 0; at < this.#missing.length; at++) {
+      if (this.#missing[at] !== (this.#missing[at - 1] ?? -1) + 1) start = at
+      if (at + 1 - start <= bestLength) continue
+      best = start
+      bestLength = at + 1 - start
+    }
+    const index = this.#missing[best + (bestLength >> 1)]
+    return index !== undefined && pieces.has(index) ? index : this.#choose(pieces, null)
   }
 
   /** Where `index` stands, or would stand, in the ascending list. */

@@ -19,6 +19,10 @@ export interface SwarmLink {
   /** Bytes that were sent and have not left yet; the swarm sends no block while they are more than `backlogLengthMax`. */
   readonly backlogLength: number
   readonly backlogLengthMax: number
+  /** Blocks asked for at once in the beginning; absent: two. */
+  readonly depthStart?: number
+  /** Adjoining pieces are cheaper for it than single ones. */
+  readonly prefersRuns?: boolean
   send(parts: readonly Uint8Array[]): void
   /** Ends the connection; `isGuilty`: the peer sent bytes that are provably wrong. */
   drop(reason: string, isGuilty: boolean): void
@@ -42,7 +46,7 @@ export class SwarmPeer {
   hasSaidPieces = false
   /** Blocks asked of it, by Swarm's key, with the time. */
   readonly asked = new Map<number, Block & { readonly atMs: number }>()
-  depth = DEPTH_START
+  depth: number
   /** Most blocks that it takes requests for at once. */
   depthMax = 250
   /** Average milliseconds from asking to arrival. */
@@ -72,6 +76,7 @@ export class SwarmPeer {
 
   constructor(link: SwarmLink, pieceCount: number, clock: Clock) {
     this.link = link
+    this.depth = link.depthStart ?? DEPTH_START
     this.pieces = new Bitfield(pieceCount)
     this.joinedAtMs = clock.nowMs()
     this.lastSentAtMs = this.joinedAtMs

@@ -177,3 +177,149 @@ test('upload limits hold', async (t) => {
   await net.download(TORRENT, into(memoryStore(CONTENT.length), [addressOf(seeder)])).result
   assert.ok((performance.now() - startedAt) / 1000 > (0.8 * (CONTENT.length - limit / 10)) / limit)
 })
+
+/** A source outside the swarm that reads `content`; counts what it was asked for. */
+function outsideOf(content: Buffer, failsFrom = Number.POSITIVE_INFINITY, ready: Promise<void> = Promise.resolve()) {
+  const asked: { offset: number; length: number }[] = []
+  async function* read(offset: number, length: number): AsyncGenerator<Uint8Array> {
+    asked.push({ offset, length })
+    await ready
+    if (offset >= failsFrom) throw new Error('gone')
+    for (let at = offset; at < offset + length; at += 10_000) {
+      await new Promise((resolve) => setImmediate(resolve))
+      yield content.subarray(at, Math.min(at + 10_000, offset + length))
+    }
+  }
+  return { source: { name: 'outside', read }, asked }
+}
+
+test('a source outside the swarm and a peer bring a torrent together, each piece once', async (t) => {
+  let served = 0
+  let start: () => void = () => {}
+  const peerServes = new Promise<void>((resolve) => {
+    start = resolve
+  })
+  const seeder = await openTestNet(t, { listen: LOOPBACK, uploadLimit: 6_000_000 })
+  const memory = memoryStore(CONTENT)
+  seeder.seed(TORRENT, {
+    read: async (offset, length) => {
+      served += length
+      start()
+      return memory.read(offset, length)
+    },
+  })
+  const net = await openTestNet(t)
+  const store = memoryStore(CONTENT.length)
+  const { source, asked } = outsideOf(CONTENT, CONTENT.length, peerServes)
+  const download = net.download(TORRENT, into(store, [addressOf(seeder)], { keepSeeding: true }))
+  download.addSource(source)
+  const { seed } = await download.result
+  await seed?.close()
+  assert.ok(store.bytes.equals(CONTENT))
+  const outside = asked.reduce((sum, { length }) => sum + length, 0)
+  assert.ok(outside > 0 && served > 0)
+  assert.ok(outside + served < 1.2 * CONTENT.length, `${outside} from outside, ${served} from the peer`)
+})
+
+test('a source outside the swarm alone brings all, in order and in few requests', async (t) => {
+  const net = await openTestNet(t)
+  const store = memoryStore(CONTENT.length)
+  const { source, asked } = outsideOf(CONTENT)
+  const download = net.download(TORRENT, into(store, [], { patient: true }))
+  download.addSource(source)
+  await download.result
+  assert.ok(store.bytes.equals(CONTENT))
+  const starts = asked.map(({ offset }) => offset)
+  assert.deepEqual(
+    starts,
+    [...starts].sort((a, b) => a - b),
+  )
+  assert.ok(asked.length < CONTENT.length / 16_384 / 4, `${asked.length} requests`)
+})
+
+test('what a source outside the swarm fails to bring, or brings wrong, comes from the peer', async (t) => {
+  const seeder = await openSeeder(t)
+  for (const { source } of [outsideOf(CONTENT, 1_000_000), outsideOf(poisoned())]) {
+    const net = await openTestNet(t)
+    const store = memoryStore(CONTENT.length)
+    const download = net.download(TORRENT, into(store, [seeder]))
+    download.addSource(source)
+    await download.result
+    assert.ok(store.bytes.equals(CONTENT))
+  }
+})
+
+test('a download whose last source outside the swarm has failed ends at once', async (t) => {
+  const net = await openTestNet(t)
+  const { source, asked } = outsideOf(CONTENT, 0)
+  const peer = { host: '127.0.0.1', port: 1 }
+  const download = net.download(TORRENT, into(memoryStore(CONTENT.length), [peer]))
+  download.addSource(source)
+  await assert.rejects(download.result, { code: 'download-no-peers' })
+  assert.equal(asked.length, 1)
+})
+
+test('only wanted parts are fetched; with what is present the torrent is seeded, without it not', async (t) => {
+  const seeder = await openSeeder(t)
+  const wanted = [{ offset: 2_000_000, length: CONTENT.length - 2_000_000 }]
+  for (const presentLength of [2_000_000, 1_900_000]) {
+    const net = await openTestNet(t, { listen: LOOPBACK })
+    const store = memoryStore(CONTENT)
+    store.bytes.fill(0, presentLength)
+    const present = [{ offset: 0, length: presentLength }]
+    const result = await net.download(TORRENT, into(store, [seeder], { wanted, present, keepSeeding: true })).result
+    assert.ok(store.bytes.subarray(2_000_000).equals(CONTENT.subarray(2_000_000)))
+    const received = result.peers.reduce((sum, peer) => sum + peer.receivedLength, 0)
+    assert.ok(received < CONTENT.length - 2_000_000 + 2 * TORRENT.pieceLengthBytes, `${received} received`)
+    assert.equal(result.seed !== null, presentLength === 2_000_000)
+    if (result.seed === null) continue
+    const other = await openTestNet(t)
+    const copy = memoryStore(CONTENT.length)
+    await other.download(TORRENT, into(copy, [addressOf(net)])).result
+    assert.ok(copy.bytes.equals(CONTENT))
+    await result.seed.close()
+  }
+})
+
+test('download limits hold', async (t) => {
+  const limit = 4_000_000
+  const seeder = await openSeeder(t)
+  const net = await openTestNet(t, { downloadLimit: limit })
+  const startedAt = performance.now()
+  await net.download(TORRENT, into(memoryStore(CONTENT.length), [seeder])).result
+  assert.ok((performance.now() - startedAt) / 1000 > (0.8 * (CONTENT.length - limit / 10)) / limit)
+})
+
+test('a downloader serves what it has to all who ask, long before it is complete', async (t) => {
+  const pieceCount = Math.ceil(CONTENT.length / TORRENT.pieceLengthBytes)
+  const lastStart = (pieceCount - 1) * TORRENT.pieceLengthBytes
+  let release: () => void = () => {}
+  const othersHaveTheRest = new Promise<void>((resolve) => {
+    release = resolve
+  })
+  const seeder = await openTestNet(t, { listen: LOOPBACK })
+  const memory = memoryStore(CONTENT)
+  seeder.seed(TORRENT, {
+    read: async (offset, length) => {
+      if (offset + length > lastStart) await othersHaveTheRest
+      return memory.read(offset, length)
+    },
+  })
+  const patiently = { stallTimeoutMs: 60_000, keepSeeding: true }
+  const middle = await openTestNet(t, { listen: LOOPBACK })
+  const first = middle.download(TORRENT, into(memoryStore(CONTENT.length), [addressOf(seeder)], patiently))
+  const stores = [memoryStore(CONTENT.length), memoryStore(CONTENT.length)]
+  let lacking = stores.length
+  const others = stores.map(async (store) => {
+    const net = await openTestNet(t)
+    let count = 0
+    const onPiece = (): void => {
+      count += 1
+      if (count === pieceCount - 1) lacking -= 1
+      if (lacking === 0) release()
+    }
+    await net.download(TORRENT, into(store, [addressOf(middle)], { ...patiently, onPiece })).result
+  })
+  await Promise.all([first.result, ...others])
+  for (const store of stores) assert.ok(store.bytes.equals(CONTENT))
+})

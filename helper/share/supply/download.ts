@@ -1,32 +1,30 @@
 /**
- * Brings the bytes of one take: a whole large link through its swarm, anything small as a range over the connection that
- * is open already, and what peers do not bring from web seeds, which go on where the peers ended. Ranges and web seeds are
- * checked against the claimed hashes of the segments, what a swarm brings against its pieces; git checks the rest.
+ * Brings the bytes of one take: a large one through the swarm of its link, anything small as a range over the connection that
+ * is open already, and what peers do not bring from web seeds, which go on where the peers ended. Of a link that is lacking
+ * in part only the pieces that cover that part are fetched; with what the repository has the whole link is served. Ranges
+ * and web seeds are checked against the claimed hashes of the segments, what a swarm brings against its pieces; git checks
+ * the rest.
  */
 
-import { createHash } from 'node:crypto'
 import { join } from 'node:path'
-import { type Address, fetchRange, type Net, type Topic, type TopicPeer } from '../../../net/index.ts'
-import { HelperError, messageOf } from '../../errors.ts'
-import {
-  LINK_STALL_TIMEOUT_MS,
-  RANGE_ALIVE_LENGTH,
-  RANGE_PART_LENGTH,
-  RANGE_PATIENCE_MS,
-  RANGE_TIMEOUT_MS,
-  SWARM_LENGTH_MIN,
-} from '../../limits.ts'
+import type { Address, Net, Topic, TopicPeer } from '../../../net/index.ts'
+import { messageOf } from '../../errors.ts'
+import { LINK_STALL_TIMEOUT_MS, SWARM_LENGTH_MIN } from '../../limits.ts'
+import type { SegmentStore } from '../../store/segment-store.ts'
 import type { Trace } from '../../trace.ts'
 import { bringFromWeb } from '../webseed/bring.ts'
+import { rangesOf } from '../webseed/ranges.ts'
 import type { WebSeeds } from '../webseed/web-seeds.ts'
 import { IncomingFile } from './incoming.ts'
-import { bodyRangeOf, type LinkTake, segmentsOf } from './plan.ts'
+import { LinkStore } from './link-store.ts'
+import { bodyRangeOf, type LinkTake } from './plan.ts'
+import { bringRanges, noPeer } from './range-take.ts'
 
 export interface Incoming {
   readonly take: LinkTake
   readonly file: IncomingFile
-  /** Offset in the file of the first body. */
-  readonly bodyOffset: number
+  /** Offset in the payload of the file's first byte. */
+  readonly fileStart: number
   /** Bytes that came from peers so far. */
   receivedLength(): number
   /** Bytes that came from web seeds so far. */
@@ -44,6 +42,8 @@ export interface DownloadSurroundings {
   readonly webSeeds: WebSeeds
   readonly trace: Trace
   readonly folder: string
+  /** What the repository has of links that are lacking in part. */
+  readonly store: SegmentStore
   /** Peers that answered on the topic, the one whose claim is followed first; may be none. */
   readonly peers: readonly TopicPeer[]
   /** Peers that failed once in this conversation; not asked for ranges again. */
@@ -53,29 +53,28 @@ export interface DownloadSurroundings {
 
 /** True for a take that comes through the swarm of its link. */
 export function isSwarmed(take: LinkTake): boolean {
-  return take.isWhole && bodyRangeOf(take).length >= SWARM_LENGTH_MIN
+  return bodyRangeOf(take).length >= SWARM_LENGTH_MIN
 }
 
 /** Starts to bring a take. */
 export async function startDownload(take: LinkTake, around: DownloadSurroundings): Promise<Incoming> {
   const swarmed = isSwarmed(take)
   const name = Buffer.from(take.link.infohash).toString('hex')
-  const { offset } = bodyRangeOf(take)
-  const file = await IncomingFile.open(join(around.folder, swarmed ? name : `${name}-${offset}`))
-  const fromPeers = swarmed ? await startSwarm(take, file, around) : startRange(take, file, around)
+  const fileStart = swarmed ? 0 : bodyRangeOf(take).offset
+  const file = await IncomingFile.open(join(around.folder, swarmed ? name : `${name}-${fileStart}`))
   let webLength = 0
   const onBytes = (count: number): void => {
     webLength += count
   }
+  const fromPeers = swarmed ? await startSwarm(take, file, around, onBytes) : startRange(take, file, around)
   const ended = fromPeers.ended
     .catch(async (error: unknown) => {
       around.trace(() => `link ${name}: ${messageOf(error)}`)
-      await bringFromAnyWeb({ take, file, fileStart: swarmed ? 0 : offset, onBytes }, around, error)
+      await bringFromAnyWeb({ take, file, fileStart, onBytes }, around, error)
     })
     .catch((error: unknown) => file.noteFailed(error))
-  const bodyOffset = swarmed ? (take.link.layout.bodyOffsets[0] ?? 0) : 0
   const { receivedLength, stop } = fromPeers
-  return { take, file, bodyOffset, receivedLength, webLength: () => webLength, ended, stop }
+  return { take, file, fileStart, receivedLength, webLength: () => webLength, ended, stop }
 }
 
 interface Attempt {
@@ -110,11 +109,16 @@ async function bringFromAnyWeb(
 async function startSwarm(
   take: LinkTake,
   file: IncomingFile,
-  { net, topic, peers, signal }: DownloadSurroundings,
+  { net, topic, peers, store, signal, webSeeds }: DownloadSurroundings,
+  onWebBytes: (count: number) => void,
 ): Promise<Attempt> {
   if (net === null || peers.length === 0) return { ...NOTHING_STARTED, ended: Promise.reject(noPeer()) }
   const { link } = take
   const left = Math.min(await file.leftLength(), link.layout.length)
+  const payload = await LinkStore.open(take, file, store)
+  // What lies behind the bodies is wanted too, so that all is there to be served.
+  const start = take.isWhole ? 0 : bodyRangeOf(take).offset
+  const wanted = { offset: start, length: link.layout.length - start }
   const addresses = peers.map(({ address, remote }) => address ?? remote)
   const download = net.download(
     {
@@ -125,8 +129,9 @@ async function startSwarm(
     },
     {
       peers: uniqueAddresses(addresses),
-      store: file,
-      present: left > 0 ? [{ offset: 0, length: left }] : [],
+      store: payload,
+      present: payload.present(left),
+      wanted: [wanted],
       stallTimeoutMs: LINK_STALL_TIMEOUT_MS,
       signal,
       onPiece: (range) => file.noteArrived(range),
@@ -135,15 +140,27 @@ async function startSwarm(
   )
   const receivedLength = (): number => {
     const { verifiedLength, presentLength } = download.progress()
-    return verifiedLength - presentLength
+    return Math.max(0, verifiedLength - presentLength - webLength)
   }
+  let webLength = 0
+  const onBytes = (count: number): void => {
+    webLength += count
+    onWebBytes(count)
+  }
+  // Web seeds share the pieces with peers; those that do not know ranges are for when there is nobody else.
+  void webSeeds.found.then((seeds) => {
+    for (const seed of seeds) {
+      const url = webSeeds.failed.has(seed) ? null : seed.urlOf(link)
+      if (url === null) continue
+      const { connections } = webSeeds
+      download.addSource(rangesOf({ url, mustBePublic: seed.mustBePublic, link, connections, onBytes }))
+    }
+  })
   // Others that work with the same repository download the same links: what one has got, the others need not ask a seeder for.
   const ignoreTopic = topic?.onPeer(({ address }) => {
     if (address !== null) download.addPeer(address)
   })
-  const ended = download.result
-    .then(() => file.noteArrived({ offset: 0, length: link.layout.length }))
-    .finally(() => ignoreTopic?.())
+  const ended = download.result.then(() => file.noteArrived(wanted)).finally(() => ignoreTopic?.())
   const seeding = download.result.then(
     ({ seed }) => seed,
     () => null,
@@ -155,86 +172,14 @@ async function startSwarm(
   return { receivedLength, ended, stop }
 }
 
-function startRange(take: LinkTake, file: IncomingFile, around: DownloadSurroundings): Attempt {
+function startRange(take: LinkTake, file: IncomingFile, { peers, failed, signal }: DownloadSurroundings): Attempt {
   let received = 0
-  const ended = (async () => {
-    const attempts: Promise<Uint8Array>[] = []
-    const over = new AbortController()
-    const signal = AbortSignal.any([around.signal, over.signal])
-    const bring = async (peer: TopicPeer): Promise<Uint8Array> => {
-      const bytes = await bringRange(peer, take, signal)
-      received += bytes.length
-      requireSegments(take, bytes)
-      return bytes
-    }
-    try {
-      for (const peer of around.peers) {
-        if (around.failed.has(peer)) continue
-        const attempt = bring(peer)
-        attempts.push(attempt)
-        // One that hardly moves goes on, but the next one need not wait for it.
-        if (await comesWell(peer, attempt)) break
-        around.failed.add(peer)
-      }
-      const bytes = await Promise.any(attempts).catch(() => Promise.reject(noPeer()))
-      await file.write(0, bytes)
-      file.noteArrived({ offset: 0, length: bytes.length })
-    } finally {
-      over.abort()
-    }
-  })()
+  const onBytes = (count: number): void => {
+    received += count
+  }
+  const { offset: fileStart } = bodyRangeOf(take)
+  const ended = bringRanges({ take, file, fileStart, peers, failed, signal, onBytes })
   return { ...NOTHING_STARTED, receivedLength: () => received, ended }
-}
-
-/** Waits for an attempt; false if it failed, or as soon as its peer brings too little. */
-async function comesWell(peer: TopicPeer, attempt: Promise<Uint8Array>): Promise<boolean> {
-  const ended = attempt.then(
-    () => true,
-    () => false,
-  )
-  for (;;) {
-    const before = peer.receivedLength
-    let timer: NodeJS.Timeout | undefined
-    const paused = new Promise<null>((resolve) => {
-      timer = setTimeout(() => resolve(null), RANGE_PATIENCE_MS)
-    })
-    const outcome = await Promise.race([ended, paused])
-    clearTimeout(timer)
-    if (outcome !== null) return outcome
-    if (peer.receivedLength - before < RANGE_ALIVE_LENGTH) return false
-  }
-}
-
-function noPeer(): HelperError {
-  return new HelperError('chain-malformed', 'download: expected a peer, got none')
-}
-
-/** The bodies of a take, in parts small enough that a slow line brings each in time. */
-async function bringRange(peer: TopicPeer, take: LinkTake, signal: AbortSignal): Promise<Uint8Array> {
-  const { offset, length } = bodyRangeOf(take)
-  const bytes = new Uint8Array(length)
-  for (let at = 0; at < length; at += RANGE_PART_LENGTH) {
-    const question = {
-      infohash: take.link.infohash,
-      offset: offset + at,
-      length: Math.min(RANGE_PART_LENGTH, length - at),
-    }
-    bytes.set(await fetchRange(peer, question, { timeoutMs: RANGE_TIMEOUT_MS, signal }), at)
-  }
-  return bytes
-}
-
-/** @throws HelperError 'chain-malformed' when a body differs from its claimed hash */
-function requireSegments(take: LinkTake, bytes: Uint8Array): void {
-  let at = 0
-  for (const { length, sha256, plan } of segmentsOf(take)) {
-    const found = createHash('sha256')
-      .update(bytes.subarray(at, at + length))
-      .digest('hex')
-    if (found !== sha256)
-      throw new HelperError('chain-malformed', `segment ${plan.tip}: expected ${sha256}, got ${found}`)
-    at += length
-  }
 }
 
 function uniqueAddresses(addresses: readonly Address[]): Address[] {

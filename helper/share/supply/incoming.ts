@@ -1,19 +1,18 @@
 /**
- * The bytes of a take while they arrive: a sparse file in `$GIT_DIR/gittorrent/incoming/`, and how far from its start
- * they are there without a gap, so that indexing can follow the download. The file of a whole link is named by its
- * infohash and survives an interrupted run, whose verified pieces the next run keeps.
+ * The bytes of a take while they arrive: a sparse file in `$GIT_DIR/gittorrent/incoming/`, and which parts of it are there
+ * and verified, so that indexing can follow the download and whoever takes over fetches only what is lacking. The file of
+ * a whole link is named by its infohash and survives an interrupted run, whose verified pieces the next run keeps.
  */
 
 import { type FileHandle, mkdir, open, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { ByteRange, Store } from '../../../net/index.ts'
+import { ArrivedRanges } from './arrived-ranges.ts'
 
 export class IncomingFile implements Store {
   readonly #file: FileHandle
   readonly #path: string
-  /** Ranges beyond the gapless start, by offset. */
-  readonly #islands = new Map<number, number>()
-  #contiguous = 0
+  readonly #arrived = new ArrivedRanges()
   #failure: unknown = null
   #wake: (() => void) | null = null
 
@@ -56,20 +55,19 @@ export class IncomingFile implements Store {
   }
 
   /** Notes that a range is verified and written; ranges of several sources may overlap. */
-  noteArrived({ offset, length }: ByteRange): void {
-    this.#islands.set(offset, Math.max(length, this.#islands.get(offset) ?? 0))
-    for (let start = this.#islandAtEnd(); start !== null; start = this.#islandAtEnd()) {
-      this.#contiguous = Math.max(this.#contiguous, start + (this.#islands.get(start) ?? 0))
-      this.#islands.delete(start)
-    }
+  noteArrived(range: ByteRange): void {
+    this.#arrived.add(range)
     this.#wake?.()
   }
 
-  /** Offset of a range that starts within the gapless start or right behind it, null if there is none. */
-  #islandAtEnd(): number | null {
-    if (this.#islands.has(this.#contiguous)) return this.#contiguous
-    for (const offset of this.#islands.keys()) if (offset < this.#contiguous) return offset
-    return null
+  /** True if all of a range is verified and written. */
+  hasArrived(range: ByteRange): boolean {
+    return this.#arrived.has(range)
+  }
+
+  /** End of what is verified and written from `offset` on without a gap. */
+  arrivedFrom(offset: number): number {
+    return this.#arrived.endFrom(offset)
   }
 
   /** Makes whoever waits for bytes fail. */
@@ -78,16 +76,17 @@ export class IncomingFile implements Store {
     this.#wake?.()
   }
 
-  /** Resolves to how many bytes from the start are there, once it is more than `known`. One waiter at a time. */
-  async waitBeyond(known: number): Promise<number> {
-    while (this.#contiguous <= known) {
+  /** Resolves to the end of what is there from `offset` on, once there is something. One waiter at a time. */
+  async waitFrom(offset: number): Promise<number> {
+    for (;;) {
+      const end = this.#arrived.endFrom(offset)
+      if (end > offset) return end
       if (this.#failure !== null) throw this.#failure
       await new Promise<void>((resolve) => {
         this.#wake = resolve
       })
       this.#wake = null
     }
-    return this.#contiguous
   }
 
   async close(): Promise<void> {

@@ -1,6 +1,6 @@
 /**
- * Turns the takes of one line into one indexed pack in a quarantine, while they arrive. If a download breaks off, what
- * is complete before it is indexed by itself, so that a stalled link costs only the links above it.
+ * Turns the takes of one line into one indexed pack in a quarantine, while they arrive. If a download breaks off, the
+ * segments that are complete before it are indexed by themselves, so that a stalled link costs only what is above.
  */
 
 import { createHash } from 'node:crypto'
@@ -9,19 +9,19 @@ import { messageOf } from '../../errors.ts'
 import { READ_CHUNK_LENGTH } from '../../limits.ts'
 import type { Trace } from '../../trace.ts'
 import type { Incoming } from './download.ts'
-import { bodyRangeOf, type LinkTake, segmentsOf } from './plan.ts'
+import { bodyRangeOf, type LinkTake, segmentsOf, takeUpTo } from './plan.ts'
 import type { Quarantine } from './quarantine.ts'
 
 /** Header and trailer of a pack, generously. */
 const PACK_OVERHEAD_LENGTH = 1024
 
-const REFUSED = -1
-
 export interface Intake {
   /** The newest commit whose history is complete. */
   readonly top: Oid
-  /** Takes that are in the pack, oldest first. */
-  readonly incoming: readonly Incoming[]
+  /** What is in the pack, oldest first; the last one may be less than was wanted of its link. */
+  readonly takes: readonly LinkTake[]
+  /** Everything that was wanted is in the pack. */
+  readonly isComplete: boolean
   /** Hash in the pack's name. */
   readonly packHash: string
 }
@@ -31,75 +31,104 @@ export interface IntakeOptions {
   /** The takes reach down to the roots and the pack is to be kept. */
   readonly isWholeHistory: boolean
   readonly fsckObjects: boolean
+  /** Threads of `git index-pack`, null for as many as it thinks. */
+  readonly threadCount: number | null
   readonly trace: Trace
 }
 
 /** Why nothing was taken in: the bytes did not come, or git did not want them. */
 export type Failure = 'broke-off' | 'refused'
 
-/** Indexes as many of the takes, oldest first, as arrive whole. */
+/** Indexes as many of the segments, oldest first, as arrive whole. */
 export async function takeIn(
   takes: readonly LinkTake[],
   coming: readonly Promise<Incoming>[],
   quarantine: Quarantine,
   options: IntakeOptions,
 ): Promise<Intake | Failure> {
-  for (let count = takes.length; count > 0; ) {
-    const outcome = await indexTakes(takes.slice(0, count), coming, quarantine, options)
-    if (typeof outcome !== 'number') {
-      const top = takes[count - 1]?.link.tip
-      return top === undefined ? 'refused' : { top, ...outcome }
+  for (let there = takes; there.length > 0; ) {
+    const outcome = await indexTakes(there, coming, quarantine, options)
+    if (outcome === 'refused') return outcome
+    if ('packHash' in outcome) {
+      const top = there.flatMap(segmentsOf).at(-1)?.plan.tip
+      if (top === undefined) return 'refused'
+      return { top, takes: there, isComplete: there === takes, packHash: outcome.packHash }
     }
-    if (outcome === REFUSED) return 'refused'
-    count = outcome
+    // What came and cannot be read would be tried for ever.
+    const isLess = outcome.left.flatMap(segmentsOf).length < there.flatMap(segmentsOf).length
+    there = isLess ? outcome.left : []
   }
   return 'broke-off'
 }
 
-/** The indexed pack, or how many takes from the oldest on arrived whole, REFUSED when git did not take the pack. */
+/** The indexed pack; or what came of the takes when one broke off; or that git did not take the pack. */
 async function indexTakes(
   takes: readonly LinkTake[],
   coming: readonly Promise<Incoming>[],
   quarantine: Quarantine,
-  { objectFormat, isWholeHistory, fsckObjects, trace }: IntakeOptions,
-): Promise<Pick<Intake, 'incoming' | 'packHash'> | number> {
+  { objectFormat, isWholeHistory, fsckObjects, threadCount, trace }: IntakeOptions,
+): Promise<Pick<Intake, 'packHash'> | { readonly left: readonly LinkTake[] } | 'refused'> {
   const lengthMax = takes.reduce((sum, take) => sum + bodyRangeOf(take).length, PACK_OVERHEAD_LENGTH)
-  const indexer = quarantine.index({ keep: isWholeHistory, isWholeHistory, lengthMax, fsckObjects })
+  const checksLinks = quarantine.isOfEmptyStore
+  const threads = threadCount === null ? {} : { threadCount }
+  const indexer = quarantine.index({
+    keep: isWholeHistory,
+    isWholeHistory,
+    checksLinks,
+    lengthMax,
+    fsckObjects,
+    ...threads,
+  })
   const hash = createHash(objectFormat)
+  let isGitWilling = true
   const write = async (bytes: Uint8Array): Promise<void> => {
     hash.update(bytes)
+    isGitWilling = false
     await indexer.write(bytes)
+    isGitWilling = true
   }
   const header = new Uint8Array(PACK_HEADER_LENGTH)
   const objectCount = takes.flatMap(segmentsOf).reduce((sum, segment) => sum + segment.objectCount, 0)
   writePackHeader(header, 0, objectCount)
-  const incoming: Incoming[] = []
+  const left: LinkTake[] = []
+  let there: Incoming | null = null
   try {
     await write(header)
-    for (const source of coming.slice(0, takes.length)) {
-      const there = await source
-      for await (const bytes of arrivingBodies(there)) await write(bytes)
-      incoming.push(there)
+    for (const [index, take] of takes.entries()) {
+      there = null
+      there = (await coming[index]) ?? null
+      if (there === null) throw new Error('it was not begun')
+      for await (const bytes of arrivingBodies(take, there)) await write(bytes)
+      left.push(take)
     }
   } catch (error) {
-    trace(() => `link ${incoming.length + 1} of ${takes.length} broke off: ${messageOf(error)}`)
+    trace(() => `link ${left.length + 1} of ${takes.length} broke off: ${messageOf(error)}`)
     indexer.abort()
-    return incoming.length
+    const part = there === null || !isGitWilling ? null : arrivedPartOf(takes[left.length], there)
+    return { left: part === null ? left : [...left, part] }
   }
   try {
     await indexer.write(hash.digest())
-    return { incoming, packHash: await indexer.finish() }
+    return { packHash: await indexer.finish() }
   } catch (error) {
     trace(() => `pack refused: ${messageOf(error)}`)
-    return REFUSED
+    return 'refused'
   }
 }
 
+/** The segments of a take that are there from its start on. */
+function arrivedPartOf(take: LinkTake | undefined, { file, fileStart }: Incoming): LinkTake | null {
+  if (take === undefined) return null
+  const { offset } = bodyRangeOf(take)
+  return takeUpTo(take, fileStart + file.arrivedFrom(offset - fileStart))
+}
+
 /** The bodies of a take, in order, as they become available. */
-async function* arrivingBodies({ take, file, bodyOffset }: Incoming): AsyncGenerator<Uint8Array> {
-  const end = bodyOffset + bodyRangeOf(take).length
-  for (let at = bodyOffset; at < end; ) {
-    const there = Math.min(end, await file.waitBeyond(at))
+async function* arrivingBodies(take: LinkTake, { file, fileStart }: Incoming): AsyncGenerator<Uint8Array> {
+  const { offset, length } = bodyRangeOf(take)
+  const end = offset - fileStart + length
+  for (let at = offset - fileStart; at < end; ) {
+    const there = Math.min(end, await file.waitFrom(at))
     for (; at < there; at += READ_CHUNK_LENGTH) yield await file.read(at, Math.min(READ_CHUNK_LENGTH, there - at))
     at = there
   }

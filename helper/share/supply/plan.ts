@@ -5,13 +5,16 @@
  */
 
 import type { Oid } from '../../../engine/index.ts'
+import type { ByteRange } from '../../../net/index.ts'
 import type { ChainClaim, LinkClaim, SegmentClaim } from '../chain-message.ts'
 
-/** A run of segments at the new end of one link. */
+/** A run of segments of one link: those at its new end, or what has come of them. */
 export interface LinkTake {
   readonly link: LinkClaim
-  /** Index of the first segment that is lacking; all from there on are taken. */
+  /** Index of the first segment that is lacking. */
   readonly firstSegment: number
+  /** Index behind the last one that is taken. */
+  readonly endSegment: number
   /** The whole payload is wanted, so that it can come from the link's swarm and be served on. */
   readonly isWhole: boolean
 }
@@ -77,19 +80,27 @@ function takesOf({ links }: ChainClaim, isHeld: (checkpoint: Oid) => boolean): L
       if (base !== null && isHeld(base)) break
       firstSegment--
     }
-    takes.push({ link, firstSegment, isWhole: firstSegment === 0 })
+    takes.push({ link, firstSegment, endSegment: link.segments.length, isWhole: firstSegment === 0 })
     if (firstSegment > 0) break
   }
   return takes.reverse()
 }
 
 /** The segments of a take, oldest first. */
-export function segmentsOf({ link, firstSegment }: LinkTake): readonly SegmentClaim[] {
-  return link.segments.slice(firstSegment)
+export function segmentsOf({ link, firstSegment, endSegment }: LinkTake): readonly SegmentClaim[] {
+  return link.segments.slice(firstSegment, endSegment)
 }
 
 /** Where the bodies of a take are in the link's payload. */
-export function bodyRangeOf({ link, firstSegment }: LinkTake): { readonly offset: number; readonly length: number } {
+export function bodyRangeOf({ link, firstSegment, endSegment }: LinkTake): ByteRange {
   const offset = link.layout.bodyOffsets[firstSegment] ?? 0
-  return { offset, length: (link.layout.bodyOffsets[link.segments.length] ?? 0) - offset }
+  return { offset, length: (link.layout.bodyOffsets[endSegment] ?? 0) - offset }
+}
+
+/** The segments of a take that end at or before `end`, an offset in the payload; null if none does. */
+export function takeUpTo(take: LinkTake, end: number): LinkTake | null {
+  let { endSegment } = take
+  while (endSegment > take.firstSegment && (take.link.layout.bodyOffsets[endSegment] ?? 0) > end) endSegment--
+  if (endSegment === take.firstSegment) return null
+  return { ...take, endSegment, isWhole: take.isWhole && endSegment === take.link.segments.length }
 }

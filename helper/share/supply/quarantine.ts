@@ -6,6 +6,7 @@
 
 import { type ChildProcessWithoutNullStreams, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { HelperError, printable } from '../../errors.ts'
@@ -20,10 +21,14 @@ export interface IndexOptions {
   readonly keep: boolean
   /** Verify that everything the pack's objects name is in it (a whole history), or append missing delta bases. */
   readonly isWholeHistory: boolean
+  /** Verify that everything that the objects of a pack with missing bases name is in it or in the store. */
+  readonly checksLinks?: boolean
   /** Bytes at most that the pack may have. */
   readonly lengthMax: number
   /** Whether and how git itself would check objects on transfer. */
   readonly fsckObjects: boolean
+  /** Threads that resolve deltas; absent: as many as git thinks, which is 3 where there are 4 or 5 cores. */
+  readonly threadCount?: number
 }
 
 /** A running `git index-pack --stdin`. */
@@ -36,7 +41,11 @@ export class PackIndexer {
     const args = ['--git-dir', gitDir, 'index-pack', '--stdin', `--max-input-size=${options.lengthMax}`]
     if (options.keep) args.push('--keep=gittorrent')
     if (options.fsckObjects) args.push('--fsck-objects')
-    args.push(options.isWholeHistory ? '--check-self-contained-and-connected' : '--fix-thin')
+    if (options.threadCount !== undefined) args.push(`--threads=${options.threadCount}`)
+    if (!options.isWholeHistory) args.push('--fix-thin')
+    if (options.isWholeHistory || options.checksLinks) args.push('--check-self-contained-and-connected')
+    // With this status git says that all is well, but for objects that are elsewhere in the store.
+    const isFine = (status: number | null): boolean => status === 0 || (status === 1 && !options.isWholeHistory)
     this.#child = spawn('git', args, { env: environment })
     let output = ''
     this.#child.stdout.on('data', (chunk: Uint8Array) => {
@@ -50,7 +59,7 @@ export class PackIndexer {
       this.#child.on('error', reject)
       this.#child.on('close', (status) => {
         const hash = /(?:pack|keep)\t([0-9a-f]+)/.exec(output)?.[1]
-        if (status === 0 && hash !== undefined) resolve(hash)
+        if (isFine(status) && hash !== undefined) resolve(hash)
         else
           reject(new HelperError('git-failed', `git index-pack: ${printable(this.#said.trim() || `status ${status}`)}`))
       })
@@ -78,11 +87,14 @@ export class PackIndexer {
 }
 
 export class Quarantine {
+  /** There was nothing in the repository's object store: whatever names an object that is there names something whole. */
+  readonly isOfEmptyStore: boolean
   readonly #gitDir: string
   readonly #folder: string
   readonly environment: NodeJS.ProcessEnv
 
-  private constructor(gitDir: string, folder: string) {
+  private constructor(gitDir: string, folder: string, isOfEmptyStore: boolean) {
+    this.isOfEmptyStore = isOfEmptyStore
     this.#gitDir = gitDir
     this.#folder = folder
     this.environment = plumbingEnvironment({
@@ -94,9 +106,10 @@ export class Quarantine {
   static async open(gitDir: string): Promise<Quarantine> {
     const objects = join(gitDir, 'objects')
     await removeOld(objects)
+    const isOfEmptyStore = await isEmptyStore(objects)
     const folder = await mkdtemp(join(objects, PREFIX))
     await mkdir(join(folder, 'pack'))
-    return new Quarantine(gitDir, folder)
+    return new Quarantine(gitDir, folder, isOfEmptyStore)
   }
 
   index(options: IndexOptions): PackIndexer {
@@ -145,6 +158,14 @@ export class Quarantine {
   async close(): Promise<void> {
     await rm(this.#folder, { recursive: true, force: true })
   }
+}
+
+/** True for an object directory without objects, packs or alternates; what others have in quarantine does not count. */
+async function isEmptyStore(objects: string): Promise<boolean> {
+  const names = await readdir(objects).catch(() => [])
+  const packs = await readdir(join(objects, 'pack')).catch(() => [])
+  const isKnown = (name: string): boolean => name === 'info' || name === 'pack' || name.startsWith('tmp_')
+  return names.every(isKnown) && packs.length === 0 && !existsSync(join(objects, 'info', 'alternates'))
 }
 
 async function removeOld(objects: string): Promise<void> {

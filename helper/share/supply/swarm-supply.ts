@@ -8,7 +8,7 @@ import { readFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { createCheckpointRule, GT1, type LevelOf } from '../../../engine/index.ts'
 import { type Net, openNet, type Topic, type TopicPeer } from '../../../net/index.ts'
-import { HelperError } from '../../errors.ts'
+import { HelperError, messageOf } from '../../errors.ts'
 import { DOWNLOAD_PARALLEL_COUNT, PEER_WAIT_FOR_FETCH_MS, PEER_WAIT_MS, SOURCE_GRACE_MS } from '../../limits.ts'
 import { humanBytes } from '../../progress.ts'
 import { isPublicHost } from '../../public-origin.ts'
@@ -29,9 +29,10 @@ import { openWebSeeds, type WebSeeds } from '../webseed/web-seeds.ts'
 import { askPeers, type PeerAnswer } from './ask-peers.ts'
 import { type Incoming, isSwarmed, startDownload } from './download.ts'
 import { fsckWanted } from './fsck.ts'
+import { indexThreads, isKeptLine, rememberSegments } from './kept-line.ts'
 import { type Failure, type Intake, takeIn } from './line-intake.ts'
 import { matchOf, planFor } from './match.ts'
-import { bodyRangeOf, type LineTake, segmentsOf } from './plan.ts'
+import { bodyRangeOf, type LineTake } from './plan.ts'
 import { Quarantine } from './quarantine.ts'
 import { bringSnapshot } from './snapshot-supply.ts'
 import { completeTops, takeLines } from './take-lines.ts'
@@ -58,9 +59,10 @@ export async function openSwarmSupply(context: SupplyContext): Promise<Supply> {
   return new SwarmSupply(net, topic, { topicHash, locations }, context)
 }
 
-/** A supply on a net and a topic that are open already and stay so; its `close` is not to be called. */
+/** A supply on a net and a topic that are open already and stay so. */
 export function swarmSupplyOn(net: Net, topic: Topic, context: SupplyContext): Pick<Supply, 'bring'> {
-  return new SwarmSupply(net, topic, { topicHash: new Uint8Array(0), locations: [] }, context)
+  const supply = new SwarmSupply(net, topic, { topicHash: new Uint8Array(0), locations: [] }, context)
+  return { bring: (request) => supply.bring(request).finally(() => supply.settled) }
 }
 
 /** Which web seeds there are, and the topic that their manifests have to name. */
@@ -80,6 +82,8 @@ class SwarmSupply implements Supply {
   readonly #topic: Topic | null
   readonly #webSeeds: WebSeedPlan
   readonly #context: SupplyContext
+  /** Resolves when everything that was brought is remembered. */
+  settled: Promise<void> = Promise.resolve()
 
   constructor(net: Net | null, topic: Topic | null, webSeeds: WebSeedPlan, context: SupplyContext) {
     this.#net = net
@@ -114,6 +118,7 @@ class SwarmSupply implements Supply {
   }
 
   async close(): Promise<void> {
+    await this.settled
     await this.#topic?.close()
     await this.#net?.close()
   }
@@ -189,6 +194,7 @@ class SwarmSupply implements Supply {
       const percent = Math.min(100, Math.floor((received * 100) / total))
       request.progress.update(title, `${percent}% (${humanBytes(received)} of ${humanBytes(total)})`)
     }, 100)
+    const store = new SegmentStore(gitDir)
     const quarantine = await Quarantine.open(gitDir)
     const enough = new AbortController()
     try {
@@ -200,6 +206,7 @@ class SwarmSupply implements Supply {
         webSeeds,
         trace,
         folder,
+        store,
         peers,
         failed: new Set<TopicPeer>(),
         signal,
@@ -208,16 +215,20 @@ class SwarmSupply implements Supply {
       const intakes = await takeLines(lines, async (line, index) => {
         const intake = await this.#takeLine(line, coming[index] ?? [], quarantine, request)
         if (typeof intake === 'string') return intake
-        if (isKeptPack(line, request)) await rememberSegments(intake, gitDir)
-        for (const incoming of intake.incoming) {
-          await incoming.stop()
-          await incoming.file.remove()
+        // What came of a link that broke off is kept for the next try.
+        for (const [at, take] of intake.takes.entries()) {
+          if (take !== line.takes[at]) continue
+          const incoming = await coming[index]?.[at]
+          await incoming?.stop()
+          await incoming?.file.remove()
         }
         return intake
       })
-      const isKept = (index: number): boolean => lines.slice(index, index + 1).some((line) => isKeptPack(line, request))
-      const tops = await completeTops(intakes, isKept, quarantine, !request.isUnshallow)
+      const isChecked = (index: number): boolean =>
+        quarantine.isOfEmptyStore || lines.slice(index, index + 1).some((line) => isKeptLine(line, request))
+      const tops = await completeTops(intakes, isChecked, quarantine, !request.isUnshallow)
       await quarantine.release()
+      this.#remember(intakes, gitDir)
       const bytesFromPeers = sumOf(started, (incoming) => incoming.receivedLength())
       const bytesFromWebSeeds = sumOf(started, (incoming) => incoming.webLength())
       request.progress.done(title, humanBytes(bytesFromPeers + bytesFromWebSeeds))
@@ -226,12 +237,20 @@ class SwarmSupply implements Supply {
       clearInterval(show)
       enough.abort()
       await quarantine.close()
-      // Whole links are kept for the next try, which goes on where this one ended; parts of links are not.
+      // What a swarm brought is kept for the next try, which goes on where this one ended; ranges are not.
       for (const { file, take, stop } of started) {
         await stop()
         await (isSwarmed(take) ? file.close() : file.remove()).catch(() => {})
       }
+      await store.close()
     }
+  }
+
+  /** Not waited for by whoever asked for objects: the origin can be asked meanwhile. */
+  #remember(intakes: readonly (Intake | null)[], gitDir: string): void {
+    const { trace } = this.#context
+    const remembered = rememberSegments(intakes, gitDir).catch((error: unknown) => trace(() => messageOf(error)))
+    this.settled = Promise.all([this.settled, remembered]).then(() => {})
   }
 
   #takeLine(
@@ -243,8 +262,9 @@ class SwarmSupply implements Supply {
     const { trace, config } = this.#context
     return takeIn(line.takes, incoming, quarantine, {
       objectFormat: request.objectFormat,
-      isWholeHistory: isKeptPack(line, request),
+      isWholeHistory: isKeptLine(line, request),
       fsckObjects: fsckWanted(config),
+      threadCount: isKeptLine(line, request) ? indexThreads(config) : null,
       trace,
     })
   }
@@ -289,32 +309,6 @@ function startAll(
       return incoming
     }),
   )
-}
-
-/** The main line of a clone: its chain reaches down to the roots and becomes one kept pack. */
-function isKeptPack({ takes }: LineTake, { isClone, isUnshallow }: SupplyRequest): boolean {
-  return (isClone || isUnshallow) && takes[0]?.link.base === null && takes[0].isWhole
-}
-
-/** Lets the clone serve what it took, from the pack itself. */
-async function rememberSegments({ incoming, packHash }: Intake, gitDir: string): Promise<void> {
-  const store = new SegmentStore(gitDir)
-  // Behind the 12 bytes of the pack header.
-  let offset = 12
-  for (const { take } of incoming) {
-    for (const { plan, objectCount, commitCount, length, sha256 } of segmentsOf(take)) {
-      await store.recordInPack(plan, {
-        objectCount,
-        commitCount,
-        length,
-        sha256,
-        pack: `pack-${packHash}.pack`,
-        offset,
-      })
-      offset += length
-    }
-  }
-  await store.close()
 }
 
 function scoreOf(offer: Offer | null, request: SupplyRequest): number {

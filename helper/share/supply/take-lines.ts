@@ -29,8 +29,7 @@ export async function takeLines(
         if (line === undefined) continue
         const intake = await take(line, index)
         if (typeof intake !== 'string') intakes[index] = intake
-        if (intake === 'broke-off' || (intake !== 'refused' && intake.incoming.length < line.takes.length))
-          isGoingOn = false
+        if (intake === 'broke-off' || (intake !== 'refused' && !intake.isComplete)) isGoingOn = false
       }
     }
     await Promise.all(Array.from({ length: INDEX_PARALLEL_COUNT }, work))
@@ -58,12 +57,12 @@ function wavesOf(lines: readonly LineTake[]): number[][] {
 }
 
 /**
- * Commits among the new tops whose whole history is there. `isSelfContained` says of which git has checked that already
+ * Commits among the new tops whose whole history is there. `isChecked` says of which git has checked that already
  * while it indexed; `areRefsWhole` is false in a shallow repository, whose refs vouch for nothing.
  */
 export async function completeTops(
   intakes: readonly (Intake | null)[],
-  isSelfContained: (index: number) => boolean,
+  isChecked: (index: number) => boolean,
   quarantine: Quarantine,
   areRefsWhole: boolean,
 ): Promise<Oid[]> {
@@ -71,7 +70,7 @@ export async function completeTops(
   const others: Oid[] = []
   for (const [index, intake] of intakes.entries()) {
     if (intake === null) continue
-    if (!isSelfContained(index)) others.push(intake.top)
+    if (!isChecked(index)) others.push(intake.top)
     else if (await quarantine.holds(intake.top)) complete.push(intake.top)
   }
   if (others.length === 0) return complete

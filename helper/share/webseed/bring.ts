@@ -1,12 +1,12 @@
 /**
- * Brings the bodies of one take from a web seed: one request for all that is lacking, each segment compared with its claimed
- * hash before anybody reads it. A connection that breaks is opened again where it ended, as long as each brings a fair part.
- * A server without ranges sends the file from its start; what is not wanted is passed over.
+ * Brings the bodies of one take from a web seed: one request for each run of segments that is lacking, each segment compared
+ * with its claimed hash before anybody reads it. A connection that breaks is opened again where it ended, as long as each
+ * brings a fair part. A server without ranges sends the file from its start; what is not wanted is passed over.
  */
 
 import { createHash, type Hash } from 'node:crypto'
 import { HelperError } from '../../errors.ts'
-import { WEBSEED_RETRY_LENGTH, WEBSEED_SKIP_LENGTH_MAX } from '../../limits.ts'
+import { WEBSEED_GAP_LENGTH, WEBSEED_RETRY_LENGTH, WEBSEED_SKIP_LENGTH_MAX } from '../../limits.ts'
 import type { IncomingFile } from '../supply/incoming.ts'
 import { type LinkTake, segmentsOf } from '../supply/plan.ts'
 import { type WebConnections, webGet } from './http-get.ts'
@@ -43,24 +43,28 @@ export async function bringFromWeb(seed: WebSeed, transfer: WebTransfer): Promis
   const wanted = segmentsOf(take).map(({ length, sha256 }, index) => {
     return { offset: layout.bodyOffsets[take.firstSegment + index] ?? 0, length, sha256 }
   })
-  const first = await firstLacking(wanted, transfer)
-  const state: State = { index: first, at: wanted[first]?.offset ?? 0, hash: createHash('sha256') }
-  let hasFailed = false
-  while (state.index < wanted.length) {
-    const before = state.at
-    try {
-      await bringSome(seed, url, wanted, state, transfer)
-    } catch (error) {
-      // A server that has brought something may fail once in between.
-      const isFruitless = state.at - before < WEBSEED_RETRY_LENGTH
-      const isHopeless = transfer.signal.aborted || (isFruitless && (hasFailed || state.index === first))
-      hasFailed ||= isFruitless
-      if (isHopeless || (error instanceof HelperError && error.code !== 'webseed-failed')) throw error
+  await noteLeft(wanted, transfer)
+  const trust = { hasBrought: false, hasFailed: false }
+  for (const run of lackingRuns(wanted, transfer)) {
+    const state: State = { index: 0, at: run[0]?.offset ?? 0, hash: createHash('sha256') }
+    while (state.index < run.length) {
+      const before = state.at
+      try {
+        await bringSome(seed, url, run, state, transfer)
+        trust.hasBrought = true
+      } catch (error) {
+        // A server that has brought something may fail once in between.
+        const isFruitless = state.at - before < WEBSEED_RETRY_LENGTH
+        trust.hasBrought ||= state.index > 0
+        const isHopeless = transfer.signal.aborted || (isFruitless && (trust.hasFailed || !trust.hasBrought))
+        trust.hasFailed ||= isFruitless
+        if (isHopeless || (error instanceof HelperError && error.code !== 'webseed-failed')) throw error
+      }
     }
   }
 }
 
-/** How far a transfer has come, over all its connections. */
+/** How far a run has come, over all its connections. */
 interface State {
   /** Of the segment at hand. */
   index: number
@@ -70,16 +74,36 @@ interface State {
   hash: Hash
 }
 
-/** Index of the first segment that an earlier source or run has not left whole in the file. */
-async function firstLacking(wanted: readonly Wanted[], { file, fileStart }: WebTransfer): Promise<number> {
+/** Notes segments that an earlier source or run has left whole in the file. */
+async function noteLeft(wanted: readonly Wanted[], { file, fileStart }: WebTransfer): Promise<void> {
   const left = await file.leftLength()
-  for (const [index, { offset, length, sha256 }] of wanted.entries()) {
-    if (offset - fileStart + length > left) return index
-    const found = createHash('sha256').update(await file.read(offset - fileStart, length))
-    if (found.digest('hex') !== sha256) return index
-    file.noteArrived({ offset: offset - fileStart, length })
+  for (const { offset, length, sha256 } of wanted) {
+    const range = { offset: offset - fileStart, length }
+    if (file.hasArrived(range)) continue
+    if (range.offset + length > left) return
+    const found = createHash('sha256').update(await file.read(range.offset, length))
+    if (found.digest('hex') === sha256) file.noteArrived(range)
   }
-  return wanted.length
+}
+
+/** Segments that are not there, in order; those with less than WEBSEED_GAP_LENGTH between them come with one request. */
+function lackingRuns(wanted: readonly Wanted[], { file, fileStart }: WebTransfer): Wanted[][] {
+  const runs: Wanted[][] = []
+  let gap: Wanted[] = []
+  let gapLength = Number.POSITIVE_INFINITY
+  for (const segment of wanted) {
+    if (file.hasArrived({ offset: segment.offset - fileStart, length: segment.length })) {
+      gap.push(segment)
+      gapLength += segment.length
+      continue
+    }
+    const run = runs[runs.length - 1]
+    if (run === undefined || gapLength >= WEBSEED_GAP_LENGTH) runs.push([segment])
+    else run.push(...gap, segment)
+    gap = []
+    gapLength = 0
+  }
+  return runs
 }
 
 /** Takes bytes from `state.at` on as they come, until all is there. */
