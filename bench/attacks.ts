@@ -66,7 +66,8 @@ class Scene {
     const url = `gittorrent::${world.originUrl('origin.git')}`
     const all = [...settings, `gittorrent.peer=${this.#seeder}`, ...QUIET]
     const { durationMs, bytes } = await world.viaSwarm(['clone', '--quiet', '--mirror', url, name], all)
-    const objects = (of: string): Promise<string> => world.git('-C', of, 'rev-list', '--objects', '--all', '--count')
+    const objects = (of: string): Promise<string> =>
+      world.git('-C', of, 'rev-list', '--objects', '--glob=refs/', '--count')
     const refs = (of: string): Promise<string> => world.git('-C', of, 'for-each-ref')
     const isSame =
       (await refs(name)) === (await refs('origin.git')) && (await objects(name)) === (await objects('origin.git'))

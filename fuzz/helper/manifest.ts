@@ -36,8 +36,8 @@ export function seeds(): Uint8Array[] {
   } as const
   const superseded = [{ ...file, since: 1 }]
   return [
-    encodeManifest({ ...shared, chains, superseded } as unknown as Parameters<typeof encodeManifest>[0]),
-    encodeManifest({ ...shared, chains: [], superseded: [] }),
+    encodeManifest({ ...shared, chains, superseded, snapshots: [] } as unknown as Parameters<typeof encodeManifest>[0]),
+    encodeManifest({ ...shared, chains: [], superseded: [], snapshots: [] }),
   ]
 }
 

@@ -10,7 +10,7 @@ import { randomBytes } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, it } from 'node:test'
-import { TIP_PARALLEL_COUNT } from '../../helper/limits.ts'
+import { TIP_PARALLEL_COUNT } from '../../helper/publish/limits.ts'
 import { publisherTopic } from '../../helper/publish/names.ts'
 import {
   decodeRefsQuestion,

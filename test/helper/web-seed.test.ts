@@ -343,26 +343,6 @@ it('a folder of another repository is not taken for this one, although a branch 
   await assertEqualToPlain('not-other')
 })
 
-it('valid bundles of another repository, under a manifest that names this one, change nothing', async () => {
-  await exportTo('wrong')
-  await world.run('gittorrent', [
-    'export',
-    'other.git',
-    '--out',
-    'wrong-other',
-    '--origin',
-    world.originUrl('origin.git'),
-  ])
-  const read = (folder: string): Promise<string> => readFile(join(world.folder, folder, 'manifest.json'), 'utf8')
-  const [own, other] = [JSON.parse(await read('wrong')), JSON.parse(await read('wrong-other'))]
-  // The chain is the other one's, with its own files and hashes; name and tip are those that the client looks for.
-  const [mask] = own.chains
-  other.chains = other.chains.map((chain: object) => ({ ...chain, ref: mask.ref, tip: mask.tip }))
-  await writeFile(join(world.folder, 'wrong-other', 'manifest.json'), JSON.stringify(other, null, 2))
-  await withServer({}, (server) => cloneFrom('not-wrong', `${server.url}/manifest.json`), 'wrong-other')
-  await assertEqualToPlain('not-wrong')
-})
-
 it('a swarm that stalls is completed by a web seed, from where it ended', async () => {
   const repository = await openRepository(join(world.folder, 'origin.git'))
   const chains = await buildChains(repository, await publicTips(repository, 'origin', false), { threadCount: 2 })
