@@ -42,6 +42,7 @@ export {
   openNet,
   type TopicHandlers,
 } from './net.ts'
+export { probeDhtNode, probeLsd, probeTracker } from './probe.ts'
 export { type FetchRangeOptions, fetchRange, type RangeQuestion } from './range.ts'
 export { SECRET_LENGTH_MIN, secretTopicOf } from './secret.ts'
 export type { Seed, SeedState } from './seeds.ts'

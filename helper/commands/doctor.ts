@@ -7,14 +7,14 @@ import { findings } from '../doctor/findings.ts'
 import { HelperError } from '../errors.ts'
 import { type Command, type CommandContext, parseCommand } from './command-line.ts'
 
-const USAGE = 'doctor [--json]'
+const USAGE = 'doctor [--public] [--json]'
 
 export const doctorCommand: Command = {
   usage: USAGE,
   async run(args, context) {
-    const parsed = parseCommand(args, USAGE, { json: { type: 'boolean' } })
+    const parsed = parseCommand(args, USAGE, { json: { type: 'boolean' }, public: { type: 'boolean' } })
     if (parsed.positionals.length > 0) throw new HelperError('usage', `usage: gittorrent ${USAGE}`)
-    const found = await findings(context.env)
+    const found = await findings(context.env, parsed.values.public === true)
     if (parsed.values.json === true) context.printResult(`${JSON.stringify(found, null, 2)}\n`)
     else print(found, context)
     return found.some(({ verdict }) => verdict === 'failure') ? 1 : 0

@@ -20,8 +20,8 @@ import { wayFindings } from './ways.ts'
 
 const NODE_MIN = [20, 19] as const
 
-/** Looks at everything; never rejects. */
-export async function findings(env: Environment): Promise<Finding[]> {
+/** Looks at everything; never rejects. @param asksPublic ask the usual nodes of the public DHT too */
+export async function findings(env: Environment, asksPublic: boolean): Promise<Finding[]> {
   const found: Finding[] = [
     await look('git', () => gitFinding(env)),
     nodeFinding(),
@@ -43,7 +43,7 @@ export async function findings(env: Environment): Promise<Finding[]> {
     () => null,
   )
   found.push(...configurationFindings(config, env, settings, daemonAddress !== null))
-  found.push(...(await wayFindings(settings, daemonAddress)))
+  found.push(...(await wayFindings(settings, daemonAddress, asksPublic)))
   found.push(daemonFinding(daemonAddress, home))
   found.push(await look('disk', () => diskFinding(env)))
   return found

@@ -1,28 +1,64 @@
 /**
- * Ways in, tried as far as that tells nobody anything: is the listening port free, do static peers and http trackers take a
- * connection. The public DHT is not asked.
+ * Ways in, each tried as a clone would use it, but for a topic that is made up on the spot, so that nobody learns anything: the
+ * listening port, static peers, trackers, the local network, DHT nodes, web seeds. The usual nodes of the public DHT are
+ * asked only when the user says so.
  */
 import { createSocket } from 'node:dgram'
 import { connect, createServer } from 'node:net'
-import { formatAddress, lsdInterfaces } from '../../net/index.ts'
+import {
+  formatAddress,
+  lsdInterfaces,
+  PUBLIC_DHT_BOOTSTRAP,
+  probeDhtNode,
+  probeLsd,
+  probeTracker,
+} from '../../net/index.ts'
 import type { HostPort, Settings } from '../config.ts'
-import { DOCTOR_CONNECT_TIMEOUT_MS } from '../limits.ts'
+import { messageOf } from '../errors.ts'
+import { MANIFEST_NAME, parseManifest } from '../export/manifest.ts'
+import { DOCTOR_CONNECT_TIMEOUT_MS, MANIFEST_LENGTH_MAX } from '../limits.ts'
+import { WebConnections, webGet } from '../share/webseed/http-get.ts'
+import { withoutPassword } from '../trace.ts'
 import { type Finding, finding } from './finding.ts'
 
-/** @param daemonAddress where the daemon listens, null if none runs */
-export async function wayFindings(settings: Settings, daemonAddress: string | null): Promise<Finding[]> {
-  const found = [await listenFinding(settings.listen, daemonAddress)]
-  for (const peer of settings.peers) found.push(await peerFinding(peer))
-  for (const url of settings.trackers) found.push(await trackerFinding(url))
-  if (settings.lsd) found.push(lsdFinding(settings))
-  if (settings.dht) {
-    const nodes = settings.dhtBootstrap?.length ?? 'the usual'
-    found.push(finding('dht', 'ok', `on, starts from ${nodes} nodes; used for public origins only`))
-  } else if (settings.peers.length === 0 && settings.trackers.length === 0 && !settings.lsd) {
+/**
+ * @param daemonAddress where the daemon listens, null if none runs
+ * @param asksPublic ask the usual nodes of the public DHT too
+ */
+export async function wayFindings(
+  settings: Settings,
+  daemonAddress: string | null,
+  asksPublic: boolean,
+): Promise<Finding[]> {
+  const found = await Promise.all([
+    listenFinding(settings.listen, daemonAddress),
+    ...settings.peers.map(peerFinding),
+    ...settings.trackers.map(trackerFinding),
+    ...lsdFindings(settings),
+    dhtFinding(settings, asksPublic),
+    ...settings.webseeds.map(webSeedFinding),
+  ])
+  const { peers, trackers, webseeds, lsd, dht } = settings
+  if (peers.length + trackers.length + webseeds.length === 0 && !lsd && !dht) {
     const advice = 'gittorrent.peer, gittorrent.tracker, or gittorrent.dht'
     found.push(finding('ways in', 'warning', 'none is configured: everything comes from the origin', advice))
   }
   return found
+}
+
+async function dhtFinding({ dht, dhtBootstrap }: Settings, asksPublic: boolean): Promise<Finding> {
+  if (!dht) return finding('dht', 'ok', 'switched off')
+  const nodes = dhtBootstrap ?? PUBLIC_DHT_BOOTSTRAP
+  if (nodes.length === 0) return finding('dht', 'warning', 'on, but starts from no node', 'gittorrent.dhtBootstrap')
+  const use = 'used for public origins only'
+  if (dhtBootstrap === null && !asksPublic)
+    return finding('dht', 'ok', `on, starts from the usual nodes (not asked without --public); ${use}`)
+  const failures = await Promise.all(nodes.map(probeDhtNode))
+  const names = nodes.flatMap((node, index) => (failures[index] === null ? [] : [formatAddress(node)]))
+  const count = nodes.length - names.length
+  const text = `${count} of ${nodes.length} nodes answer${names.length === 0 ? '' : `, not ${names.join(', ')}`}; ${use}`
+  if (count > 0) return finding('dht', 'ok', text)
+  return finding('dht', 'warning', text, 'other nodes in gittorrent.dhtBootstrap, or a way out for UDP')
 }
 
 async function listenFinding(listen: HostPort | null, daemonAddress: string | null): Promise<Finding> {
@@ -48,11 +84,23 @@ function settledUdp({ host }: HostPort): boolean {
   return !host.includes(':')
 }
 
-function lsdFinding({ listen, isLsdAsked }: Settings): Finding {
+function lsdFindings({ lsd, listen, isLsdAsked }: Settings): Promise<Finding>[] {
+  const subject = 'local network'
+  if (!lsd) return [Promise.resolve(finding(subject, 'ok', 'switched off'))]
   const interfaces = lsdInterfaces(listen?.host ?? null)
   const scope = isLsdAsked ? 'for all origins' : 'for public origins only'
-  if (interfaces.length > 0) return finding('local network', 'ok', `asked on ${interfaces.join(', ')}, ${scope}`)
-  return finding('local network', 'ok', 'not asked: no interface has a private address')
+  if (interfaces.length === 0)
+    return [Promise.resolve(finding(subject, 'ok', 'not asked: no interface has a private address'))]
+  return interfaces.map(async (address) => {
+    const failure = await probeLsd(address)
+    if (failure === null) return finding(subject, 'ok', `can be asked on ${address}, ${scope}`)
+    return finding(
+      subject,
+      'warning',
+      `cannot be asked on ${address} (${failure})`,
+      'multicast there, or gittorrent.lsd=false',
+    )
+  })
 }
 
 async function peerFinding(peer: HostPort): Promise<Finding> {
@@ -62,11 +110,36 @@ async function peerFinding(peer: HostPort): Promise<Finding> {
 }
 
 async function trackerFinding(url: string): Promise<Finding> {
-  const { protocol, hostname, port } = new URL(url)
-  if (protocol !== 'http:' && protocol !== 'https:') return finding('tracker', 'ok', `${url} (not tried)`)
-  const address = { host: hostname.replace(/^\[|\]$/g, ''), port: Number(port) || (protocol === 'https:' ? 443 : 80) }
-  if (await takesConnections(address)) return finding('tracker', 'ok', `${url} takes connections`)
-  return finding('tracker', 'warning', `${url} takes no connections`, 'another gittorrent.tracker')
+  const shown = withoutPassword(url)
+  const failure = await probeTracker(url)
+  if (failure === null) return finding('tracker', 'ok', `${shown} answers`)
+  const text = `${shown} does not answer (${withoutPassword(failure)})`
+  return finding('tracker', 'warning', text, 'another gittorrent.tracker')
+}
+
+async function webSeedFinding(url: string): Promise<Finding> {
+  const shown = withoutPassword(url)
+  const connections = new WebConnections()
+  try {
+    const place = url.endsWith('/') ? `${url}${MANIFEST_NAME}` : url
+    const signal = AbortSignal.timeout(DOCTOR_CONNECT_TIMEOUT_MS)
+    const { body } = await webGet(place, { offset: 0, end: null, mustBePublic: false, signal }, connections)
+    const parts: Uint8Array[] = []
+    let length = 0
+    for await (const bytes of body) {
+      length += bytes.length
+      if (length > MANIFEST_LENGTH_MAX) break
+      parts.push(bytes)
+    }
+    const { chains } = parseManifest(Buffer.concat(parts))
+    const links = chains.reduce((sum, chain) => sum + chain.links.length, 0)
+    return finding('web seed', 'ok', `${shown} has ${links} links of ${chains.length} lines`)
+  } catch (error) {
+    const text = `${shown} cannot be used (${withoutPassword(messageOf(error))})`
+    return finding('web seed', 'warning', text, 'the URL of a folder that `gittorrent export` wrote')
+  } finally {
+    connections.close()
+  }
 }
 
 function takesConnections({ host, port }: HostPort): Promise<boolean> {

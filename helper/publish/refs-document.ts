@@ -57,7 +57,7 @@ export function encodeDocument(document: RefsDocument): Uint8Array {
 
 /** Reads a document; only the one way to write it is taken. @throws HelperError 'record-malformed' */
 export function decodeDocument(bytes: Uint8Array): RefsDocument {
-  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8')
+  const text = textOf(bytes)
   const end = text.indexOf('\n\n')
   const head =
     /^gittorrent refs 1\npublisher ([0-9a-f]{64})\nrepository ([^\n]+)\nobject-format (sha1|sha256)(?:\nhead ([^\n]+))?$/
@@ -78,6 +78,15 @@ export function decodeDocument(bytes: Uint8Array): RefsDocument {
     refs.push(ref)
   }
   return { publisher, repository, objectFormat, head: headRef ?? null, refs }
+}
+
+/** Bytes that are no UTF-8 would be read as if they were something else, and be written differently. */
+function textOf(bytes: Uint8Array): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
+  } catch {
+    throw malformed('UTF-8')
+  }
 }
 
 function readLine(line: string, objectFormat: 'sha1' | 'sha256'): PublishedRef {

@@ -6,6 +6,7 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process'
 import type { Readable, Writable } from 'node:stream'
 import { type AnswerStream, Refusal } from '../../net/index.ts'
+import type { Trace } from '../trace.ts'
 import {
   TIP_PARALLEL_COUNT,
   TIP_PER_PEER_COUNT,
@@ -13,8 +14,7 @@ import {
   TIP_READER_RATE_MIN,
   TIP_READER_WAIT_MS_MAX,
   TIP_SERVE_TIMEOUT_MS,
-} from '../limits.ts'
-import type { Trace } from '../trace.ts'
+} from './limits.ts'
 import { decodeTipRequest, encodeTipRequest } from './tip-request.ts'
 
 export interface TipOffer {

@@ -10,9 +10,12 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { after, before, it } from 'node:test'
 import { DemoWorld } from '../../bench/demo-world.ts'
+import { startStaticServer } from '../../bench/static-server.ts'
 import { unknownNames } from '../../helper/doctor/configuration.ts'
 import type { Finding } from '../../helper/doctor/finding.ts'
 import { gitVerdict } from '../../helper/doctor/git-version.ts'
+import { encodeManifest } from '../../helper/export/manifest.ts'
+import { formatAddress, openDht, openTracker } from '../../net/index.ts'
 import { readProjectFile } from '../tidy/project.ts'
 
 let world: DemoWorld
@@ -36,6 +39,18 @@ async function examine(
   )
   return { found: JSON.parse((await world.run('cat', [file])).stdout), failed }
 }
+
+const EMPTY_MANIFEST = {
+  objectFormat: 'sha1',
+  topic: null,
+  clock: 1,
+  urls: [],
+  trackers: [],
+  chains: [],
+  snapshots: [],
+  superseded: [],
+  bytes: 0,
+} as const
 
 const WELL = '[gittorrent]\n\tlisten = 127.0.0.1:0\n'
 
@@ -112,23 +127,55 @@ it('a value that cannot be read, and a variable that nothing reads, are named', 
   assert.match(troubles(found).join(), /GITTORRENT_PEERS is no setting/)
 })
 
-it('a taken port fails, a peer or tracker that takes no connections warns, one that does is well', async () => {
+it('a taken port fails, a peer that takes no connections warns, one that does is well', async () => {
   const server = createServer((socket) => socket.destroy())
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   const address = server.address()
   const taken = `127.0.0.1:${typeof address === 'object' && address !== null ? address.port : 0}`
-  const well = await examine(
-    `[gittorrent]\n\tlisten = 127.0.0.1:0\n\tpeer = ${taken}\n\ttracker = http://${taken}/announce\n`,
-  )
+  const well = await examine(`[gittorrent]\n\tlisten = 127.0.0.1:0\n\tpeer = ${taken}\n`)
   assert.deepEqual(troubles(well.found), [])
   const { found, failed } = await examine(`[gittorrent]\n\tlisten = ${taken}\n`)
   assert.match(troubles(found).join(), /failure .*EADDRINUSE/)
   assert.equal(failed, true)
   server.close()
   await once(server, 'close')
-  const gone = await examine(
-    `[gittorrent]\n\tlisten = 127.0.0.1:0\n\tpeer = ${taken}\n\ttracker = http://${taken}/announce\n`,
-  )
-  assert.equal(troubles(gone.found).filter((line) => /^warning .*takes no connections/.test(line)).length, 2)
+  const gone = await examine(`[gittorrent]\n\tlisten = 127.0.0.1:0\n\tpeer = ${taken}\n`)
+  assert.match(troubles(gone.found).join(), /^warning .*takes no connections/)
+})
+
+it('each way in is tried: what answers is well, what does not is told, what is switched off is not tried', async () => {
+  const tracker = await openTracker({ host: '127.0.0.1', port: 0 })
+  const node = await openDht({ listen: { host: '127.0.0.1', port: 0 }, bootstrap: [] })
+  await writeFile(join(world.folder, 'manifest.json'), encodeManifest(EMPTY_MANIFEST))
+  const server = await startStaticServer(world.folder)
+  const ways = [
+    `tracker = ${tracker.httpUrl}`,
+    `tracker = ${tracker.udpUrl}`,
+    `dhtBootstrap = ${formatAddress(node.address)}`,
+    `webseed = ${server.url}/`,
+  ]
+  const config = `${WELL}${ways.map((way) => `\t${way}\n`).join('')}`
+  const linesOf = (found: readonly Finding[]): string[] => {
+    const subjects = ['tracker', 'dht', 'local network', 'web seed']
+    return found.filter(({ subject }) => subjects.includes(subject)).map(({ verdict, text }) => `${verdict} ${text}`)
+  }
+  const well = linesOf((await examine(config)).found)
+  assert.equal(well.length, 5)
+  for (const [index, line] of [
+    /^ok http:.* answers$/,
+    /^ok udp:.* answers$/,
+    /^ok can be asked on 127\.0\.0\.1/,
+    /^ok 1 of 1 nodes answer/,
+    /^ok .* has 0 links of 0 lines$/,
+  ].entries())
+    assert.match(well[index] ?? '', line)
+  await tracker.close()
+  await node.close()
+  await server.close()
+  const gone = linesOf((await examine(config)).found)
+  assert.equal(gone.filter((line) => line.startsWith('warning')).length, 4)
+  assert.match(gone.join('\n'), /0 of 1 nodes answer, not 127\.0\.0\.1/)
+  const off = linesOf((await examine(`${WELL}\tdht = false\n\tlsd = false\n\tpeer = 127.0.0.1:1\n`)).found)
+  assert.deepEqual(off, ['ok switched off', 'ok switched off'])
 })

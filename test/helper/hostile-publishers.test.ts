@@ -10,7 +10,7 @@ import { randomBytes } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, it } from 'node:test'
-import { TIP_PARALLEL_COUNT } from '../../helper/limits.ts'
+import { TIP_PARALLEL_COUNT } from '../../helper/publish/limits.ts'
 import { publisherTopic } from '../../helper/publish/names.ts'
 import {
   decodeRefsQuestion,
@@ -21,15 +21,7 @@ import {
 import { TIP_KIND } from '../../helper/publish/tip-fetch.ts'
 import { encodeTipRequest } from '../../helper/publish/tip-request.ts'
 import { encodePacket } from '../../helper/remote/pkt-line.ts'
-import {
-  type AnswerStream,
-  formatAddress,
-  type Net,
-  openNet,
-  parseAddress,
-  Refusal,
-  type TopicPeer,
-} from '../../net/index.ts'
+import { formatAddress, type Net, openNet, parseAddress, Refusal, type TopicPeer } from '../../net/index.ts'
 import { gitBytes } from '../support/git.ts'
 import { directoryUntilExit } from '../support/temporary-directory.ts'
 import { PublishedWorld, type RunningPublisher } from './published-world.ts'
@@ -41,12 +33,13 @@ const NOTHING = { onRequest: () => Promise.reject(new Refusal('unknown-kind')) }
 const FORGETFUL = ['-c', 'gittorrent.remember=false']
 const ASK = { timeoutMs: 5_000, responseLengthMax: 2 ** 20 }
 
-type Answer = Promise<Uint8Array | AnswerStream>
+type Answer = Promise<Uint8Array>
 
 interface Manners {
   readonly records?: () => Answer
   readonly page?: (offset: number) => Answer
   readonly tip?: () => Answer
+  readonly uploadLimit?: number
 }
 
 let world: PublishedWorld
@@ -91,8 +84,8 @@ async function withPeer<T>(use: (peer: TopicPeer) => Promise<T>): Promise<T> {
 }
 
 /** A peer on the publisher's topic that answers as it pleases; what it does not say otherwise is what the honest one says. */
-async function openLiar({ records: tellRecords, page, tip }: Manners): Promise<Net> {
-  const net = await openNet({ ...QUIET, listen: LISTEN })
+async function openLiar({ records: tellRecords, page, tip, uploadLimit }: Manners): Promise<Net> {
+  const net = await openNet({ ...QUIET, listen: LISTEN, uploadLimit })
   const onRequest = async (kind: string, payload: Uint8Array): Answer => {
     if (kind === TIP_KIND) return (tip ?? never)()
     if (kind !== REFS_KIND) throw new Refusal('unknown-kind')
@@ -120,10 +113,6 @@ async function assertClones(name: string, peers: readonly string[]): Promise<voi
   const refs = (of: string): Promise<string> =>
     world.git('owner', '-C', of, 'for-each-ref', '--format=%(objectname) %(refname)', 'refs/heads', 'refs/tags')
   assert.equal(await refs(name), await refs('project'))
-}
-
-function streamOf(source: () => AsyncGenerator<Uint8Array>): Answer {
-  return Promise.resolve({ close: () => {}, [Symbol.asyncIterator]: source })
 }
 
 const packetsOf = (pack: Uint8Array): Uint8Array =>
@@ -170,12 +159,6 @@ it('tunnels that bring garbage, nothing, another pack, silence, an error, or a k
     for await (const part of peer.requestStream(TIP_KIND, request, options)) parts.push(part)
     return Buffer.concat(parts)
   })
-  const drip = async function* (): AsyncGenerator<Uint8Array> {
-    for (let at = 0; at < whole.length; at += 1024) {
-      yield whole.subarray(at, at + 1024)
-      await new Promise((resolve) => setTimeout(resolve, 1_000))
-    }
-  }
   const liars: Manners[] = [
     { tip: async () => Buffer.from('garbage') },
     { tip: async () => new Uint8Array(0) },
@@ -183,7 +166,7 @@ it('tunnels that bring garbage, nothing, another pack, silence, an error, or a k
     { tip: async () => whole.subarray(0, whole.length >> 1) },
     { tip: never },
     { tip: () => Promise.reject(new Refusal('busy-for-ever')) },
-    { tip: () => streamOf(drip) },
+    { tip: async () => whole, uploadLimit: 1_000 },
   ]
   await withLiars(liars, (addresses) => assertClones('tunnels', [...addresses, publisher.address]))
 })

@@ -1,0 +1,216 @@
+/**
+ * Peers, trackers and web servers that do their worst to a clone, one scene for each attack that net/PROTOCOL.md has bounds
+ * against. They are nets of this process, named to the client before the honest peer; the tests hold the bytes of each
+ * clone against the origin, the bench (attacks.ts) how long it took.
+ */
+
+import { once } from 'node:events'
+import { createServer as createHttpServer } from 'node:http'
+import { type AddressInfo, createServer, type Socket } from 'node:net'
+import type { Chains } from '../helper/build/chains.ts'
+import { encodeChainAnswer } from '../helper/share/chain-message.ts'
+import { bencodeDict, encodeBencode, formatAddress, type Net, openNet, type Source } from '../net/index.ts'
+
+const LOOPBACK = { host: '127.0.0.1', port: 0 }
+const QUIET = { peers: [], trackers: [], dht: false, dhtBootstrap: [], lsd: false }
+const FAKE_COUNT = 24
+
+/** What attackers know of the repository that is cloned. */
+export interface Ground {
+  /** The topic of its origin. */
+  readonly topic: Uint8Array
+  readonly chains: Chains
+  /** Chains of a repository that has nothing to do with it. */
+  readonly others: Chains
+}
+
+export interface Attackers {
+  /** Settings that lead a client to them. */
+  readonly settings: readonly string[]
+  close(): Promise<void>
+}
+
+export interface Attack {
+  readonly name: string
+  readonly open: (ground: Ground) => Promise<Attackers>
+}
+
+type Offered = Chains['chains']
+type Answer = () => Promise<Uint8Array>
+
+interface Manners {
+  readonly answer: Answer
+  /** Links that are seeded. */
+  readonly offered?: Offered
+  /** What their bytes are read from. */
+  readonly source?: (honest: Source) => Source
+  readonly uploadLimit?: number
+}
+
+async function openPeer(topic: Uint8Array, { answer, offered = [], source, uploadLimit }: Manners): Promise<Net> {
+  const net = await openNet({ listen: LOOPBACK, ...QUIET, uploadLimit })
+  for (const { links } of offered) for (const link of links) net.seed(link, source?.(link) ?? link)
+  net.joinTopic(topic, { onRequest: answer }, { announce: false })
+  return net
+}
+
+/** Peers with these manners, as static peers of the client. */
+async function peersOf(topic: Uint8Array, manners: readonly Manners[]): Promise<Attackers> {
+  const nets = await Promise.all(manners.map((one) => openPeer(topic, one)))
+  return {
+    settings: nets.flatMap(({ address }) => (address === null ? [] : `gittorrent.peer=${formatAddress(address)}`)),
+    close: async () => {
+      await Promise.all(nets.map((net) => net.close()))
+    },
+  }
+}
+
+const never = (): Promise<never> => new Promise(() => {})
+const answerOf =
+  (chains: Parameters<typeof encodeChainAnswer>[0]): Answer =>
+  async () =>
+    encodeChainAnswer(chains)
+
+/** The chains with every claimed hash of a payload changed, so that nobody has the torrents that follow from them. */
+function withOtherHashes(chains: Offered): Offered {
+  const other = (hex: string): string => hex.replace(/^../, hex.startsWith('00') ? '11' : '00')
+  return chains.map((chain) => ({
+    ...chain,
+    links: chain.links.map((link) => ({
+      ...link,
+      sha256: other(link.sha256),
+      // Of the info dict only the piece hashes are told; the last of them ends before "e".
+      info: link.info.map((byte, at) => (at === link.info.length - 2 ? byte ^ 1 : byte)),
+      segments: link.segments.map((segment) => ({ ...segment, sha256: other(segment.sha256) })),
+    })),
+  }))
+}
+
+/** A tracker that names `addresses` (IPv4, in compact form). */
+async function openTrackerOf(addresses: readonly Uint8Array[]): Promise<Attackers> {
+  const answer = encodeBencode(bencodeDict({ interval: 60n, peers: Buffer.concat(addresses) }))
+  const server = createHttpServer((_, response) => response.end(answer))
+  server.listen(LOOPBACK)
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  return {
+    settings: [`gittorrent.tracker=http://127.0.0.1:${port}/announce`],
+    close: async () => {
+      server.closeAllConnections()
+      server.close()
+    },
+  }
+}
+
+/** Every address of 127/8 is this machine: half of those named lead to one who takes connections and says nothing, half to nobody. */
+async function openAddressFlood(): Promise<Attackers> {
+  const sockets = new Set<Socket>()
+  const mute = createServer((socket) => {
+    sockets.add(socket)
+    socket.on('error', () => {})
+  })
+  mute.listen({ host: '0.0.0.0', port: 0 })
+  await once(mute, 'listening')
+  const { port } = mute.address() as AddressInfo
+  const named = Array.from({ length: 400 }, (_, index) => {
+    const wanted = index % 2 === 0 ? port : 1
+    return Buffer.from([127, 0, 1, 1 + (index >> 1), wanted >> 8, wanted & 255])
+  })
+  const tracker = await openTrackerOf(named)
+  return {
+    settings: tracker.settings,
+    close: async () => {
+      await tracker.close()
+      for (const socket of sockets) socket.destroy()
+      mute.close()
+    },
+  }
+}
+
+/** Links with lengths that no disk holds. */
+function exaggerated(chains: Offered): Offered {
+  return chains.map((chain) => ({
+    ...chain,
+    links: chain.links.map((link) => ({
+      ...link,
+      segments: link.segments.map((segment) => ({ ...segment, length: 2 ** 40 })),
+    })),
+  }))
+}
+
+/** The answer of a peer that has not looked at the origin for long: the newest links are lacking, and it knows an old tip. */
+function stale(chains: Offered): Offered {
+  return chains.slice(0, 1).flatMap((chain) => {
+    const links = chain.links.slice(-1)
+    const [newest] = links
+    return newest === undefined ? [] : [{ ...chain, tip: newest.plan.tip, links }]
+  })
+}
+
+/** A valid chain of something else, under the name and tip that the client looks for. */
+function disguised(others: Offered, honest: Offered): Offered {
+  const [mask] = honest
+  return others.slice(0, 1).map((chain) => ({ ...chain, ref: mask?.ref ?? chain.ref, tip: mask?.tip ?? chain.tip }))
+}
+
+const poisoned = (honest: Source): Source => ({
+  read: async (offset, length) =>
+    (await honest.read(offset, length)).map((byte, index) => (index % 1000 === 7 ? byte ^ 1 : byte)),
+})
+
+/** One scene per attack. */
+export const ATTACKS: readonly Attack[] = [
+  {
+    name: 'lying chain: hashes that nobody has',
+    open: ({ topic, chains }) =>
+      peersOf(topic, Array(3).fill({ answer: answerOf(withOtherHashes(chains.chains)), offered: chains.chains })),
+  },
+  {
+    name: 'wrong bundles under a right-looking chain',
+    open: ({ topic, chains, others }) => {
+      const claimed = disguised(others.chains, chains.chains)
+      return peersOf(topic, [{ answer: answerOf(claimed), offered: claimed }])
+    },
+  },
+  {
+    name: 'poisoned pieces',
+    open: ({ topic, chains: { chains } }) =>
+      peersOf(topic, Array(3).fill({ answer: answerOf(chains), offered: chains, source: poisoned })),
+  },
+  {
+    name: 'pieces that never come',
+    open: ({ topic, chains: { chains } }) =>
+      peersOf(topic, Array(3).fill({ answer: answerOf(chains), offered: chains, source: () => ({ read: never }) })),
+  },
+  {
+    name: `eclipse: ${FAKE_COUNT} liars and silent peers`,
+    open: ({ topic }) => {
+      const kinds: Manners[] = [{ answer: answerOf([]) }, { answer: never }, { answer: async () => Buffer.from('no') }]
+      return peersOf(
+        topic,
+        Array.from({ length: FAKE_COUNT }, (_, index) => kinds[index % 3] ?? { answer: never }),
+      )
+    },
+  },
+  { name: 'flood: a tracker that names 400 fakes', open: openAddressFlood },
+  {
+    name: 'oversized answers, counts and lengths',
+    open: ({ topic, chains: { chains } }) =>
+      peersOf(topic, [
+        { answer: async () => Buffer.alloc(20 * 2 ** 20, 0x64) },
+        { answer: answerOf(chains.flatMap((chain) => Array(200).fill(chain))) },
+        { answer: answerOf(exaggerated(chains)) },
+        { answer: async () => encodeBencode(Array(150_000).fill([])) },
+      ]),
+  },
+  {
+    name: 'stale and replayed answers',
+    open: ({ topic, chains: { chains } }) =>
+      peersOf(topic, Array(3).fill({ answer: answerOf(stale(chains)), offered: stale(chains) })),
+  },
+  {
+    name: 'right answers at 1 kB/s',
+    open: ({ topic, chains: { chains } }) =>
+      peersOf(topic, Array(3).fill({ answer: answerOf(chains), offered: chains, uploadLimit: 1_000 })),
+  },
+]

@@ -1,0 +1,56 @@
+/**
+ * Goal: a web seed whose manifest looks right in everything, and whose bundles are valid, but of another repository, changes
+ * nothing in a clone.
+ * Method: two exports of which one is dressed up as the other; a real clone through the helper, compared with a plain one.
+ */
+
+import assert from 'node:assert/strict'
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { after, before, it } from 'node:test'
+import { DemoWorld } from '../../bench/demo-world.ts'
+import { generateRepository } from '../../bench/generate-repository.ts'
+import { startStaticServer } from '../../bench/static-server.ts'
+
+const QUIET = ['gittorrent.dht=false', 'gittorrent.lsd=false']
+
+let world: DemoWorld
+
+before(async () => {
+  world = await DemoWorld.open()
+  await generateRepository(join(world.folder, 'origin.git'), { commitCount: 600, seed: 21 })
+  await generateRepository(join(world.folder, 'other.git'), { commitCount: 300, seed: 22 })
+  await world.startDaemon()
+  await world.git('clone', '--quiet', world.originUrl('origin.git'), 'plain')
+  const origin = world.originUrl('origin.git')
+  for (const name of ['origin', 'other'])
+    await world.run('gittorrent', ['export', `${name}.git`, '--out', name, '--origin', origin])
+})
+
+after(() => world.close())
+
+it('valid bundles of another repository, under a manifest that names this one, change nothing', async () => {
+  const manifestOf = async (folder: string) =>
+    JSON.parse(await readFile(join(world.folder, folder, 'manifest.json'), 'utf8'))
+  const [own, other] = [await manifestOf('origin'), await manifestOf('other')]
+  // The chain is the other one's, with its own files and hashes; name and tip are those that the client looks for.
+  const [mask] = own.chains
+  other.chains = other.chains.map((chain: object) => ({ ...chain, ref: mask.ref, tip: mask.tip }))
+  await writeFile(join(world.folder, 'other', 'manifest.json'), JSON.stringify(other, null, 1))
+  const server = await startStaticServer(join(world.folder, 'other'))
+  try {
+    const url = `gittorrent::${world.originUrl('origin.git')}`
+    const settings = [...QUIET, `gittorrent.webseed=${server.url}/manifest.json`]
+    const { bytes } = await world.viaSwarm(['clone', '--quiet', url, 'lied-to'], settings)
+    assert.ok(bytes.web > 0, 'the bundles were fetched')
+  } finally {
+    await server.close()
+  }
+  // Not --all: for a moment after git has ended, what the swarm brought is pinned by a worktree's HEAD.
+  const contents = async (of: string): Promise<string[]> => [
+    await world.git('-C', of, 'for-each-ref'),
+    ...(await world.git('-C', of, 'rev-list', '--objects', '--no-object-names', '--glob=refs/')).split('\n').sort(),
+  ]
+  assert.deepEqual(await contents('lied-to'), await contents('plain'))
+  await world.git('-C', 'lied-to', 'fsck', '--full', '--no-progress')
+})
