@@ -41,15 +41,11 @@ export function buildSection(results: readonly Loaded<BuildReport>[]): Section {
         'Whole processes by turns on all cores; thin lines from the least to the most of the runs. Small repositories build slower: workers start, and objects pass through git cat-file.',
       ),
       ...ratio('Peak memory', memory, 'Private pages of all processes, and file pages once.'),
-      ...results.flatMap(({ result }) => growthCharts(result)),
-      ...results.flatMap(({ result }) =>
-        coresChart(
-          result.repository,
-          'Build',
-          coresOf(result.rows, (row) => [row.build.seconds.median, row.repack.seconds.median]),
-          'git repack',
-        ),
-      ),
+      ...results.flatMap(({ result }, index) => later(index, growthCharts(result))),
+      ...results.flatMap(({ result }, index) => {
+        const by = coresOf(result.rows, (row) => [row.build.seconds.median, row.repack.seconds.median])
+        return later(index, coresChart(result.repository, 'Build', by, 'git repack'))
+      }),
     ],
     sources: results,
   }
@@ -111,13 +107,20 @@ function coresChart(repository: string, what: string, by: ReturnType<typeof core
   ]
 }
 
-/** From zero to a round number above everything. */
+/** The first repository at once, the others on demand. */
+function later(index: number, charts: readonly Chart[]): Chart[] {
+  return charts.map((chart) => ({ ...chart, isMore: index > 0 }))
+}
+
+/** Steps of a quarter of the axis, times a power of ten. */
+const STEPS = [1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10]
+
+/** From zero to four round steps that reach above everything. */
 function axesFor(series: readonly Series[], unit: string): Omit<Axes, 'xText'> {
-  const most = Math.max(...series.flatMap(({ points }) => points.map(({ y }) => y)), 0.001)
-  const step = 10 ** Math.floor(Math.log10(most))
-  const yMax = Math.ceil((most / step) * 2) * (step / 2)
-  const digits = Math.max(0, Math.ceil(-Math.log10(yMax / 4)))
-  return { yMin: 0, yMax, yText: (y) => `${y.toFixed(digits)} ${unit}`, mark: null, target: null }
+  const least = Math.max(...series.flatMap(({ points }) => points.map(({ y }) => y)), 0.001) / 4
+  const ten = 10 ** Math.floor(Math.log10(least))
+  const step = (STEPS.find((one) => one * ten >= least) ?? 10) * ten
+  return { yMin: 0, yMax: 4 * step, yText: (y) => `${Number(y.toPrecision(3))} ${unit}`, mark: null, target: null }
 }
 
 const WAYS: Readonly<Record<CloneRow['way'], string>> = {
@@ -133,8 +136,9 @@ export function cloneSection(results: readonly Loaded<CloneReport>[]): Section {
     title: 'Cloning next door',
     lead: 'Everything on one loopback, which flatters whoever moves more bytes with less work: what a swarm saves is bandwidth, and there is no want of it here.',
     charts: [
-      ...results.flatMap((loaded) => [waysChart(loaded, 'all'), waysChart(loaded, 'line')]),
-      ...results.flatMap(({ result }) => cloneLines(result)),
+      ...results.map((loaded) => waysChart(loaded, 'all')),
+      ...results.flatMap((loaded, index) => later(index, [waysChart(loaded, 'line')])),
+      ...results.flatMap(({ result }, index) => later(index, cloneLines(result))),
     ],
     sources: results,
   }

@@ -11,6 +11,8 @@ export interface Chart {
   readonly title: string
   readonly svg: string
   readonly note: string
+  /** Shown on demand, under those that are not. */
+  readonly isMore?: boolean
 }
 
 /** Charts about one question, and the runs behind them. */
@@ -35,7 +37,7 @@ h3 { font-size: 16px; margin: 26px 0 6px; } p { margin: 4px 0; color: var(--soft
 a { color: inherit; text-decoration: underline; text-decoration-color: var(--rule); text-underline-offset: 3px; } svg a text { cursor: pointer; } svg a:hover text { text-decoration: underline; }
 nav { font-size: 14px; color: var(--soft); margin: 10px 0; } nav a { margin-right: 14px; white-space: nowrap; }
 div.wide { overflow-x: auto; } table { border-collapse: collapse; font-size: 14px; width: 100%; } th, td { padding: 6px 8px; text-align: right; } th { font-weight: 500; color: var(--soft); vertical-align: bottom; line-height: 1.25; }
-th:first-child, td:first-child { text-align: left; } table.score td { border: 2px solid var(--paper); font-variant-numeric: tabular-nums; } td.good { background: var(--good-cell); } td.bad { background: var(--bad-cell); }
+th:first-child, td:first-child { text-align: left; } details { margin: 18px 0; } summary { cursor: pointer; font-size: 14px; } table.score th + th, table.score td + td { text-align: center; } table.score td { border: 2px solid var(--paper); font-variant-numeric: tabular-nums; } td.good { background: var(--good-cell); } td.bad { background: var(--bad-cell); }
 table.runs td { text-align: left; vertical-align: top; border-top: 1px solid var(--rule); font-size: 13px; } tr:target { background: var(--good-cell); }
 i.key { display: inline-block; width: 12px; height: 12px; border-radius: 2px; vertical-align: -1px; margin: 0 4px 0 10px; } i.good { background: var(--good-cell); } i.bad { background: var(--bad-cell); }
 div.chart { overflow-x: auto; } svg { width: 100%; min-width: 620px; height: auto; display: block; } svg text { font: 13px system-ui, sans-serif; dominant-baseline: central; fill: var(--ink); }
@@ -74,12 +76,19 @@ function sectionHtml({ title, lead, charts, sources }: Section, index: number): 
     const { bench, repository } = source.result
     return `<a href="${anchorOf(source)}">${escapeText(`bench:${bench} ${repository}`.trim())}</a>`
   })
+  const shown = charts.filter(({ isMore }) => isMore !== true)
+  const more = charts.filter(({ isMore }) => isMore === true)
   return `<section id="part-${index}">
 <h2>${escapeText(title)}</h2>
 <p>${escapeText(lead)}</p>
-${charts.map((chart) => `<h3>${escapeText(chart.title)}</h3>\n<div class="chart">${chart.svg}</div>\n<p class="note">${escapeText(chart.note)}</p>`).join('\n')}
+${shown.map(chartHtml).join('\n')}
+${more.length === 0 ? '' : `<details><summary>${more.length} charts more</summary>\n${more.map(chartHtml).join('\n')}\n</details>`}
 <p class="source">Command and machine: ${runs.join(', ')}</p>
 </section>`
+}
+
+function chartHtml({ title, svg, note }: Chart): string {
+  return `<h3>${escapeText(title)}</h3>\n<div class="chart">${svg}</div>\n<p class="note">${escapeText(note)}</p>`
 }
 
 function runsHtml(results: Results): string {
