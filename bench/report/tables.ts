@@ -8,7 +8,9 @@ import { markdown, table as sharingTable } from '../sharing/print.ts'
 import { allOf, circumstances, type Loaded, type Results } from './results.ts'
 import { scores } from './scoreboard.ts'
 
-const link = ({ id }: Loaded<unknown>): string => `[run](results/${id}.json)`
+/** A load above the number of cores means that other work ran: whoever reads the row should see it there. */
+const link = ({ id, result }: Loaded<object>): string =>
+  `[run](results/${id}.json)${'load' in result ? `, load ${result.load}` : ''}`
 const mb = (bytes: number): string => `${(bytes / 1e6).toFixed(2)}`
 const secondsOf = ({ median, min, max }: Spread): string => `${median.toFixed(2)} (${min.toFixed(2)}–${max.toFixed(2)})`
 const ratioOf = (ratio: Spread | null): string =>
