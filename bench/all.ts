@@ -1,10 +1,10 @@
 /**
  * Everything that bench/RESULTS.md and bench/report.html are made of, in one go, on a machine that does nothing else.
- *   npm run bench:all -- <folder of repositories> [--minutes 25] [--out bench/results] [--only build,clone,rivals,micro,flash,swarm]
- *                        [--repositories <name>,<name>…] [--against <dist folder or commit>] [--sharing]
- * The folder holds clones, bare or not: X, X.git or X/repo. A plan of run counts is scaled to the minutes by the size of the
- * repositories; results are written one by one and the report is made anew at the end, also of what was measured before.
- * --sharing adds the sharing simulation, which needs many minutes more and no quiet.
+ *   npm run bench:all -- <folder of repositories> [--repositories <name>,<name>…] [--minutes 25] [--out bench/results]
+ *                        [--only build,clone,rivals,micro,flash,static,swarm,sharing] [--against <dist folder or commit>] [--helia <folder>]
+ * The folder holds clones, bare or not: X, X.git or X/repo. Small repositories get five runs, big ones two. When the minutes
+ * are over, no further bench starts; the longest come last, and what is not measured keeps its older result. Results are
+ * written one by one, and the report is made anew at the end. Sharing, which needs many minutes and no quiet, only if it is named.
  */
 
 import { spawnSync } from 'node:child_process'
@@ -12,7 +12,7 @@ import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { about, repositoryName, writeResult } from './result-file.ts'
+import { type About, about, repositoryName, writeResult } from './result-file.ts'
 
 const HERE = fileURLToPath(new URL('.', import.meta.url))
 const { positionals, values } = parseArgs({
@@ -20,11 +20,10 @@ const { positionals, values } = parseArgs({
   options: {
     minutes: { type: 'string', default: '25' },
     out: { type: 'string', default: 'bench/results' },
-    only: { type: 'string', default: 'build,clone,rivals,micro,flash,swarm' },
+    only: { type: 'string', default: 'build,clone,rivals,micro,flash,static,swarm' },
     repositories: { type: 'string' },
     against: { type: 'string' },
     helia: { type: 'string' },
-    sharing: { type: 'boolean' },
   },
 })
 const out = resolve(values.out)
@@ -39,6 +38,8 @@ interface Repository {
 
 interface Step {
   readonly bench: string
+  /** Of its repository, or ''. */
+  readonly name: string
   readonly file: string
   readonly words: readonly string[]
 }
@@ -53,7 +54,7 @@ function repositoriesIn(folder: string): Repository[] {
       const name = repositoryName(path)
       return wanted === undefined || wanted.includes(name) ? [{ path, name, megabytes: megabytesOf(objects) }] : []
     })
-    .sort((a, b) => b.megabytes - a.megabytes)
+    .sort((a, b) => a.megabytes - b.megabytes)
 }
 
 function megabytesOf(objects: string): number {
@@ -62,69 +63,96 @@ function megabytesOf(objects: string): number {
   return names.reduce((sum, name) => sum + statSync(join(packs, name)).size / 1e6, 0)
 }
 
-/** Runs by size: medians of five where a run is short; a big repository gets as many as half an hour has room for. */
+/** How often, by size in MB of packs: short runs vary more, and long ones have to fit into the time. */
+function effortFor(megabytes: number) {
+  if (megabytes > 150) return { runs: '2', rivals: '1', cloneGrowth: '0', buildGrowth: '1' }
+  if (megabytes > 40) return { runs: '3', rivals: '2', cloneGrowth: '0', buildGrowth: '0' }
+  return { runs: '5', rivals: '3', cloneGrowth: '3', buildGrowth: '3' }
+}
+
 function stepsFor({ path, name, megabytes }: Repository): Step[] {
-  const isBig = megabytes > 150
-  const runs = isBig ? '3' : '5'
-  const few = isBig ? '1' : '3'
-  const file = (bench: string): string => join(out, `${bench}-${name.replace(/^.*\//, '')}.json`)
-  const costs = ['--runs', runs, '--growth-runs', few, '--core-runs', few]
-  const growth = isBig || megabytes < 40 ? '10,25,50' : ''
+  const { runs, rivals, cloneGrowth, buildGrowth } = effortFor(megabytes)
   const of = (bench: string, words: readonly string[]): Step => {
-    return { bench, file: file(bench), words: [path, ...words, '--name', name, '--json', file(bench)] }
+    const file = fileOf(bench, name)
+    return { bench, name, file, words: [path, ...words, '--name', name, '--json', file] }
   }
-  const helia = values.helia === undefined ? [] : ['--helia', values.helia]
+  const grown = (count: string): string[] => ['--runs', runs, '--growth-runs', count, '--core-runs', count]
+  const helia = values.helia === undefined || megabytes > 150 ? [] : ['--helia', values.helia]
   return [
-    of('build', [...costs, '--growth', growth]),
-    of('clone', [...costs, '--growth', growth]),
-    of('rivals', ['--runs', isBig ? '2' : '3', ...helia]),
+    of('build', [...grown(buildGrowth), '--growth', '10,25,50']),
+    of('clone', grown(cloneGrowth)),
+    of('rivals', ['--runs', rivals, ...helia]),
   ]
+}
+
+function fileOf(bench: string, name: string): string {
+  return join(out, `${bench}-${name.replace(/^.*\//, '')}.json`)
 }
 
 function stepsOf(repositories: readonly Repository[]): Step[] {
   const against = values.against === undefined ? [] : ['--against', values.against]
-  const [smallest] = [...repositories].reverse()
-  const shared: Step[] = [
-    { bench: 'micro', file: join(out, 'micro.json'), words: [...against, '--json', join(out, 'micro.json')] },
-    { bench: 'flash', file: join(out, 'flash.json'), words: ['--runs=1', '--mbit=10', '--mib=16'] },
-  ]
-  const crowd = join(out, 'swarm.json')
-  if (smallest !== undefined && existsSync(join(HERE, 'swarm.js')))
-    shared.push({ bench: 'swarm', file: crowd, words: [smallest.path, `--json=${crowd}`] })
-  const simulated = repositories.map(({ path, name }): Step => {
-    const json = join(out, `sharing-${name.replace(/^.*\//, '')}.json`)
-    return { bench: 'sharing', file: json, words: [path, JSON.stringify({ json, name })] }
-  })
+  const [smallest] = repositories
+  const alone = (bench: string, words: (file: string) => readonly string[]): Step => {
+    const file = join(out, `${bench}.json`)
+    return { bench, name: '', file, words: words(file) }
+  }
+  const onSmallest = (bench: string): Step[] => {
+    if (smallest === undefined || !existsSync(join(HERE, `${bench}.js`))) return []
+    const file = fileOf(bench, smallest.name)
+    return [{ bench, name: smallest.name, file, words: [smallest.path, `--json=${file}`] }]
+  }
   const each = repositories.map(stepsFor)
-  // The small ones first in every kind: if time runs out, it is the big one that has no rivals.
-  const ordered = ['build', 'clone', 'rivals'].flatMap((kind) =>
-    each.toReversed().flatMap((steps) => steps.filter(({ bench }) => bench === kind)),
-  )
+  const ofKind = (kind: string): Step[] => each.flatMap((steps) => steps.filter(({ bench }) => bench === kind))
+  const rivals = ofKind('rivals')
+  const last = Math.max(0, rivals.length - 1)
+  const planned = [
+    alone('micro', (file) => [...against, '--json', file]),
+    ...ofKind('build'),
+    ...ofKind('clone'),
+    ...rivals.slice(0, last),
+    alone('flash', () => ['--runs=1', '--mbit=10', '--mib=16']),
+    ...onSmallest('static'),
+    ...onSmallest('swarm'),
+    ...rivals.slice(last),
+    ...repositories.map(({ path, name }): Step => {
+      const file = fileOf('sharing', name)
+      return { bench: 'sharing', name, file, words: [path, JSON.stringify({ json: file, name })] }
+    }),
+  ]
   const only = new Set(values.only.split(','))
-  const chosen = [...shared.slice(0, 1), ...ordered, ...shared.slice(1)].filter(({ bench }) => only.has(bench))
-  return values.sharing === true ? [...chosen, ...simulated] : chosen
+  return planned.filter(({ bench }) => only.has(bench))
 }
 
-/** Runs one bench; flash prints its JSON instead of writing it. */
-function runStep({ bench, file, words }: Step): boolean {
+/** Runs one bench. Flash prints its JSON instead of writing it. */
+function runStep({ bench, name, file, words }: Step, repositories: readonly Repository[]): boolean {
   const script = join(HERE, bench === 'micro' ? 'micro/run.js' : `${bench}.js`)
-  const run = about(bench, '', words)
-  const output = bench === 'flash' ? 'pipe' : 'inherit'
+  const shown = words.filter((word) => !repositories.some(({ path }) => path === word) && !word.startsWith('--json'))
+  const run = about(bench, name, shown)
+  const isPrinted = bench === 'flash'
+  const output = isPrinted ? 'pipe' : 'inherit'
   const { status, stdout } = spawnSync(process.execPath, [script, ...words], {
     stdio: ['ignore', output, 'inherit'],
     encoding: 'utf8',
   })
-  if (bench === 'flash' && status === 0 && stdout !== '')
-    writeResult(file, { ...run, ...JSON.parse(stdout), machine: run.machine })
+  if (status !== 0 && bench !== 'micro') return false
+  const text = isPrinted ? stdout : existsSync(file) ? readFileSync(file, 'utf8') : ''
+  if (text !== '') writeResult(file, published(JSON.parse(text), run, repositories))
   return status === 0
 }
 
-/** Paths of this machine have no place in what is published. */
-function withoutPaths(file: string, repositories: readonly Repository[]): void {
-  if (!existsSync(file)) return
-  let text = readFileSync(file, 'utf8')
-  for (const { path, name } of repositories) text = text.replaceAll(path, name)
-  writeResult(file, JSON.parse(text))
+/** A result with what it does not say of itself, and without paths of this machine. */
+function published(result: Record<string, unknown>, run: About, repositories: readonly Repository[]): object {
+  const { command, machine, load } = result
+  const isComplete = typeof command === 'string' && typeof machine === 'string'
+  const named = {
+    ...result,
+    repository: run.repository,
+    ...(isComplete ? {} : run),
+    load: load ?? run.load,
+    day: run.day,
+  }
+  const paths = repositories.map(({ path, name }) => [path, name] as const)
+  return JSON.parse(paths.reduce((text, [path, name]) => text.replaceAll(path, name), JSON.stringify(named)))
 }
 
 const [folder] = positionals
@@ -143,9 +171,9 @@ for (const step of stepsOf(repositories)) {
   }
   const startedMs = performance.now()
   console.log(`\n# ${label}`)
-  if (!runStep(step)) failed.push(label)
-  withoutPaths(step.file, repositories)
+  if (!runStep(step, repositories)) failed.push(label)
   console.log(`# ${((performance.now() - startedMs) / 1000).toFixed(0)} s`)
 }
-spawnSync(process.execPath, [join(HERE, 'report.js'), out], { stdio: 'inherit' })
+if (out === resolve('bench/results')) spawnSync(process.execPath, [join(HERE, 'report.js')], { stdio: 'inherit' })
+else console.log(`the report is left alone: its results are not in ${out}`)
 for (const label of failed) console.error(`not measured, or slower: ${label}`)

@@ -6,7 +6,7 @@ import type { BuildReport, BuildRow } from '../build.ts'
 import type { CloneReport, CloneRow } from '../clone.ts'
 import type { Chart, Section } from './page.ts'
 import { type RatioBar, ratioChart } from './ratio-chart.ts'
-import { anchorOf, type Loaded } from './results.ts'
+import { anchorOf, type Loaded, shortName } from './results.ts'
 import { wholeOf } from './scoreboard.ts'
 import { type Axes, type Bar, barChart, lineChart, type Series } from './svg.ts'
 
@@ -197,7 +197,7 @@ export function readingSection(results: readonly Loaded<CloneReport>[]): Section
   const bars = results.flatMap((loaded) =>
     loaded.result.reading.map(({ command, ratio }): RatioBar => {
       return {
-        label: `${loaded.result.repository}, ${command.replace('git ', '')}`,
+        label: `${shortName(loaded.result.repository)}, ${command.replace('git ', '')}`,
         value: ratio.median,
         range: [ratio.min, ratio.max],
         href: anchorOf(loaded),

@@ -5,7 +5,7 @@
 import type { RivalsReport } from '../rivals.ts'
 import { mostOf } from './cost-charts.ts'
 import type { Chart, Section } from './page.ts'
-import { anchorOf, type FlashReport, type Loaded, type SwarmReport } from './results.ts'
+import { anchorOf, type FlashReport, type Loaded, type StaticReport, type SwarmReport } from './results.ts'
 import { type Bar, barChart } from './svg.ts'
 
 export function rivalsSection(results: readonly Loaded<RivalsReport>[]): Section {
@@ -90,6 +90,34 @@ export function swarmSection(results: readonly Loaded<SwarmReport>[]): Section {
   return {
     title: 'Many clones at once',
     lead: 'Real clones in network namespaces behind shaped lines.',
+    charts,
+    sources: results,
+  }
+}
+
+export function staticSection(results: readonly Loaded<StaticReport>[]): Section {
+  const charts = results.map((loaded): Chart => {
+    const { repository, cloneCount, ways } = loaded.result
+    const bars = ways.map(({ name, originBytes }): Bar => {
+      const role = name.startsWith('helper') ? 'ours' : 'other'
+      return {
+        label: name,
+        value: originBytes,
+        text: `${(originBytes / 1e6).toFixed(2)} MB`,
+        role,
+        href: anchorOf(loaded),
+      }
+    })
+    const others = ways.map(({ name, webBytes, peerBytes, durationMs }) => {
+      const moved = `${(webBytes / 1e6).toFixed(1)} MB from the folder, ${(peerBytes / 1e6).toFixed(1)} from peers`
+      return `${name}: ${moved}, ${(durationMs / 1000).toFixed(0)} s`
+    })
+    const title = `${repository}: what the origin sends for ${cloneCount} clones`
+    return { title, svg: barChart(title, bars, mostOf(bars) * 1.1), note: `${others.join('; ')}.` }
+  })
+  return {
+    title: 'Exported folders',
+    lead: 'Clones one after the other and side by side, with a folder behind a plain web server.',
     charts,
     sources: results,
   }

@@ -59,6 +59,19 @@ export interface FlashReport extends About {
   >
 }
 
+/** What bench:static writes, as bench:all keeps it. */
+export interface StaticReport extends About {
+  readonly bench: 'static'
+  readonly cloneCount: number
+  readonly ways: readonly {
+    readonly name: string
+    readonly originBytes: number
+    readonly webBytes: number
+    readonly peerBytes: number
+    readonly durationMs: number
+  }[]
+}
+
 /** A result with the name of its file, which is also the name of its place on the page. */
 export interface Loaded<T> {
   readonly id: string
@@ -74,6 +87,7 @@ export interface Results {
   readonly micro: readonly Loaded<MicroReport>[]
   readonly swarm: readonly Loaded<SwarmReport>[]
   readonly flash: readonly Loaded<FlashReport>[]
+  readonly static: readonly Loaded<StaticReport>[]
 }
 
 type AnyResult = Results[keyof Results][number]['result']
@@ -105,13 +119,19 @@ export function sortResults(all: readonly Loaded<AnyResult>[]): Results {
     micro: of('micro'),
     swarm: of<SwarmReport>('swarm').sort(bySize),
     flash: of('flash'),
+    static: of<StaticReport>('static').sort(bySize),
   }
 }
 
 /** Every result, in the order of the page. */
 export function allOf(results: Results): readonly Loaded<AnyResult>[] {
   const { build, clone, rivals, swarm, flash, sharing, grain, micro } = results
-  return [...build, ...clone, ...rivals, ...swarm, ...flash, ...sharing, ...grain, ...micro]
+  return [...build, ...clone, ...rivals, ...swarm, ...results.static, ...flash, ...sharing, ...grain, ...micro]
+}
+
+/** A repository's name without its owner, for labels. */
+export function shortName(repository: string): string {
+  return repository.replace(/^.*\//, '')
 }
 
 /** Machine, load and day, as far as a result tells them. */

@@ -3,7 +3,7 @@
  */
 
 import { buildSection, cloneSection, readingSection } from './cost-charts.ts'
-import { flashSection, rivalsSection, swarmSection } from './crowd-charts.ts'
+import { flashSection, rivalsSection, staticSection, swarmSection } from './crowd-charts.ts'
 import { grainSection } from './grain-charts.ts'
 import { kernelSection } from './kernel-charts.ts'
 import { page, type Section } from './page.ts'
@@ -19,6 +19,7 @@ export function pageOf(results: Results): string {
     ...of(results.clone, readingSection),
     ...of(results.rivals, rivalsSection),
     ...of(results.swarm, swarmSection),
+    ...of(results.static, staticSection),
     ...of(results.flash, flashSection),
     ...results.sharing.map((loaded, index) => sharingSection(loaded, index === 0)),
     ...of(results.grain, grainSection),

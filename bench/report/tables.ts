@@ -183,6 +183,22 @@ const TABLES: Readonly<Record<string, (results: Results) => string>> = {
         ]),
       ),
     ),
+  folders: (results) =>
+    markdown(
+      ['repository', 'clones', 'way', 'origin sent, MB', 'folder, MB', 'peers, MB', 'seconds', ''],
+      results.static.flatMap((loaded) =>
+        loaded.result.ways.map(({ name, originBytes, webBytes, peerBytes, durationMs }) => [
+          loaded.result.repository,
+          String(loaded.result.cloneCount),
+          name,
+          mb(originBytes),
+          mb(webBytes),
+          mb(peerBytes),
+          (durationMs / 1000).toFixed(1),
+          link(loaded),
+        ]),
+      ),
+    ),
   flash: ({ flash }) =>
     markdown(
       ['scenario', 'peers', 'median peer ÷ bound', 'worst peer ÷ bound', 'seed uploads, F', ''],
@@ -238,6 +254,7 @@ const NEEDS: Readonly<Record<string, readonly (keyof Results)[]>> = {
   reading: ['clone'],
   rivals: ['rivals'],
   swarm: ['swarm'],
+  folders: ['static'],
   flash: ['flash'],
   sharing: ['sharing'],
   kernels: ['micro'],

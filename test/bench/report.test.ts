@@ -11,7 +11,13 @@ import type { CloneReport } from '../../bench/clone.ts'
 import type { MicroReport } from '../../bench/micro/report.ts'
 import { grainSection } from '../../bench/report/grain-charts.ts'
 import { ratioChart } from '../../bench/report/ratio-chart.ts'
-import { type FlashReport, readResults, type SwarmReport, sortResults } from '../../bench/report/results.ts'
+import {
+  type FlashReport,
+  readResults,
+  type StaticReport,
+  type SwarmReport,
+  sortResults,
+} from '../../bench/report/results.ts'
 import { scores } from '../../bench/report/scoreboard.ts'
 import { pageOf } from '../../bench/report/sections.ts'
 import { sharingSection } from '../../bench/report/sharing-charts.ts'
@@ -195,7 +201,13 @@ const FLASH: FlashReport = {
     lossy: { leftOut: 'no netem' },
   },
 }
-const ALL = [BUILD, CLONE, RIVALS, MICRO, SWARM, FLASH, REPORT, grainReport('one')]
+const STATIC: StaticReport = {
+  ...ABOUT,
+  bench: 'static',
+  cloneCount: 20,
+  ways: [{ name: 'plain git', originBytes: 5e6, webBytes: 0, peerBytes: 0, durationMs: 900 }],
+}
+const ALL = [STATIC, BUILD, CLONE, RIVALS, MICRO, SWARM, FLASH, REPORT, grainReport('one')]
 const RESULTS = sortResults(ALL.map((result) => ({ id: `${result.bench}-one`, result })))
 
 /** Complains about tags that do not nest. */
