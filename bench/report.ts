@@ -1,6 +1,6 @@
 /**
  * Makes the report from the results of all benches: the tables of bench/RESULTS.md that are marked as generated, and
- * bench/report.html, a page of charts. Prose is left alone; a table without results keeps what it has.
+ * bench/report.html, a page of charts. Prose is left alone; a table without results is empty.
  *   npm run bench:report [-- <folder of results> <document> <page>]
  * Without arguments bench/results, bench/RESULTS.md and bench/report.html.
  */

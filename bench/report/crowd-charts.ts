@@ -14,8 +14,8 @@ export function rivalsSection(results: readonly Loaded<RivalsReport>[]): Section
     const bars = rows.map(({ way, effort }): Bar => {
       const { median, min, max } = effort.seconds
       const label = way
-        .replace(', then git clone', ', + clone')
-        .replace('git clone --bundle-uri, one bundle', '--bundle-uri, one bundle')
+        .replace(' on a bundle, then git clone', ', bundle')
+        .replace('git clone --bundle-uri', '--bundle-uri')
       return {
         label,
         value: median,
@@ -38,7 +38,7 @@ export function rivalsSection(results: readonly Loaded<RivalsReport>[]): Section
   const absent = results[0]?.result.absent.map(({ way, reason }) => `${way}: ${reason}`) ?? []
   return {
     title: 'Other means',
-    lead: `One server, one client, one loopback, no shaping. rsync also moves the index, so nothing is left to do; clients of BitTorrent wait for their own timers.${absent.length === 0 ? '' : ` Not measured: ${absent.join('. ')}.`}`,
+    lead: `One server, one client, one loopback, no shaping; "bundle" is one bundle of all refs, cloned from when it is there. rsync also moves the index, so nothing is left to do; clients of BitTorrent wait for their own timers.${absent.length === 0 ? '' : ` Not measured: ${absent.join('. ')}.`}`,
     charts,
     sources: results,
   }

@@ -34,7 +34,7 @@ const STYLE = `
 body { margin: 0 auto; max-width: 800px; padding: 24px 20px 64px; background: var(--paper); color: var(--ink); font: 16px/1.5 system-ui, sans-serif; }
 h1 { font-size: 26px; margin: 8px 0 4px; } h2 { font-size: 21px; margin: 48px 0 2px; border-top: 1px solid var(--rule); padding-top: 24px; }
 h3 { font-size: 16px; margin: 26px 0 6px; } p { margin: 4px 0; color: var(--soft); } p.note, p.source { font-size: 13px; } code { font-size: 12px; overflow-wrap: anywhere; }
-a { color: inherit; text-decoration: underline; text-decoration-color: var(--rule); text-underline-offset: 3px; } svg a text { cursor: pointer; } svg a:hover text { text-decoration: underline; }
+a { color: inherit; text-decoration: underline; text-decoration-color: var(--rule); text-underline-offset: 3px; } svg a { text-decoration: none; } svg a text { cursor: pointer; } svg a:hover text { text-decoration: underline; }
 nav { font-size: 14px; color: var(--soft); margin: 10px 0; } nav a { margin-right: 14px; white-space: nowrap; }
 div.wide { overflow-x: auto; } table { border-collapse: collapse; font-size: 14px; width: 100%; } th, td { padding: 6px 8px; text-align: right; } th { font-weight: 500; color: var(--soft); vertical-align: bottom; line-height: 1.25; }
 th:first-child, td:first-child { text-align: left; } details { margin: 18px 0; } summary { cursor: pointer; font-size: 14px; } table.score th + th, table.score td + td { text-align: center; } table.score td { border: 2px solid var(--paper); font-variant-numeric: tabular-nums; } td.good { background: var(--good-cell); } td.bad { background: var(--bad-cell); }

@@ -65,7 +65,9 @@ export function scoreboard(results: Results): string {
   const columns = scores(results).filter(({ cells }) => cells.size > 0)
   const repositories = [...new Set([...results.build, ...results.clone].map(({ result }) => result.repository))]
   if (columns.length === 0) return ''
-  const head = ['', ...columns.map(({ title }) => title)].map((title) => `<th>${escapeText(title)}</th>`)
+  const head = ['', ...columns.map(({ title }) => title)].map(
+    (title) => `<th>${escapeText(title.replace('-p', '\u2011p'))}</th>`,
+  )
   const rows = repositories.map((repository) => {
     const cells = columns.map(({ cells }) => {
       const cell = cells.get(repository)

@@ -246,7 +246,7 @@ const TABLES: Readonly<Record<string, (results: Results) => string>> = {
     ),
 }
 
-/** Results that a table needs; without any it keeps what stands there. */
+/** Results that a table needs; without them it is empty, because its links would lead nowhere. */
 const NEEDS: Readonly<Record<string, readonly (keyof Results)[]>> = {
   score: ['build', 'clone'],
   building: ['build'],
@@ -264,12 +264,12 @@ const NEEDS: Readonly<Record<string, readonly (keyof Results)[]>> = {
 /** The document with every generated part made anew. @throws Error for a part that nobody makes */
 export function documentWith(text: string, results: Results): string {
   const parts = /(<!-- generated: (\w+) -->\n)([\s\S]*?)(<!-- end of generated -->)/g
-  return text.replace(parts, (_, begin: string, name: string, old: string, end: string) => {
+  return text.replace(parts, (_, begin: string, name: string, __: string, end: string) => {
     const make = TABLES[name]
     if (make === undefined)
       throw new Error(`RESULTS.md: expected one of ${Object.keys(TABLES).join(', ')}, got ${name}`)
     const isThere = (NEEDS[name] ?? []).every((kind) => results[kind].length > 0)
-    return begin + (isThere ? `\n${make(results)}\n\n` : old) + end
+    return begin + (isThere ? `\n${make(results)}\n\n` : '') + end
   })
 }
 

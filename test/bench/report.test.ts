@@ -294,12 +294,12 @@ test('the scores tell better from worse and same', () => {
   ])
 })
 
-test('the document gets its tables, keeps its prose, and keeps a table that has no results', () => {
+test('the document gets its tables, keeps its prose, and loses a table that has no results', () => {
   const part = (name: string, text: string): string => `<!-- generated: ${name} -->\n${text}<!-- end of generated -->\n`
-  const text = `prose\n${part('building', 'old')}more\n${part('swarm', 'kept')}end\n`
+  const text = `prose\n${part('building', 'old')}more\n${part('swarm', 'gone')}end\n`
   const made = documentWith(text, sortResults([{ id: 'build-one', result: BUILD }]))
-  assert.match(made, /^prose\n[\s\S]*\| one \| 100 % \| 4 \|[\s\S]*more\n[\s\S]*kept<!--[\s\S]*end\n$/)
-  assert.doesNotMatch(made, /old/)
+  assert.match(made, /^prose\n[\s\S]*\| one \| 100 % \| 4 \|[\s\S]*more\n[\s\S]*end\n$/)
+  assert.doesNotMatch(made, /old|gone/)
   assert.equal(documentWith(made, sortResults([{ id: 'build-one', result: BUILD }])), made)
   assert.throws(() => documentWith(part('nothing', ''), RESULTS), /got nothing/)
   const all = documentWith(PART_NAMES.map((name) => part(name, '')).join(''), RESULTS)
@@ -315,7 +315,7 @@ test('the committed report is what the committed results make', () => {
 
 test('the committed results hold no paths of the machine that made them', () => {
   const page = pageOf(readResults(join(projectRoot, 'bench', 'results')))
-  assert.doesNotMatch(page, /\/(tmp|home|root|work|Users)\//)
+  assert.deepEqual(page.match(/\/(tmp|home|root|work|Users)\/.{20}/g) ?? [], [])
 })
 
 test('the charts of sharing show shares of all bytes, what is left to the origin, and overhead', () => {
