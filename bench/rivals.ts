@@ -113,9 +113,7 @@ async function main(source: string): Promise<void> {
   const entries: Entry[] = []
   const absent: { way: string; reason: string }[] = []
   try {
-    await world.git('clone', '--quiet', '--mirror', `file://${findGitDir(source)}`, 'origin.git')
-    for (const ref of (await world.git('-C', 'origin.git', 'for-each-ref', '--format=%(refname)')).split('\n'))
-      if (!/^refs\/(heads|tags)\//.test(ref)) await world.git('-C', 'origin.git', 'update-ref', '-d', ref)
+    await world.git('clone', '--quiet', '--bare', `file://${findGitDir(source)}`, 'origin.git')
     await world.git('-C', 'origin.git', 'repack', '-adq')
     await world.git('-C', 'origin.git', 'pack-refs', '--all')
     await world.startDaemon()

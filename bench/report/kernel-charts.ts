@@ -12,7 +12,15 @@ export function kernelSection(results: readonly Loaded<MicroReport>[]): Section 
     const bars = Object.entries(loaded.result.kernels).flatMap(([name, { bound, ratio }]) =>
       bound === null
         ? []
-        : [{ label: name, value: ratio[1], range: [ratio[0], ratio[2]] as const, href: anchorOf(loaded) }],
+        : [
+            {
+              label: name.replace(' (word hash)', ''),
+              value: ratio[1],
+              range: [ratio[0], ratio[2]] as const,
+              href: anchorOf(loaded),
+              text: `${ratio[1].toPrecision(3)} × ${bound}`,
+            },
+          ],
     )
     const { against, slower, rounds } = loaded.result
     const title = 'Time per byte, times the bound'

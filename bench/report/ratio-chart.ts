@@ -7,7 +7,7 @@ import { escapeText, svg } from './svg.ts'
 
 const WIDTH = 760
 const LABEL_WIDTH = 220
-const RIGHT = 70
+const RIGHT = 120
 const ROW_HEIGHT = 28
 const TOP = 26
 
@@ -17,6 +17,8 @@ export interface RatioBar {
   /** Least and most of the runs, or null. */
   readonly range: readonly [number, number] | null
   readonly href: string
+  /** What stands behind the bar, if not the value alone; then more is no loss, and the bar has our colour either way. */
+  readonly text?: string
 }
 
 /** `unit` says what stands at 1. */
@@ -35,19 +37,19 @@ export function ratioChart(title: string, bars: readonly RatioBar[], unit: strin
     parts.push(`<line class="${log === 0 ? 'mark' : 'grid'}" x1="${x}" x2="${x}" y1="${TOP - 6}" y2="${bottom}"/>`)
     parts.push(`<text class="tick" x="${x}" y="${TOP - 16}" text-anchor="middle">${escapeText(text)}</text>`)
   }
-  bars.forEach(({ label, value, range, href }, index) => {
+  bars.forEach(({ label, value, range, href, text }, index) => {
     const y = TOP + index * ROW_HEIGHT
     const middle = y + ROW_HEIGHT / 2
     const [from, to] = [Math.min(xOf(1), xOf(value)), Math.max(xOf(1), xOf(value))]
     const right = Math.max(to, range === null ? 0 : xOf(range[1]))
     parts.push(
       `<text class="label" x="${LABEL_WIDTH - 10}" y="${middle}" text-anchor="end">${escapeText(label)}</text>`,
-      `<rect class="bar ${value <= 1 ? 'better' : 'worse'}" x="${from}" y="${y + 5}" width="${round(Math.max(1, to - from))}" height="${ROW_HEIGHT - 10}" rx="2"/>`,
+      `<rect class="bar ${text !== undefined || value <= 1 ? 'better' : 'worse'}" x="${from}" y="${y + 5}" width="${round(Math.max(1, to - from))}" height="${ROW_HEIGHT - 10}" rx="2"/>`,
     )
     if (range !== null && range[0] < range[1])
       parts.push(`<line class="range" x1="${xOf(range[0])}" x2="${xOf(range[1])}" y1="${middle}" y2="${middle}"/>`)
     parts.push(
-      `<a href="${escapeText(href)}"><text class="value halo" x="${right + 7}" y="${middle}">${value.toFixed(2)}</text></a>`,
+      `<a href="${escapeText(href)}"><text class="value halo" x="${right + 7}" y="${middle}">${escapeText(text ?? value.toFixed(2))}</text></a>`,
     )
   })
   return svg(title, bottom + 8, parts.join('\n'))
