@@ -17,7 +17,7 @@ import { type About, about, repositoryName, writeResult } from './result-file.ts
 import { findGitDir, readMainLine } from './sharing/main-line.ts'
 
 export interface CloneRow {
-  readonly way: string
+  readonly way: CloneCase['way']
   /** All branches and tags, or the main line alone. */
   readonly scope: 'all' | 'line'
   readonly percent: number

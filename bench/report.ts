@@ -1,25 +1,20 @@
 /**
- * Draws the results of benchmarks: JSON files in, one HTML page with SVG charts out.
- *   npm run bench:report -- <page to write> <JSON files…>
- * Files are told apart by their `bench`: "sharing" (bench:sharing) or "grain" (bench:grain).
+ * Makes the report from the results of all benches: the tables of bench/RESULTS.md that are marked as generated, and
+ * bench/report.html, a page of charts. Prose is left alone; a table without results is empty.
+ *   npm run bench:report [-- <folder of results> <document> <page>]
+ * Without arguments bench/results, bench/RESULTS.md and bench/report.html.
  */
 
 import { readFileSync, writeFileSync } from 'node:fs'
-import { grainSection } from './report/grain-charts.ts'
-import { page, type Section } from './report/page.ts'
-import { sharingSection } from './report/sharing-charts.ts'
-import type { GrainReport } from './sharing/grain-report.ts'
-import type { Report } from './sharing/print.ts'
+import { fileURLToPath } from 'node:url'
+import { readResults } from './report/results.ts'
+import { pageOf } from './report/sections.ts'
+import { documentWith } from './report/tables.ts'
 
-const [target, ...files] = process.argv.slice(2)
-if (target === undefined || files.length === 0) {
-  console.error('usage: npm run bench:report -- <page to write> <JSON files…>')
-  process.exit(129)
-}
-const results = files.map((file) => JSON.parse(readFileSync(file, 'utf8')) as Report | GrainReport)
-const sections: Section[] = results.filter((result) => result.bench === 'sharing').map(sharingSection)
-const grains = results.filter((result) => result.bench === 'grain')
-if (grains.length > 0) sections.push(grainSection(grains))
-const lead =
-  'Measured on real histories. Blue is GitTorrent, grey is what it is compared with, green what sharing every byte would give.'
-writeFileSync(target, page('GitTorrent: what peers can share', lead, sections))
+const HOME = new URL('../../bench/', import.meta.url)
+const pathOf = (name: string): string => fileURLToPath(new URL(name, HOME))
+const [folder = pathOf('results'), document = pathOf('RESULTS.md'), target = pathOf('report.html')] =
+  process.argv.slice(2)
+const results = readResults(folder)
+writeFileSync(document, documentWith(readFileSync(document, 'utf8'), results))
+writeFileSync(target, pageOf(results))

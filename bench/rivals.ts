@@ -5,7 +5,7 @@
  *   npm run bench:rivals -- <repository> [--runs 3] [--json <file>] [--name <name>] [--helia <folder>] [--install]
  * Runs in a network namespace of its own where it may make one (Transmission needs that: it refuses 127.0.0.0/8; and only
  * there are bytes counted). --install gets missing packages from Debian's archive (as root); --helia names a folder in
- * which `npm install helia @helia/unixfs` was run. What is missing is named, and left out.
+ * which `npm install --ignore-scripts helia@5 @helia/unixfs@5` was run. What is missing is named, and left out.
  */
 
 import { spawnSync } from 'node:child_process'
@@ -46,6 +46,13 @@ interface Entry {
 /** Refs and their objects: what every way has to end with. */
 async function refsOf(world: DemoWorld, name: string): Promise<string> {
   return world.git('-C', name, 'for-each-ref', '--format=%(objectname) %(refname)', 'refs/heads', 'refs/tags')
+}
+
+async function prepare(entry: Entry): Promise<void> {
+  process.stderr.write(`${entry.rival.way}: preparing\n`)
+  const startedMs = performance.now()
+  await entry.rival.prepare()
+  entry.prepareSeconds = (performance.now() - startedMs) / 1000
 }
 
 async function measureOnce(world: DemoWorld, entry: Entry, expected: string): Promise<void> {
@@ -106,9 +113,7 @@ async function main(source: string): Promise<void> {
   const entries: Entry[] = []
   const absent: { way: string; reason: string }[] = []
   try {
-    await world.git('clone', '--quiet', '--mirror', `file://${findGitDir(source)}`, 'origin.git')
-    for (const ref of (await world.git('-C', 'origin.git', 'for-each-ref', '--format=%(refname)')).split('\n'))
-      if (!/^refs\/(heads|tags)\//.test(ref)) await world.git('-C', 'origin.git', 'update-ref', '-d', ref)
+    await world.git('clone', '--quiet', '--bare', `file://${findGitDir(source)}`, 'origin.git')
     await world.git('-C', 'origin.git', 'repack', '-adq')
     await world.git('-C', 'origin.git', 'pack-refs', '--all')
     await world.startDaemon()
@@ -117,16 +122,22 @@ async function main(source: string): Promise<void> {
     for (const rival of rivals) {
       const reason = await rival.missing()
       if (reason !== null) absent.push({ way: rival.way, reason })
-      else {
-        process.stderr.write(`${rival.way}: preparing\n`)
-        const startedMs = performance.now()
-        await rival.prepare()
-        entries.push({ rival, measured: [], wireBytes: null, prepareSeconds: (performance.now() - startedMs) / 1000 })
-      }
+      else entries.push({ rival, measured: [], wireBytes: null, prepareSeconds: 0 })
     }
+    // A rival that fails is left out with its words; ours and git have no such mercy.
+    const attempt = async (entry: Entry, act: () => Promise<void>): Promise<void> => {
+      if (absent.some(({ way }) => way === entry.rival.way)) return
+      const isSpared = !/^git clone$|^GitTorrent/.test(entry.rival.way)
+      await act().catch((cause: unknown) => {
+        if (!isSpared) throw cause
+        absent.push({ way: entry.rival.way, reason: `it failed: ${cause instanceof Error ? cause.message : cause}` })
+      })
+    }
+    for (const entry of entries) await attempt(entry, () => prepare(entry))
     for (let round = 0; round < Number(values.runs); round++)
-      for (const entry of entries) await measureOnce(world, entry, expected)
-    const rows = entries.map((entry) => rowOf(entry, entries))
+      for (const entry of entries) await attempt(entry, () => measureOnce(world, entry, expected))
+    const complete = entries.filter(({ rival }) => !absent.some(({ way }) => way === rival.way))
+    const rows = complete.map((entry) => rowOf(entry, complete))
     rows.forEach(printRow)
     for (const { way, reason } of absent) console.log(`${way}: not measured, ${reason}`)
     const report: RivalsReport = { ...run, bench: 'rivals', rows, absent }

@@ -30,7 +30,9 @@ const { positionals, values } = parseArgs({
   options: { save: { type: 'boolean' }, json: { type: 'string' }, against: { type: 'string' } },
 })
 const part = positionals[0] ?? ''
-const run = about('micro', '', [part, ...(values.against === undefined ? [] : [`--against ${values.against}`])])
+// A commit by its name; a folder is a place on this machine, which says nothing to others.
+const against = values.against === undefined ? null : existsSync(values.against) ? '<dist folder>' : values.against
+const run = about('micro', '', [part, ...(against === null ? [] : [`--against ${against}`])])
 const own = await kernels()
 const other = values.against === undefined ? { kernels: [], close: () => {} } : await otherKernels(values.against)
 const wanted = new Set(own.filter(({ name }) => name.includes(part)).flatMap(withBound))
@@ -46,7 +48,7 @@ const report: MicroReport = {
   ...run,
   bench: 'micro',
   rounds: ROUND_COUNT,
-  against: values.against ?? null,
+  against,
   slower,
   kernels: figures,
 }

@@ -5,20 +5,21 @@
 import { GT1 } from '../../engine/index.ts'
 import type { GrainReport, GrainRow } from '../sharing/grain-report.ts'
 import type { Chart, Section } from './page.ts'
+import type { Loaded } from './results.ts'
 import { type Axes, lineChart, percent, type Series } from './svg.ts'
 
 /** The cut N0 · 2^G along which N0 is varied, and the N0 that was chosen. */
 const N0 = GT1.checkpointModulus
 const CUT = N0 * 2 ** GT1.coarseLevel
 
-export function grainSection(reports: readonly GrainReport[]): Section {
+export function grainSection(results: readonly Loaded<GrainReport>[]): Section {
+  const reports = results.map(({ result }) => result)
   const charts = [shareChart(reports, 'daily', 0.65), shareChart(reports, 'monthly', 0.95), costChart(reports)]
-  const first = reports[0]
   return {
     title: 'How finely to cut: N0',
     lead: `A commit in N0 on the main line ends a segment. Replayed on the real commit times of ${reports.map(({ repository }) => repository).join(', ')}.`,
     charts,
-    source: { command: first?.command ?? '', machine: first?.machine ?? '', details: `${reports.length} repositories` },
+    sources: results,
   }
 }
 

@@ -5,6 +5,7 @@
 import type { Report, Run } from '../sharing/print.ts'
 import type { Books, Outcome } from '../sharing/simulate.ts'
 import type { Chart, Section } from './page.ts'
+import { anchorOf, type Loaded } from './results.ts'
 import { type Bar, barChart, percent, shareGrid } from './svg.ts'
 
 const KIND_NAMES: Readonly<Record<string, string>> = {
@@ -24,19 +25,23 @@ interface Shown {
   readonly outcome: Outcome
 }
 
-export function sharingSection(report: Report): Section {
-  const { commitsInWindow, days, runs, command, machine, tip, seed } = report
+/** Charts of the whole population; with `isFull` also those of fewer clients. */
+export function sharingSection(loaded: Loaded<Report>, isFull: boolean): Section {
+  const report = loaded.result
+  const { commitsInWindow, days, runs, seed } = report
+  const href = anchorOf(loaded)
   const charts = runs.flatMap((run, index) => {
     const shown = chosen(run)
     const grid = kindsChart(run, shown)
-    const origin = originChart(run, shown)
-    return index === 0 ? [grid, origin, overheadChart(shown)] : [grid, origin]
+    const origin = originChart(run, shown, href)
+    if (index > 0) return isFull ? [grid, origin] : []
+    return [grid, origin, overheadChart(shown, href)]
   })
   return {
     title: `${report.repository}: who could share with whom`,
     lead: `${commitsInWindow} commits reached the main line in ${days} days; ${runs[0]?.fetches ?? 0} fetches were replayed on their real times (seed ${seed}).`,
     charts,
-    source: { command, machine, details: `tip ${tip.slice(0, 12)}` },
+    sources: [loaded],
   }
 }
 
@@ -77,10 +82,10 @@ function kindsChart({ scale, outcomes }: Run, shown: readonly Shown[]): Chart {
   }
 }
 
-function originChart({ scale }: Run, shown: readonly Shown[]): Chart {
+function originChart({ scale }: Run, shown: readonly Shown[], href: string): Chart {
   const bars = shown.map(({ label, role, outcome: { all } }) => {
     const value = totalOf(all) - (all.before[1] ?? 0)
-    return { label, role, value, text: `${gigabytes(value)} GB` }
+    return { label, role, value, text: `${gigabytes(value)} GB`, href }
   })
   const alone = shown.find(({ outcome }) => outcome.name === 'pack per pair')
   const title = `What the origin still sends if everybody passes on, for a day, what they fetched${clientsText(scale)}`
@@ -91,13 +96,13 @@ function originChart({ scale }: Run, shown: readonly Shown[]): Chart {
   }
 }
 
-function overheadChart(shown: readonly Shown[]): Chart {
+function overheadChart(shown: readonly Shown[], href: string): Chart {
   const compared = shown.filter(({ role }) => role !== 'bound')
   const bars = compared.flatMap(({ label, role, outcome }) => {
     const books = outcome.kinds.daily
     if (books === undefined) return []
     const value = totalOf(books) / books.stored
-    return [{ label, role, value, text: `× ${value.toFixed(2)}` }]
+    return [{ label, role, value, text: `× ${value.toFixed(2)}`, href }]
   })
   const shares = shown.map(({ label, outcome: { all } }) => `${label} ${percent((all.within[1] ?? 0) / totalOf(all))}`)
   const title = 'What a daily fetch brings, over the stored bytes of the objects that it needs'

@@ -16,19 +16,27 @@ export interface Bar {
   readonly text: string
   /** Ours, theirs, or the bound that nobody can pass. */
   readonly role: 'ours' | 'other' | 'bound'
+  /** Least and most of the runs. */
+  readonly range?: readonly [number, number]
+  /** Where the number leads. */
+  readonly href?: string
 }
 
 /** Horizontal bars from zero; the longest possible is `max`. */
 export function barChart(title: string, bars: readonly Bar[], max: number): string {
   const room = WIDTH - LABEL_WIDTH - VALUE_WIDTH
-  const rows = bars.map(({ label, value, text, role }, index) => {
+  const rows = bars.map(({ label, value, text, role, range, href }, index) => {
     const y = CHART_TOP + index * ROW_HEIGHT
-    const length = max > 0 ? round((Math.min(value, max) / max) * room) : 0
+    const lengthOf = (of: number): number => (max > 0 ? round((Math.min(of, max) / max) * room) : 0)
+    const length = lengthOf(value)
     const middle = y + ROW_HEIGHT / 2
+    const [least, most] = (range ?? [value, value]).map((of) => LABEL_WIDTH + lengthOf(of))
+    const shown = `<text class="value" x="${round(Math.max(LABEL_WIDTH + length, most ?? 0) + 7)}" y="${middle}">${escapeText(text)}</text>`
     return [
       `<text class="label ${role}" x="${LABEL_WIDTH - 10}" y="${middle}" text-anchor="end">${escapeText(label)}</text>`,
       `<rect class="bar ${role}" x="${LABEL_WIDTH}" y="${y + 4}" width="${Math.max(1, length)}" height="${ROW_HEIGHT - 8}" rx="2"/>`,
-      `<text class="value" x="${LABEL_WIDTH + length + 7}" y="${middle}">${escapeText(text)}</text>`,
+      least === most ? '' : `<line class="range" x1="${least}" x2="${most}" y1="${middle}" y2="${middle}"/>`,
+      href === undefined ? shown : `<a href="${escapeText(href)}">${shown}</a>`,
     ].join('')
   })
   return svg(title, bars.length * ROW_HEIGHT + 2 * CHART_TOP, rows.join('\n'))
@@ -65,6 +73,8 @@ export function shareGrid(title: string, columns: readonly string[], rows: reado
 
 export interface Series {
   readonly label: string
+  /** Which of the eight colours; by its place unless given. */
+  readonly colour?: number
   readonly points: readonly { readonly x: number; readonly y: number }[]
 }
 
@@ -75,7 +85,9 @@ export interface Axes {
   readonly yText: (value: number) => string
   readonly xText: (value: number) => string
   /** A vertical line with a word: the value that was chosen. */
-  readonly mark: { readonly x: number; readonly text: string }
+  readonly mark: { readonly x: number; readonly text: string } | null
+  /** Distances on the horizontal axis are those of the values, from 0 on; else they are equal. */
+  readonly isLinear?: boolean
   /** A horizontal line with a word, or null. */
   readonly target: { readonly y: number; readonly text: string } | null
 }
@@ -85,11 +97,12 @@ const GRID_LINE_COUNT = 4
 /** Least distance of two labels at the right edge. */
 const LABEL_DISTANCE = 16
 
-/** Lines over equally spaced x values, each named at its right end. */
+/** Lines over x values, each named at its right end. */
 export function lineChart(title: string, series: readonly Series[], axes: Axes): string {
   const values = series[0]?.points.map(({ x }) => x) ?? []
   const step = (WIDTH - PLOT.left - PLOT.right) / Math.max(1, values.length - 1)
-  const xOf = (x: number): number => round(PLOT.left + values.indexOf(x) * step)
+  const scale = (WIDTH - PLOT.left - PLOT.right) / Math.max(...values)
+  const xOf = (x: number): number => round(PLOT.left + (axes.isLinear === true ? x * scale : values.indexOf(x) * step))
   const room = PLOT.height - PLOT.top - PLOT.bottom
   const yOf = (y: number): number => round(PLOT.top + room * (1 - (y - axes.yMin) / (axes.yMax - axes.yMin)))
   const bottom = PLOT.height - PLOT.bottom
@@ -107,11 +120,13 @@ export function lineChart(title: string, series: readonly Series[], axes: Axes):
       `<text class="tick" x="${xOf(x)}" y="${bottom + 18}" text-anchor="middle">${escapeText(axes.xText(x))}</text>`,
     )
   }
-  const markX = xOf(axes.mark.x)
-  parts.push(`<line class="mark" x1="${markX}" x2="${markX}" y1="${PLOT.top - 6}" y2="${bottom}"/>`)
-  parts.push(
-    `<text class="tick" x="${markX}" y="${PLOT.top - 14}" text-anchor="middle">${escapeText(axes.mark.text)}</text>`,
-  )
+  if (axes.mark !== null) {
+    const x = xOf(axes.mark.x)
+    parts.push(`<line class="mark" x1="${x}" x2="${x}" y1="${PLOT.top - 6}" y2="${bottom}"/>`)
+    parts.push(
+      `<text class="tick" x="${x}" y="${PLOT.top - 14}" text-anchor="middle">${escapeText(axes.mark.text)}</text>`,
+    )
+  }
   if (axes.target !== null) {
     const y = yOf(axes.target.y)
     parts.push(`<line class="mark" x1="${PLOT.left}" x2="${WIDTH - PLOT.right}" y1="${y}" y2="${y}"/>`)
@@ -121,13 +136,14 @@ export function lineChart(title: string, series: readonly Series[], axes: Axes):
     series.map(({ points }) => yOf(points[points.length - 1]?.y ?? 0)),
     bottom,
   )
-  series.forEach(({ label, points }, index) => {
-    const path = points.map(({ x, y }, at) => `${at === 0 ? 'M' : 'L'}${xOf(x)} ${yOf(y)}`).join('')
+  series.forEach(({ label, points, colour }, at) => {
+    const index = colour ?? at
+    const path = points.map(({ x, y }, point) => `${point === 0 ? 'M' : 'L'}${xOf(x)} ${yOf(y)}`).join('')
     parts.push(`<path class="line series-${index}" d="${path}"/>`)
     for (const { x, y } of points)
       parts.push(`<circle class="dot series-${index}" cx="${xOf(x)}" cy="${yOf(y)}" r="3"/>`)
     parts.push(
-      `<text class="series-name series-${index}" x="${WIDTH - PLOT.right + 14}" y="${ends[index]}">${escapeText(label)}</text>`,
+      `<text class="series-name series-${index}" x="${WIDTH - PLOT.right + 14}" y="${ends[at]}">${escapeText(label)}</text>`,
     )
   })
   return svg(title, PLOT.height, parts.join('\n'))
@@ -162,7 +178,8 @@ export function escapeText(text: string): string {
   return text.replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/>/g, '&gt;').replace(/"/g, '&quot;')
 }
 
-function svg(title: string, height: number, body: string): string {
+/** A drawing of the common width. */
+export function svg(title: string, height: number, body: string): string {
   return `<svg viewBox="0 0 ${WIDTH} ${height}" role="img" aria-label="${escapeText(title)}">\n${body}\n</svg>`
 }
 

@@ -15,6 +15,17 @@ import { pathToFileURL } from 'node:url'
 
 const [folder = '', role = '', file = '', address = '', cidText = ''] = process.argv.slice(2)
 
+// Packages of helia 5 take it for granted; Node has it from 22 on.
+if (!('withResolvers' in Promise)) {
+  Object.assign(Promise, {
+    withResolvers: () => {
+      const made: { promise?: Promise<unknown>; resolve?: unknown; reject?: unknown } = {}
+      made.promise = new Promise((resolve, reject) => Object.assign(made, { resolve, reject }))
+      return made
+    },
+  })
+}
+
 /** A package below `folder`, or below the package `from` there. */
 async function load(name: string): Promise<ReturnType<typeof JSON.parse>> {
   const home = join(folder, 'node_modules', name)
@@ -23,7 +34,10 @@ async function load(name: string): Promise<ReturnType<typeof JSON.parse>> {
   return import(pathToFileURL(createRequire(join(home, 'package.json')).resolve(join(home, entry))).href)
 }
 
-const { createHelia } = await load('helia')
+// Not `helia` itself: it loads a native WebRTC module that npm cannot always build.
+const { Helia } = await load('@helia/utils')
+const { MemoryBlockstore } = await load('blockstore-core')
+const { MemoryDatastore } = await load('datastore-core')
 const { unixfs } = await load('@helia/unixfs')
 const { bitswap } = await load('@helia/block-brokers')
 const { createLibp2p } = await load('libp2p')
@@ -41,7 +55,9 @@ const libp2p = await createLibp2p({
   streamMuxers: [yamux()],
   services: { identify: identify() },
 })
-const helia = await createHelia({ libp2p, blockBrokers: [bitswap()], routers: [] })
+const stores = { blockstore: new MemoryBlockstore(), datastore: new MemoryDatastore() }
+const helia = new Helia({ libp2p, ...stores, blockBrokers: [bitswap()], routers: [] })
+await helia.start()
 const files = unixfs(helia)
 if (role === 'seed') {
   const cid = await files.addByteStream(createReadStream(file))

@@ -208,7 +208,7 @@ function ipfs(world: DemoWorld, helia: string | null): Rival {
     way: 'IPFS (helia) on a bundle, then git clone',
     missing: async () =>
       helia === null
-        ? "kubo: not in Debian's archive, and npm's package only downloads a program from dist.ipfs.tech, which could not be reached; helia: npm install helia@5 @helia/unixfs@5 in a folder, and --helia <folder>"
+        ? "kubo: not in Debian's archive, and npm's package only downloads a program from dist.ipfs.tech, which could not be reached; helia: npm install --ignore-scripts helia@5 @helia/unixfs@5 in a folder, and --helia <folder>"
         : null,
     prepare: async () => {
       await makeBundle(world)
@@ -216,7 +216,8 @@ function ipfs(world: DemoWorld, helia: string | null): Rival {
         stdio: ['ignore', 'pipe', 'inherit'],
       })
       const lines = createInterface({ input: seeder.stdout ?? process.stdin })
-      const [line] = await once(lines, 'line')
+      const ended = once(seeder, 'exit').then(() => Promise.reject(new Error('the node ended before it served')))
+      const [line] = await Promise.race([once(lines, 'line'), ended])
       ;[address = '', cid = ''] = String(line).split(' ')
     },
     before: async () => {

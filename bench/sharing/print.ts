@@ -79,7 +79,8 @@ function totalOf({ packed, live }: Books): number {
   return packed + live
 }
 
-function table(outcomes: readonly Outcome[]): string {
+/** One row per strategy, all kinds of clients together. */
+export function table(outcomes: readonly Outcome[]): string {
   const most = Math.max(...outcomes.map(({ all }) => totalOf(all)))
   const unit = most >= 1e10 ? { name: 'GB', bytes: 1e9 } : { name: 'MB', bytes: 1e6 }
   const head = [
@@ -135,7 +136,8 @@ function percent(share: number): string {
   return `${(share * 100).toFixed(1)} %`
 }
 
-function markdown(head: readonly string[], rows: readonly (readonly string[])[]): string {
+/** A table of Markdown. */
+export function markdown(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`
   return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n')
 }

@@ -1,0 +1,43 @@
+/**
+ * Goal: figures of whole processes are those of everything that a command starts. Method: commands whose memory, time
+ * and failure are known beforehand, measured; medians and ratios worked out by hand.
+ */
+
+import assert from 'node:assert/strict'
+import { tmpdir } from 'node:os'
+import { test } from 'node:test'
+import { measure, ratios, spread } from '../../bench/measure.ts'
+import { repositoryName } from '../../bench/result-file.ts'
+
+const PLACE = { folder: tmpdir(), environment: process.env }
+const MEBIBYTES = 150
+
+/** A process that fills so much memory, computes for a while, and says how long it computed. */
+const GREEDY = `const held = Buffer.alloc(${MEBIBYTES} << 20, 1); const from = process.cpuUsage().user; while (process.cpuUsage().user - from < 3e5); held[1]`
+
+test('memory is that of all processes together, time that of all that were waited for', async () => {
+  const one = `${process.execPath} -e '${GREEDY}'`
+  const { peakMiB, cpuSeconds, seconds } = await measure(PLACE, `${one} & ${one} & wait`)
+  assert.ok(peakMiB !== null && peakMiB > 2 * MEBIBYTES && peakMiB < 3 * MEBIBYTES, String(peakMiB))
+  assert.ok(cpuSeconds >= 0.6, String(cpuSeconds))
+  assert.ok(seconds >= 0.3, String(seconds))
+})
+
+test('a command that fails is an error with what it said', async () => {
+  await assert.rejects(measure(PLACE, 'echo oh no >&2; false'), /expected status 0, got 1: oh no/)
+})
+
+test('what a command prints is kept', async () => {
+  assert.equal((await measure(PLACE, 'echo out; echo err >&2')).stdout, 'out\n')
+})
+
+test('medians, and ratios of neighbouring runs', () => {
+  assert.deepEqual(spread([3, 1, 2]), { median: 2, min: 1, max: 3, runs: 3 })
+  assert.deepEqual(spread([4, 1]), { median: 2.5, min: 1, max: 4, runs: 2 })
+  assert.deepEqual(ratios([2, 9, 4], [1, 3, 8]), { median: 2, min: 0.5, max: 3, runs: 3 })
+})
+
+test('repositories are named by their folders', () => {
+  const paths = ['/x/git+git/repo', '/x/express.git', '/x/express', '/x/express/.git', '/x/express/']
+  assert.deepEqual(paths.map(repositoryName), ['git/git', 'express', 'express', 'express', 'express'])
+})
