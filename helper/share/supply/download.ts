@@ -8,19 +8,13 @@ import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { type Address, fetchRange, type Net, type Topic, type TopicPeer } from '../../../net/index.ts'
 import { HelperError, messageOf } from '../../errors.ts'
-import {
-  LINK_STALL_TIMEOUT_MS,
-  RANGE_ALIVE_LENGTH,
-  RANGE_PART_LENGTH,
-  RANGE_PATIENCE_MS,
-  RANGE_TIMEOUT_MS,
-  SWARM_LENGTH_MIN,
-} from '../../limits.ts'
+import { LINK_STALL_TIMEOUT_MS, RANGE_PART_LENGTH, RANGE_TIMEOUT_MS, SWARM_LENGTH_MIN } from '../../limits.ts'
 import type { Trace } from '../../trace.ts'
 import { bringFromWeb } from '../webseed/bring.ts'
 import type { WebSeeds } from '../webseed/web-seeds.ts'
 import { IncomingFile } from './incoming.ts'
 import { bodyRangeOf, type LinkTake, segmentsOf } from './plan.ts'
+import { noPeer, type RangeManners, raceForRange } from './range-race.ts'
 
 export interface Incoming {
   readonly take: LinkTake
@@ -46,8 +40,8 @@ export interface DownloadSurroundings {
   readonly folder: string
   /** Peers that answered on the topic, the one whose claim is followed first; may be none. */
   readonly peers: readonly TopicPeer[]
-  /** Peers that failed once in this conversation; not asked for ranges again. */
-  readonly failed: Set<TopicPeer>
+  /** How peers were as senders of ranges, in this conversation. */
+  readonly manners: RangeManners
   readonly signal: AbortSignal
 }
 
@@ -158,55 +152,16 @@ async function startSwarm(
 function startRange(take: LinkTake, file: IncomingFile, around: DownloadSurroundings): Attempt {
   let received = 0
   const ended = (async () => {
-    const attempts: Promise<Uint8Array>[] = []
-    const over = new AbortController()
-    const signal = AbortSignal.any([around.signal, over.signal])
-    const bring = async (peer: TopicPeer): Promise<Uint8Array> => {
-      const bytes = await bringRange(peer, take, signal)
-      received += bytes.length
-      requireSegments(take, bytes)
-      return bytes
-    }
-    try {
-      for (const peer of around.peers) {
-        if (around.failed.has(peer)) continue
-        const attempt = bring(peer)
-        attempts.push(attempt)
-        // One that hardly moves goes on, but the next one need not wait for it.
-        if (await comesWell(peer, attempt)) break
-        around.failed.add(peer)
-      }
-      const bytes = await Promise.any(attempts).catch(() => Promise.reject(noPeer()))
-      await file.write(0, bytes)
-      file.noteArrived({ offset: 0, length: bytes.length })
-    } finally {
-      over.abort()
-    }
+    const bytes = await raceForRange(around.peers, around.manners, around.signal, async (peer, signal) => {
+      const brought = await bringRange(peer, take, signal)
+      received += brought.length
+      requireSegments(take, brought)
+      return brought
+    })
+    await file.write(0, bytes)
+    file.noteArrived({ offset: 0, length: bytes.length })
   })()
   return { ...NOTHING_STARTED, receivedLength: () => received, ended }
-}
-
-/** Waits for an attempt; false if it failed, or as soon as its peer brings too little. */
-async function comesWell(peer: TopicPeer, attempt: Promise<Uint8Array>): Promise<boolean> {
-  const ended = attempt.then(
-    () => true,
-    () => false,
-  )
-  for (;;) {
-    const before = peer.receivedLength
-    let timer: NodeJS.Timeout | undefined
-    const paused = new Promise<null>((resolve) => {
-      timer = setTimeout(() => resolve(null), RANGE_PATIENCE_MS)
-    })
-    const outcome = await Promise.race([ended, paused])
-    clearTimeout(timer)
-    if (outcome !== null) return outcome
-    if (peer.receivedLength - before < RANGE_ALIVE_LENGTH) return false
-  }
-}
-
-function noPeer(): HelperError {
-  return new HelperError('chain-malformed', 'download: expected a peer, got none')
 }
 
 /** The bodies of a take, in parts small enough that a slow line brings each in time. */

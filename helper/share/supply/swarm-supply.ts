@@ -201,7 +201,7 @@ class SwarmSupply implements Supply {
         trace,
         folder,
         peers,
-        failed: new Set<TopicPeer>(),
+        manners: { failed: new Set<TopicPeer>(), slow: new Set<TopicPeer>() },
         signal,
       }
       const coming = startAll(lines, started, around)
