@@ -122,7 +122,7 @@ export const RANGE_PART_LENGTH = 256 * 1024
 export const RANGE_TIMEOUT_MS = 30_000
 
 /** A peer that brings less than so many bytes, on its whole connection, in so many milliseconds is not asked for ranges any more. */
-export const RANGE_STALL_LENGTH = 32 * 1024
+export const RANGE_STALL_LENGTH = 16 * 1024
 export const RANGE_STALL_MS = 8_000
 
 /** A peer that brings less than so many bytes of a range in so many milliseconds has the next peer asked beside it. */
