@@ -172,34 +172,61 @@ it('a build on a full disk ends with one line, keeps only whole segments, and go
   assert.deepEqual(stored, await wholeSegments(join(world.folder, 'origin.git', 'gittorrent')))
 })
 
+/** A daemon on a disk, and what `gittorrent` there says of its repositories. */
+async function withDaemon(disk: SmallDisk, use: (daemon: DaemonOnDisk) => Promise<void>): Promise<void> {
+  const home = join(disk.folder, 'home')
+  const launch = (...command: string[]): [string, string[]] => disk.command(...command)
+  const daemon = await DaemonProcess.start(world, [], home.slice(world.folder.length + 1), launch)
+  const ask = async (...command: string[]): Promise<string> => {
+    const [program, args] = disk.command('env', `GITTORRENT_HOME=${home}`, 'gittorrent', ...command)
+    return (await world.run(program, args)).stdout
+  }
+  const states = async (): Promise<string[]> =>
+    JSON.parse(await ask('status', '--json')).repositories.map(({ state }: { state: string }) => state)
+  try {
+    await use({ daemon, ask, states })
+  } finally {
+    await daemon.end()
+  }
+}
+
+interface DaemonOnDisk {
+  readonly daemon: DaemonProcess
+  ask(...command: string[]): Promise<string>
+  states(): Promise<string[]>
+}
+
 it('a daemon whose own disk is full says so and goes on; its list is written when there is room', async () => {
   const disk = await openDisk(ENOUGH)
-  const home = disk.folder.slice(world.folder.length + 1)
   await world.git('clone', '--quiet', world.originUrl('origin.git'), 'kept')
   await world.run('gittorrent', ['seed', 'kept', '--once'])
-  const launch = (...command: string[]): [string, string[]] => disk.command(...command)
-  const ask = (...command: string[]): [string, string[]] =>
-    disk.command('env', `GITTORRENT_HOME=${disk.folder}/home`, 'gittorrent', ...command)
-  const states = async (): Promise<string[]> => {
-    const { stdout } = await world.run(...ask('status', '--json'))
-    return JSON.parse(stdout).repositories.map(({ state }: { state: string }) => state)
-  }
-  const daemon = await DaemonProcess.start(world, [], `${home}/home`, launch)
-  try {
+  await withDaemon(disk, async ({ daemon, ask, states }) => {
     disk.fill(daemon.pid)
-    await world.run(...ask('add', join(world.folder, 'kept')))
+    await ask('add', join(world.folder, 'kept'))
     await daemon.says(new RegExp(`repositories\\.json.*(${disk.fullPattern.source})`))
     await daemon.says(/serving/)
     assert.deepEqual(await states(), ['serving'])
     disk.drain(daemon.pid)
-  } finally {
-    await daemon.end()
-  }
-  const next = await DaemonProcess.start(world, [], `${home}/home`, launch)
-  try {
-    await next.says(/serving/)
+  })
+  await withDaemon(disk, async ({ daemon, states }) => {
+    await daemon.says(/serving/)
     assert.deepEqual(await states(), ['serving'])
-  } finally {
-    await next.end()
-  }
+  })
+})
+
+it('a disk too full to build on costs the build, not the daemon; with room it is made up for', async () => {
+  const disk = await openDisk(ENOUGH)
+  const repository = join(disk.folder, 'unbuilt.git')
+  await succeeds(disk, 'git', 'clone', '--quiet', '--bare', world.originUrl('origin.git'), repository)
+  await withDaemon(disk, async ({ daemon, ask, states }) => {
+    disk.leave(400_000, daemon.pid)
+    await ask('add', repository, '--origin', url)
+    await daemon.says(new RegExp(`unbuilt\\.git.*(disk: expected .* free|${disk.fullPattern.source})`))
+    await daemon.says(/./)
+    assert.deepEqual(await states(), ['failed'])
+    disk.resize(ENOUGH, daemon.pid)
+    await ask('add', repository, '--origin', url)
+    await daemon.says(/serving/)
+    assert.deepEqual(await states(), ['serving'])
+  })
 })

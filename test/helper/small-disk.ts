@@ -11,6 +11,9 @@ import { mkdir } from 'node:fs/promises'
 /** Bytes of one block of `ulimit -f` in sh. */
 const BLOCK_LENGTH = 512
 
+/** The longest file is this part of a disk where only files have a limit: what is written here is many files. */
+const LONGEST_FILE = 1 / 16
+
 export class SmallDisk {
   /** Where it is mounted, for the programs that are started in front of `command`. */
   readonly folder: string
@@ -60,21 +63,24 @@ export class SmallDisk {
       const user = process.getuid?.() === 0 ? [] : ['--user', '--preserve-credentials']
       return ['nsenter', ['--target', pid, ...user, '--mount', ...command]]
     }
-    const limit = `trap '' XFSZ; ulimit -f ${Math.ceil(this.#length / BLOCK_LENGTH)}; exec "$@"`
+    const limit = `trap '' XFSZ; ulimit -S -f ${Math.ceil((this.#length * LONGEST_FILE) / BLOCK_LENGTH)}; exec "$@"`
     return ['sh', ['-c', limit, 'sh', ...command]]
   }
 
-  /** Makes it larger or smaller, for programs that start from now on, in a namespace at once for all. */
-  resize(length: number): void {
+  /** Makes it larger or smaller, for programs that start from now on and process `pid`; in a namespace at once for all. */
+  resize(length: number, pid: number | null = null): void {
     this.#length = length
-    if (this.#holder === null) return
+    if (this.#holder === null) {
+      if (pid !== null) execFileSync('prlimit', ['--pid', String(pid), `--fsize=${length * LONGEST_FILE}:`])
+      return
+    }
     const [program, args] = this.command('mount', '-o', `remount,size=${length}`, this.folder)
     execFileSync(program, args)
   }
 
-  /** Leaves about `length` bytes free, for programs that start from now on. */
-  leave(length: number): void {
-    if (this.#holder === null) this.resize(length)
+  /** Leaves about `length` bytes free, for the same programs. */
+  leave(length: number, pid: number | null = null): void {
+    if (this.#holder === null) this.resize(length, pid)
     else {
       const [program, args] = this.command('df', '--block-size=1', '--output=used', this.folder)
       this.resize(Number(execFileSync(program, args).toString().split('\n')[1]) + length)
