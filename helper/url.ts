@@ -6,6 +6,7 @@
  *   gittorrent://<40|64 hex>/repo   a publisher's key      gittorrent://name/repo   a petname or registered name
  *   gittorrent://@domain/repo       a name that the domain vouches for
  *
+ * `lfs=` before an http or https URL changes nothing: git-lfs does not see an insteadOf whose key has a "=".
  * No text has two meanings, and nothing is tried in a second one. Which names a topic gets is in topic-name.ts.
  */
 import { isIPv6 } from 'node:net'
@@ -36,6 +37,8 @@ export type RemoteUrl =
   | { readonly kind: 'name'; readonly petname: string; readonly repository: string }
   | { readonly kind: 'domain'; readonly domain: string; readonly repository: string }
 
+const LFS_MARK = /^lfs=(?=https?:\/\/)/i
+
 const SCHEMES: ReadonlyMap<string, OriginScheme> = new Map([
   ['https', 'https'],
   ['http', 'http'],
@@ -52,7 +55,7 @@ const SCHEMES: ReadonlyMap<string, OriginScheme> = new Map([
  * and url-unsupported (a scheme without an origin transport).
  */
 export function parseRemoteUrl(text: string): RemoteUrl {
-  const bare = text.startsWith('gittorrent::') ? text.slice('gittorrent::'.length) : text
+  const bare = (text.startsWith('gittorrent::') ? text.slice('gittorrent::'.length) : text).replace(LFS_MARK, '')
   if (bare.length === 0 || bare.length > URL_LENGTH_MAX) throw malformed(text, 'a URL of 1 to 4096 characters')
   if (/[\u0000-\u001f\u007f]/.test(bare)) throw malformed(text, 'a URL without control characters')
   const helper = /^([A-Za-z0-9]+)::/.exec(bare)

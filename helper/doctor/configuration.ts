@@ -15,7 +15,7 @@ import { type Finding, finding } from './finding.ts'
 /** Variables that are settings without being options of a command. */
 const FURTHER_NAMES = [
   ...['dht', 'lsd', 'remember', 'summary', 'seed', 'home', 'mirrors', 'names', 'allowedkey', 'bitcoinrpc', 'dnsserver'],
-  ...['requiresigned', 'trustedcommit', 'webseedkey', 'secretfile'],
+  ...['requiresigned', 'trustedcommit', 'webseedkey', 'secretfile', 'trackerorigin'],
 ]
 
 /** Looks at one user's configuration; a single "ok" when nothing is wrong. */
@@ -29,6 +29,7 @@ export function configurationFindings(
     ...unknownNames(config),
     ...unknownVariables(env),
     ...rewrites(config),
+    ...lfsMistakes(config),
     ...protocolMistakes(config),
     ...seedMistakes(settings, hasDaemon),
   ]
@@ -63,7 +64,7 @@ function unknownVariables(env: Environment): Finding[] {
 function rewrites(config: GitConfig): Finding[] {
   const found: Finding[] = []
   for (const [key, values] of config) {
-    const target = /^url\.gittorrent::(.*)\.(?:push)?insteadof$/s.exec(key)?.[1]
+    const target = /^url\.gittorrent::(?:lfs=)?(.*)\.(?:push)?insteadof$/s.exec(key)?.[1]
     for (const value of target === undefined ? [] : values) {
       if (value === target) continue
       const text = `insteadOf replaces '${printable(value)}' by the other '${printable(target ?? '')}'`
@@ -71,6 +72,17 @@ function rewrites(config: GitConfig): Finding[] {
     }
   }
   return found
+}
+
+/** git-lfs makes its endpoint of what insteadOf makes of a URL, and knows no gittorrent:: ones (helper/url.ts). */
+function lfsMistakes(config: GitConfig): Finding[] {
+  if (configValue(config, 'filter.lfs.process') === null && configValue(config, 'filter.lfs.smudge') === null) return []
+  return [...config.keys()].flatMap((key) => {
+    const target = /^url\.gittorrent::(https?:.*)\.insteadof$/s.exec(key)?.[1]
+    if (target === undefined) return []
+    const text = `git-lfs cannot use what insteadOf makes of '${printable(target)}'`
+    return [finding('configuration', 'warning', text, `url."gittorrent::lfs=${printable(target)}".insteadOf`)]
+  })
 }
 
 function protocolMistakes(config: GitConfig): Finding[] {

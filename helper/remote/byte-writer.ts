@@ -24,6 +24,11 @@ export class ByteWriter {
     if (this.stream.destroyed) throw this.broken(this.failure)
   }
 
+  /** Whether the reader has gone before everything was written. */
+  get isBroken(): boolean {
+    return this.failure !== null
+  }
+
   /** Closes this direction; resolves when everything before has been handed over, or cannot be any more. */
   async end(): Promise<void> {
     if (this.stream.destroyed || this.stream.writableEnded) return

@@ -37,18 +37,23 @@ const FAILED = 128
 /** Serves git to the end of the conversation; returns the exit status (0 or 128, or that of the origin's process). */
 export async function runRemoteHelper(wiring: RemoteHelperWiring): Promise<number> {
   wiring.signal.addEventListener('abort', () => wiring.input.destroy(), { once: true })
+  const clientWriter = new ByteWriter(wiring.output)
   try {
-    const { session, address } = await openSession(wiring)
+    const { session, address } = await openSession(wiring, clientWriter)
     const status = await runDialogue(session, await verbsFor(session, address, wiring))
-    await session.clientWriter.end()
+    await clientWriter.end()
     return status
   } catch (error) {
-    if (!wiring.signal.aborted) wiring.printText(`fatal: ${messageOf(error)}\n`)
+    // A git that has gone has said why: a full disk, say.
+    if (!wiring.signal.aborted && !clientWriter.isBroken) wiring.printText(`fatal: ${messageOf(error)}\n`)
     return FAILED
   }
 }
 
-async function openSession(wiring: RemoteHelperWiring): Promise<{ session: Session; address: RemoteUrl }> {
+async function openSession(
+  wiring: RemoteHelperWiring,
+  clientWriter: ByteWriter,
+): Promise<{ session: Session; address: RemoteUrl }> {
   const { args, env, signal, printText, openSupply } = wiring
   const trace = openTrace(env)
   const config = await readGitConfig(env)
@@ -72,7 +77,6 @@ async function openSession(wiring: RemoteHelperWiring): Promise<{ session: Sessi
   })
   trace(() => `origin ${origin.url}, repository ${gitDir ?? 'none'}`)
   const clientReader = new ByteReader(wiring.input)
-  const clientWriter = new ByteWriter(wiring.output)
   const streams = { clientReader, clientWriter, supply }
   return { session: { env, trace, signal, remoteName, origin, gitDir, config, settings, ...streams }, address }
 }

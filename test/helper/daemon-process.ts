@@ -34,8 +34,13 @@ export class DaemonProcess {
     this.exited = new Promise((resolve) => child.once('exit', (status, signal) => resolve({ status, signal })))
   }
 
-  /** Starts a daemon that announces to its own tracker and polls every second. */
-  static async start(world: DemoWorld, args: readonly string[] = [], home = 'daemon-home'): Promise<DaemonProcess> {
+  /** Starts a daemon that announces to its own tracker and polls every second; `launch` says what its command line becomes. */
+  static async start(
+    world: DemoWorld,
+    args: readonly string[] = [],
+    home = 'daemon-home',
+    launch: (...command: string[]) => [string, string[]] = (program = '', ...rest) => [program, rest],
+  ): Promise<DaemonProcess> {
     const options = [
       '--listen',
       '127.0.0.1:0',
@@ -47,7 +52,8 @@ export class DaemonProcess {
       '1',
     ]
     const folder = join(world.folder, home)
-    const child = spawn('gittorrent', ['daemon', ...options, ...args], {
+    const [program, rest] = launch('gittorrent', 'daemon', ...options, ...args)
+    const child = spawn(program, rest, {
       cwd: world.folder,
       env: { ...world.environment, GITTORRENT_HOME: folder },
       stdio: ['ignore', 'ignore', 'pipe'],

@@ -5,8 +5,7 @@
  */
 
 import assert from 'node:assert/strict'
-import { statfsSync } from 'node:fs'
-import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, it } from 'node:test'
 import { AUTHOR, DaemonScene, isServing } from './daemon-scene.ts'
@@ -137,31 +136,4 @@ it('the list and its counts outlive a kill; a second daemon for the same home is
   const last = await scene.start([], 'home-restart')
   assert.equal((await last.until('lasting', isServing)).uploaded, uploaded)
   await last.end()
-})
-
-it('a full disk costs the build, not the daemon; with room it is made up for', async (context) => {
-  if (process.getuid?.() !== 0) {
-    context.diagnostic('a full disk needs root, for a small tmpfs')
-    return
-  }
-  const disk = join(scene.world.folder, 'disk')
-  await mkdir(disk)
-  await scene.world.run('mount', ['-t', 'tmpfs', '-o', 'size=48m', 'tmpfs', disk])
-  const daemon = await scene.start([], 'home-full')
-  try {
-    await scene.world.git('clone', '--quiet', '--bare', scene.world.originUrl('origin.git'), 'disk/full.git')
-    const { blocks, bsize } = statfsSync(disk)
-    const used = Number((await scene.world.run('du', ['-sb', disk])).stdout.split('\t')[0])
-    await writeFile(join(disk, 'filler'), Buffer.alloc(blocks * bsize - used - 8 * 1024 * 1024))
-    await daemon.ask('add', 'disk/full.git', '--origin', scene.url)
-    const { detail } = await daemon.until('disk/full.git', ({ state }) => state === 'failed')
-    assert.match(detail, /disk|space/)
-    await rm(join(disk, 'filler'))
-    await daemon.ask('add', 'disk/full.git', '--origin', scene.url)
-    await daemon.until('disk/full.git', isServing)
-    await scene.assertAvailable(daemon)
-  } finally {
-    await daemon.end()
-    await scene.world.run('umount', ['-l', disk])
-  }
 })

@@ -103,6 +103,12 @@ const MISTAKES: Readonly<Record<string, readonly [string, RegExp]>> = {
     '[url "gittorrent::https://a.org/"]\n\tinsteadOf = https://a.org/\n',
     /submodules/,
   ],
+  'an adoption that git-lfs cannot follow': [
+    '[filter "lfs"]\n\tprocess = git-lfs filter-process\n[protocol "gittorrent"]\n\tallow = always\n' +
+      '[url "gittorrent::https://a.org/"]\n\tinsteadOf = https://a.org/\n' +
+      '[url "gittorrent::lfs=https://b.org/"]\n\tinsteadOf = https://b.org/\n',
+    /warning git-lfs .*'https:\/\/a\.org\/'/,
+  ],
   'an old protocol': ['[protocol]\n\tversion = 0\n', /protocol\.version=0/],
   'a forbidden protocol': ['[protocol "gittorrent"]\n\tallow = never\n', /failure .*forbids/],
   'seeding without a daemon': ['[gittorrent]\n\tseed = true\n', /no daemon runs/],

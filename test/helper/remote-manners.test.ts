@@ -72,7 +72,9 @@ describe('manners', () => {
         const full = what === 'key' ? `gittorrent://${url}/x` : `gittorrent::${url}`
         const outcome = await world.outcome(['clone', full, 'ours'])
         assert.equal(outcome.status, 128)
-        const lines = outcome.stderr.trimEnd().split('\n')
+        // git 2.5x adds a line of its own when a helper ends early.
+        const said = outcome.stderr.trimEnd().split('\n')
+        const lines = said.filter((line) => line !== "fatal: remote helper 'gittorrent' aborted session")
         assert.match(lines[1] ?? '', /^fatal: /)
         assert.equal(lines.length, 2, outcome.stderr)
       }))

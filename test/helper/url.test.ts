@@ -44,6 +44,12 @@ describe('kinds of URLs', () => {
     assert.equal(originOf('gittorrent://example.com:8443/a/b.git').url, 'https://example.com:8443/a/b.git')
   })
 
+  it('lfs= before an http or https URL changes nothing', () => {
+    assert.deepEqual(originOf('gittorrent::lfs=https://example.com/a'), originOf('https://example.com/a'))
+    assert.deepEqual(originOf('lfs=http://u@h:81/a'), originOf('http://u@h:81/a'))
+    assert.equal(originOf('lfs=host:a').scheme, 'ssh')
+  })
+
   const refused = [
     '',
     'ext::sh -c true',

@@ -144,12 +144,12 @@ export class Quarantine {
     })
   }
 
-  /** Moves the packs over: what makes a pack visible, its index, comes last. */
+  /** Moves the packs over, not what an indexer that failed has left: what makes a pack visible, its index, comes last. */
   async release(): Promise<void> {
     const from = join(this.#folder, 'pack')
     const to = join(this.#gitDir, 'objects', 'pack')
     await mkdir(to, { recursive: true })
-    const names = await readdir(from)
+    const names = (await readdir(from)).filter((name) => name.startsWith('pack-'))
     const rank = (name: string): number =>
       name.endsWith('.keep') ? 0 : name.endsWith('.pack') ? 1 : name.endsWith('.idx') ? 3 : 2
     for (const name of names.sort((a, b) => rank(a) - rank(b))) await rename(join(from, name), join(to, name))
