@@ -73,7 +73,7 @@ async function openSession(wiring: RemoteHelperWiring): Promise<{ session: Sessi
   trace(() => `origin ${origin.url}, repository ${gitDir ?? 'none'}`)
   const clientReader = new ByteReader(wiring.input)
   const clientWriter = new ByteWriter(wiring.output)
-  const streams = { clientReader, clientWriter, supply }
+  const streams = { clientReader, clientWriter, supply, printText }
   return { session: { env, trace, signal, remoteName, origin, gitDir, config, settings, ...streams }, address }
 }
 

@@ -74,7 +74,10 @@ describe('manners', () => {
         assert.equal(outcome.status, 128)
         const lines = outcome.stderr.trimEnd().split('\n')
         assert.match(lines[1] ?? '', /^fatal: /)
-        assert.equal(lines.length, 2, outcome.stderr)
+        if (what === 'file') {
+          const plain = await world.outcome(['clone', url, 'ours'])
+          assert.deepEqual([outcome.stderr, outcome.status], [plain.stderr, plain.status])
+        } else assert.equal(lines.length, 2, outcome.stderr)
       }))
   }
 
