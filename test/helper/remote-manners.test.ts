@@ -81,6 +81,21 @@ describe('manners', () => {
       }))
   }
 
+  for (const value of ['allow', 'warn', 'die', 'sometimes']) {
+    it(`transfer.credentialsInUrl=${value} says what plain git says`, () =>
+      withRemoteWorld(async (world) => {
+        const config = { 'transfer.credentialsInUrl': value }
+        await withTransport(world, 'http', async (url) => {
+          const withPassword = url.replace('http://', 'http://me:secret@')
+          const told = async (prefix: string): Promise<unknown[]> => {
+            const { status, stderr } = await world.outcome(['ls-remote', `${prefix}${withPassword}`], { config })
+            return [status, [...new Set(stderr.split('\n'))].filter((line) => /credentials/i.test(line))]
+          }
+          assert.deepEqual(await told('gittorrent::'), await told(''))
+        })
+      }))
+  }
+
   it('respects protocol.allow for the transport behind', () =>
     withRemoteWorld(async (world) => {
       const config = { 'protocol.file.allow': 'never' }
