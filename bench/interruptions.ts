@@ -126,8 +126,7 @@ class Interruptions {
     this.#expected.set(kind, expected)
     if (found !== expected) throw new Error('the repository differs from that of plain git')
     await this.#world.git('-C', name, 'fsck', '--full', '--strict', '--no-progress')
-    await this.#growOld(name)
-    const left = await this.#leftovers(name)
+    const left = (await this.#growOld(name)) ? await this.#leftovers(name) : []
     if (left.length > 0) throw new Error(`left after a later fetch: ${left.join(' ')}`)
   }
 
@@ -145,15 +144,16 @@ class Interruptions {
     return [head, objects.split('\n').sort().join('\n')].join('\n')
   }
 
-  /** Lets what was left seem old, and fetches something that makes the helper look around. */
-  async #growOld(name: string): Promise<void> {
+  /** Lets what was left seem old, and fetches all anew; true if peers gave it, because only then the helper looks around. */
+  async #growOld(name: string): Promise<boolean> {
     const old = new Date(Date.now() - 8 * 24 * 3600 * 1000)
     for (const path of await this.#leftovers(name)) await utimes(path, old, old)
     await this.#world.run('rm', ['-f', join(name, '.git', 'shallow')])
     await this.#world.git('-C', name, 'update-ref', '-d', 'refs/remotes/origin/HEAD')
     const refs = await this.#world.git('-C', name, 'for-each-ref', '--format=delete %(refname)')
     await this.#world.run('git', ['-C', name, 'update-ref', '--stdin'], { input: `${refs}\n` })
-    await this.#world.viaSwarm(['-C', name, 'fetch', '-q', `gittorrent::${this.#url}`, ...REFSPECS])
+    const { bytes } = await this.#world.viaSwarm(['-C', name, 'fetch', '-q', `gittorrent::${this.#url}`, ...REFSPECS])
+    return bytes.peers > 0
   }
 
   async #leftovers(name: string): Promise<string[]> {

@@ -15,6 +15,7 @@ import type { Session } from '../remote/session.ts'
 import { NULL_SUPPLY } from '../remote/supply.ts'
 import { SupplySession } from '../remote/supply-session.ts'
 import { removeOld } from '../store/atomic-file.ts'
+import { withoutPassword } from '../trace.ts'
 import { heldRefs } from './held-refs.ts'
 import { requireSigned, type SignedRule } from './require-signed.ts'
 
@@ -76,7 +77,10 @@ async function fetchInto(staging: string, session: Session): Promise<void> {
   const stream = await openProcess({ file: 'git', args, env: inner }, session)
   const status = await stream.close()
   if (status !== 0)
-    throw new HelperError('origin-unreachable', `cannot fetch from the origin: expected status 0, got ${status}`)
+    throw new HelperError(
+      'origin-unreachable',
+      `cannot fetch from ${withoutPassword(url)}: expected status 0, got ${status}, see what was said before`,
+    )
   const head = await headOf(session, url)
   if (head !== null) await runGit(staging, ['symbolic-ref', 'HEAD', head])
 }

@@ -96,6 +96,28 @@ describe('manners', () => {
       }))
   }
 
+  it('a URL that cannot be used is named without its password', () =>
+    withRemoteWorld(async (world) => {
+      for (const url of ['ext://me:secret@host/path', 'https://me:secret@host:99999/path']) {
+        const { status, stderr } = await world.outcome(['ls-remote', `gittorrent::${url}`])
+        assert.equal(status, 128)
+        assert.match(stderr, /^fatal: .*me:\*\*\*@host/)
+        assert.ok(!stderr.includes('secret'))
+      }
+    }))
+
+  it('an ssh login that prints something is named as a possible cause', () =>
+    withRemoteWorld(async (world) => {
+      const ssh = await writeFakeSsh(world.directory)
+      await writeFile(ssh, `#!/bin/sh\necho Welcome\n${await readFile(ssh, 'utf8')}`)
+      const environment = { GIT_SSH_COMMAND: ssh, GIT_SSH_VARIANT: 'ssh' }
+      const { status, stderr } = await world.outcome(['ls-remote', `gittorrent::host.example:${world.origin}`], {
+        environment,
+      })
+      assert.equal(status, 128)
+      assert.match(stderr, /^fatal: cannot read a packet: expected .*, got 'Welc', try .* ssh/m)
+    }))
+
   it('respects protocol.allow for the transport behind', () =>
     withRemoteWorld(async (world) => {
       const config = { 'protocol.file.allow': 'never' }
