@@ -374,3 +374,6 @@ export const PUBLICATION_COUNT_MAX = 1_000
 
 /** Peers of a topic that are asked now and then whether they hold the publication, too. */
 export const HOLDER_ASKED_COUNT_MAX = 32
+
+/** An interrupted download that is not gone on with for so long is removed by the next one. */
+export const INCOMING_AGE_MS_MAX = 7 * 24 * 3600 * 1000

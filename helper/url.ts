@@ -12,6 +12,7 @@
 import { isIPv6 } from 'node:net'
 import { HelperError, printable } from './errors.ts'
 import { URL_LENGTH_MAX } from './limits.ts'
+import { withoutPassword } from './trace.ts'
 
 export type OriginScheme = 'https' | 'http' | 'ssh' | 'git' | 'file'
 
@@ -183,12 +184,15 @@ function required(text: string, repository: string): string {
 }
 
 function malformed(text: string, expected: string): HelperError {
-  return new HelperError('url-malformed', `cannot read the URL: expected ${expected}, got '${printable(text)}'`)
+  return new HelperError(
+    'url-malformed',
+    `cannot read the URL: expected ${expected}, got '${printable(withoutPassword(text))}'`,
+  )
 }
 
 function unsupported(text: string, what: string): HelperError {
   return new HelperError(
     'url-unsupported',
-    `cannot use '${printable(text)}': ${what} is none that an origin can have, try https, http, ssh, git or file`,
+    `cannot use '${printable(withoutPassword(text))}': ${what} is none that an origin can have, try https, http, ssh, git or file`,
   )
 }

@@ -122,7 +122,7 @@ class Run {
       const id = publication?.folder.id ?? key
       throw new HelperError(
         'not-yours',
-        `cannot push to gittorrent://${key}/${name}: key ${id} is not yours, and delegates nothing to a key of yours`,
+        `cannot push to gittorrent://${key}/${name}: key ${id} is not yours, and delegates nothing to a key of yours, try gittorrent keys`,
       )
     }
     if (publication !== null) await this.#sync(publication, net)

@@ -97,5 +97,8 @@ export class ByteReader {
 }
 
 function truncated(expected: number, got: number): HelperError {
-  return new HelperError('origin-protocol', `the connection ended early: expected ${expected} bytes, got ${got}`)
+  return new HelperError(
+    'origin-protocol',
+    `the connection ended early: expected ${expected} bytes, got ${got}, try again`,
+  )
 }

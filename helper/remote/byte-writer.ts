@@ -53,6 +53,11 @@ export class ByteWriter {
   }
 
   private broken(cause: unknown): HelperError {
-    return new HelperError('client-protocol', `cannot write: ${messageOf(cause ?? 'the reader has gone')}`, {}, cause)
+    return new HelperError(
+      'client-protocol',
+      `cannot write to the other side: ${messageOf(cause ?? 'it has gone')}, see what it said before`,
+      {},
+      cause,
+    )
   }
 }

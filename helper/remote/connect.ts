@@ -59,9 +59,19 @@ async function openService(session: Session, service: Service, wishes: Wishes): 
   return openProcess(command, session)
 }
 
+/** What git says behind the words of a program that failed; other programs look for it. */
+const UNREADABLE = `fatal: Could not read from remote repository.
+
+Please make sure you have the correct access rights
+and the repository exists.
+`
+
 /** A process that failed has said why on stderr; one that ended quietly has not. */
 function explainSilence(session: Session, status: number): number {
-  if (status !== 0) return 128
+  if (status !== 0) {
+    session.printText(UNREADABLE)
+    return 128
+  }
   const url = withoutPassword(session.origin.url)
   throw new HelperError(
     'origin-unreachable',

@@ -15,6 +15,8 @@ export interface FetchRequest {
   readonly isDone: boolean
   /** Git follows tags (include-tag). */
   readonly includesTags: boolean
+  /** Every packet of the answer is to be in a band (sideband-all). */
+  readonly isBanded: boolean
   /** Commits that git has without their history. */
   readonly shallows: readonly string[]
   /** No depth, shallow, filter, nor a mere question (wait-for-done): links can serve. */
@@ -69,6 +71,7 @@ export function parseFetchRequest(request: readonly Packet[]): FetchRequest {
     shallows,
     isDone,
     includesTags: words.has('include-tag'),
+    isBanded: words.has('sideband-all'),
     isPlain: !isOtherwise && !isCut && depth === 0 && shallows.length === 0,
     isShallowClone: !isOtherwise && isFirst && (isCut || (depth > 0 && depth < INFINITE_DEPTH)),
     isOneDeep: depth === 1 && !isCut,

@@ -42,10 +42,19 @@ class HttpDialogue {
 
   /** Sends lines and passes the answer on, which ends with an empty line. */
   async forwardForBatch(lines: readonly string[], note: (line: string) => void = () => {}): Promise<Outcome> {
+    const answer = await this.ask(lines)
+    answer?.forEach(note)
+    return this.passOn(answer)
+  }
+
+  /** The answer to some lines, null when the inner helper has ended. */
+  private async ask(lines: readonly string[]): Promise<readonly string[] | null> {
     await this.inner.send(lines)
-    const answer = await this.inner.answers()
+    return this.inner.answers()
+  }
+
+  private async passOn(answer: readonly string[] | null): Promise<Outcome> {
     if (answer === null) return this.failed()
-    answer.forEach(note)
     await this.session.clientWriter.write(`${[...answer, ''].join('\n')}\n`)
     return GO_ON
   }
@@ -82,9 +91,10 @@ class HttpDialogue {
       const wanted = { objectFormat, wants, haves: [], isClone: false, isShallow: false, isUnshallow: false } as const
       await supply.bringOnce(wanted, new Promise(() => {}))
     }
-    const outcome = await withTemporaryRefs(this.isPlain ? supply.haves : [], session.env, () =>
-      this.forwardForBatch([...lines, '']),
-    )
+    const haves = this.isPlain ? supply.haves : []
+    const answer = await withTemporaryRefs(haves, session.env, () => this.ask([...lines, '']))
+    // The refs have gone by now: git looks at all refs as soon as it hears of the end, and dies of one that goes meanwhile.
+    const outcome = await this.passOn(answer)
     await supply.close()
     return outcome
   }

@@ -97,5 +97,8 @@ function parseLength(text: string): number {
 }
 
 function malformed(expected: string, got: string): HelperError {
-  return new HelperError('origin-protocol', `cannot read a pkt-line: expected ${expected}, got ${got}`)
+  return new HelperError(
+    'origin-protocol',
+    `cannot read a packet: expected ${expected}, got ${got}, try plain git, and over ssh whether the login prints anything`,
+  )
 }

@@ -1,10 +1,11 @@
 /**
- * git's protocol.allow for the transport behind ours. git itself has only asked whether `gittorrent` is allowed; without
- * this, a submodule URL such as gittorrent::file:///... would get around the user's protocol.file.allow.
+ * What the user's configuration says of the transport behind ours, which git cannot see: protocol.allow (it has only asked
+ * whether `gittorrent` is allowed; without this, a submodule URL such as gittorrent::file:///... would get around the
+ * user's protocol.file.allow) and transfer.credentialsInUrl.
  */
 import { configValue, type Environment, type GitConfig } from '../config.ts'
-import { HelperError } from '../errors.ts'
-import type { OriginScheme } from '../url.ts'
+import { HelperError, printable } from '../errors.ts'
+import type { Origin, OriginScheme } from '../url.ts'
 
 const ALWAYS_BY_DEFAULT: ReadonlySet<OriginScheme> = new Set<OriginScheme>(['https', 'http', 'git', 'ssh'])
 
@@ -24,4 +25,18 @@ function isAllowed(scheme: OriginScheme, config: GitConfig, env: Environment): b
   if (value.toLowerCase() === 'always') return true
   if (value.toLowerCase() === 'never') return false
   return !/^(0|false|no|off)$/i.test(env.GIT_PROTOCOL_FROM_USER ?? 'true')
+}
+
+/**
+ * Says, or throws, what transfer.credentialsInUrl demands for a URL with a password in it (git-config), in git's words.
+ * Throws setting-malformed, protocol-forbidden.
+ */
+export function checkCredentials({ scheme, url }: Origin, config: GitConfig, warn: (text: string) => void): void {
+  const value = configValue(config, 'transfer.credentialsinurl') ?? 'allow'
+  const parts = /^(https?:\/\/[^/@:]*:)([^/@]+)(@.*)$/s.exec(url)
+  if ((scheme !== 'http' && scheme !== 'https') || parts === null || value === 'allow') return
+  const text = `URL '${printable(`${parts[1]}<redacted>${parts[3]}`)}' uses plaintext credentials`
+  if (value === 'warn') warn(`warning: ${text}\n`)
+  else if (value === 'die') throw new HelperError('protocol-forbidden', text)
+  else throw new HelperError('setting-malformed', `unrecognized value transfer.credentialsInUrl: '${printable(value)}'`)
 }

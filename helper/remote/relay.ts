@@ -3,7 +3,6 @@
  * request (small) in memory, never an answer. The first `fetch` that links or a snapshot can serve waits for the swarm;
  * all such carry the haves that it made true. Two shapes: stateless (an inner git-remote-http ends each answer with 0002, which passes
  * through) and connected (an upload-pack; an answer ends with a flush).
- * What surprises: sideband-all is taken out of the advertisement, because it would wrap the acknowledgments.
  */
 import type { MirrorKind } from '../config.ts'
 import { HelperError, messageOf } from '../errors.ts'
@@ -26,9 +25,10 @@ import {
   withMirrorPrefix,
 } from './mirrors.ts'
 import type { OriginStream } from './origin-stream.ts'
-import { AnswerScanner, encodePacket, type Packet, readPacket, textOf } from './pkt-line.ts'
+import { AnswerScanner, type Packet, readPacket, textOf } from './pkt-line.ts'
 import type { Session } from './session.ts'
 import { ShallowInfoFilter } from './shallow-info.ts'
+import { type Change, inBands } from './sideband-all.ts'
 
 export interface RelayOptions {
   readonly isStateless: boolean
@@ -67,13 +67,7 @@ class Relay {
   async advertise(first: Packet | null): Promise<void> {
     let packet = first ?? (await readPacket(this.origin.reader))
     while (packet !== null) {
-      const isFetch = packet.payload.subarray(0, 6).toString('latin1') === 'fetch='
-      const tokens = isFetch ? textOf(packet).slice(6).split(' ') : []
-      await this.session.clientWriter.write(
-        tokens.includes('sideband-all')
-          ? encodePacket(`fetch=${tokens.filter((token) => token !== 'sideband-all').join(' ')}\n`)
-          : packet.raw,
-      )
+      await this.session.clientWriter.write(packet.raw)
       if (packet.kind === 'flush') return
       packet = await readPacket(this.origin.reader)
     }
@@ -120,7 +114,8 @@ class Relay {
     if (tags.length === 0 && this.isSatisfied(request)) {
       const { isStateless } = this.options
       this.session.trace(() => 'everything wanted is there: the origin is not asked')
-      await this.session.clientWriter.write(encodeEmptyAnswer(request.objectFormat, request.isDone, isStateless))
+      const { objectFormat, isDone, isBanded } = request
+      await this.session.clientWriter.write(encodeEmptyAnswer(objectFormat, { isDone, isStateless, isBanded }))
       return true
     }
     const before = this.origin.reader.consumedBytes
@@ -142,10 +137,11 @@ class Relay {
     if (unshallows.size === 0 && (request.isDone || added.length === 0)) return this.answerUnchanged()
     const acknowledgments = request.isDone ? null : acknowledgmentFilter(new Set(added))
     const shallowInfo = new ShallowInfoFilter({ snapshot: null, mayBeBoundary: () => false, unshallows })
-    return this.answer((packet) => {
+    const change: Change = (packet) => {
       const section = shallowInfo.pass(packet)
       return acknowledgments === null || section[0] !== packet.raw ? section : acknowledgments(packet)
-    })
+    }
+    return this.answer(request.isBanded ? inBands(change) : change)
   }
 
   /** Boundaries of a shallow repository below which the swarm has brought everything. */
@@ -171,11 +167,12 @@ class Relay {
     const mayBeBoundary = (namedCount: number): boolean => isWanted && !(request.isOneDeep && namedCount >= wantCount)
     const shallowInfo = new ShallowInfoFilter({ snapshot, mayBeBoundary, unshallows: new Set() })
     let kept: Promise<void> | null = null
-    const goesOn = await this.answer((packet) => {
+    const change: Change = (packet) => {
       const passed = shallowInfo.pass(packet)
       if (shallowInfo.isSnapshotUsed) kept ??= supply.keepSnapshot()
       return passed
-    })
+    }
+    const goesOn = await this.answer(request.isBanded ? inBands(change) : change)
     await kept
     return goesOn
   }
@@ -279,13 +276,14 @@ class Relay {
   }
 
   /** Passes one answer on packet by packet through `change`; false when the origin ended the connection instead. */
-  private async answer(change: (packet: Packet) => readonly Buffer[]): Promise<boolean> {
+  private async answer(change: Change): Promise<boolean> {
     for (;;) {
       const packet = await readPacket(this.origin.reader)
       if (packet === null) return false
       for (const bytes of change(packet)) await this.session.clientWriter.write(bytes)
       if (packet.kind === this.last()) return true
-      if (packet.kind === 'data' && textOf(packet) === 'packfile') return this.answerUnchanged()
+      // The lines of a section may be in band 1.
+      if (packet.kind === 'data' && /^\u0001?packfile$/.test(textOf(packet))) return this.answerUnchanged()
     }
   }
 

@@ -13,7 +13,7 @@ import { ByteReader } from './byte-reader.ts'
 import { ByteWriter } from './byte-writer.ts'
 import { runDialogue, type Verb } from './dialogue.ts'
 import { httpVerbs } from './http-verbs.ts'
-import { requireAllowed } from './policy.ts'
+import { checkCredentials, requireAllowed } from './policy.ts'
 import type { Session } from './session.ts'
 import { streamVerbs } from './stream-verbs.ts'
 import type { OpenSupply } from './supply.ts'
@@ -61,7 +61,10 @@ async function openSession(
   const remoteName = args[0] ?? ''
   const address = addressOf(args[1] ?? configValue(config, `remote.${remoteName}.url`))
   const origin = address.kind === 'origin' ? address : NO_ORIGIN
-  if (address.kind === 'origin') requireAllowed(origin.scheme, config, env)
+  if (address.kind === 'origin') {
+    requireAllowed(origin.scheme, config, env)
+    checkCredentials(origin, config, printText)
+  }
   const gitDir = env.GIT_DIR ?? null
   const supply = new SupplySession({
     origin,
@@ -77,7 +80,7 @@ async function openSession(
   })
   trace(() => `origin ${origin.url}, repository ${gitDir ?? 'none'}`)
   const clientReader = new ByteReader(wiring.input)
-  const streams = { clientReader, clientWriter, supply }
+  const streams = { clientReader, clientWriter, supply, printText }
   return { session: { env, trace, signal, remoteName, origin, gitDir, config, settings, ...streams }, address }
 }
 

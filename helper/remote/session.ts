@@ -20,4 +20,6 @@ export interface Session extends Surroundings {
   readonly clientReader: ByteReader
   readonly clientWriter: ByteWriter
   readonly supply: SupplySession
+  /** Writes to stderr at once. */
+  readonly printText: (text: string) => void
 }

@@ -73,12 +73,20 @@ export function temporaryPath(folder: string): string {
 }
 
 /** Removes temporary files that nobody can be writing any more. */
-export async function removeLeftovers(folder: string): Promise<void> {
+export function removeLeftovers(folder: string): Promise<void> {
+  return removeOld(folder, (name) => name.startsWith(TEMPORARY_PREFIX))
+}
+
+/** Removes files and folders that an interrupted run left and that nothing has touched for a while. */
+export async function removeOld(
+  folder: string,
+  isOurs: (name: string) => boolean,
+  ageMsMax = TEMPORARY_FILE_AGE_MS_MAX,
+): Promise<void> {
   for (const name of await readdir(folder).catch(() => [])) {
-    if (!name.startsWith(TEMPORARY_PREFIX)) continue
+    if (!isOurs(name)) continue
     const path = join(folder, name)
     const found = await stat(path).catch(() => null)
-    if (found !== null && Date.now() - found.mtimeMs > TEMPORARY_FILE_AGE_MS_MAX)
-      await rm(path, { force: true, recursive: true })
+    if (found !== null && Date.now() - found.mtimeMs > ageMsMax) await rm(path, { force: true, recursive: true })
   }
 }

@@ -14,8 +14,12 @@ import { openProcess } from '../remote/origin-stream.ts'
 import type { Session } from '../remote/session.ts'
 import { NULL_SUPPLY } from '../remote/supply.ts'
 import { SupplySession } from '../remote/supply-session.ts'
+import { removeOld } from '../store/atomic-file.ts'
+import { withoutPassword } from '../trace.ts'
 import { heldRefs } from './held-refs.ts'
 import { requireSigned, type SignedRule } from './require-signed.ts'
+
+const STAGING_PREFIX = 'staging-'
 
 /** `verbs` with fetches that are checked by `rule`. */
 export function stagedVerbs(verbs: ReadonlyMap<string, Verb>, rule: SignedRule): ReadonlyMap<string, Verb> {
@@ -39,7 +43,8 @@ async function fetchStaged(session: Session, rule: SignedRule): Promise<number> 
   if (gitDir === null) return connectService(session, 'git-upload-pack', NO_WISHES)
   const folder = join(resolve(gitDir), 'gittorrent')
   await mkdir(folder, { recursive: true })
-  const staging = await mkdtemp(join(folder, 'staging-'))
+  await removeOld(folder, (name) => name.startsWith(STAGING_PREFIX))
+  const staging = await mkdtemp(join(folder, STAGING_PREFIX))
   try {
     const format = (await runGit(resolve(gitDir), ['rev-parse', '--show-object-format'])).trim()
     await runGit(staging, ['init', '--quiet', '--bare', '--template=', `--object-format=${format}`])
@@ -72,7 +77,10 @@ async function fetchInto(staging: string, session: Session): Promise<void> {
   const stream = await openProcess({ file: 'git', args, env: inner }, session)
   const status = await stream.close()
   if (status !== 0)
-    throw new HelperError('origin-unreachable', `cannot fetch from the origin: expected status 0, got ${status}`)
+    throw new HelperError(
+      'origin-unreachable',
+      `cannot fetch from ${withoutPassword(url)}: expected status 0, got ${status}, see what was said before`,
+    )
   const head = await headOf(session, url)
   if (head !== null) await runGit(staging, ['symbolic-ref', 'HEAD', head])
 }

@@ -76,9 +76,49 @@ describe('manners', () => {
         const said = outcome.stderr.trimEnd().split('\n')
         const lines = said.filter((line) => line !== "fatal: remote helper 'gittorrent' aborted session")
         assert.match(lines[1] ?? '', /^fatal: /)
-        assert.equal(lines.length, 2, outcome.stderr)
+        if (what === 'file') {
+          const plain = await world.outcome(['clone', url, 'ours'])
+          assert.deepEqual([outcome.stderr, outcome.status], [plain.stderr, plain.status])
+        } else assert.equal(lines.length, 2, outcome.stderr)
       }))
   }
+
+  for (const value of ['allow', 'warn', 'die', 'sometimes']) {
+    it(`transfer.credentialsInUrl=${value} says what plain git says`, () =>
+      withRemoteWorld(async (world) => {
+        const config = { 'transfer.credentialsInUrl': value }
+        await withTransport(world, 'http', async (url) => {
+          const withPassword = url.replace('http://', 'http://me:secret@')
+          const told = async (prefix: string): Promise<unknown[]> => {
+            const { status, stderr } = await world.outcome(['ls-remote', `${prefix}${withPassword}`], { config })
+            return [status, [...new Set(stderr.split('\n'))].filter((line) => /credentials/i.test(line))]
+          }
+          assert.deepEqual(await told('gittorrent::'), await told(''))
+        })
+      }))
+  }
+
+  it('a URL that cannot be used is named without its password', () =>
+    withRemoteWorld(async (world) => {
+      for (const url of ['ext://me:secret@host/path', 'https://me:secret@host:99999/path']) {
+        const { status, stderr } = await world.outcome(['ls-remote', `gittorrent::${url}`])
+        assert.equal(status, 128)
+        assert.match(stderr, /^fatal: .*me:\*\*\*@host/)
+        assert.ok(!stderr.includes('secret'))
+      }
+    }))
+
+  it('an ssh login that prints something is named as a possible cause', () =>
+    withRemoteWorld(async (world) => {
+      const ssh = await writeFakeSsh(world.directory)
+      await writeFile(ssh, `#!/bin/sh\necho Welcome\n${await readFile(ssh, 'utf8')}`)
+      const environment = { GIT_SSH_COMMAND: ssh, GIT_SSH_VARIANT: 'ssh' }
+      const { status, stderr } = await world.outcome(['ls-remote', `gittorrent::host.example:${world.origin}`], {
+        environment,
+      })
+      assert.equal(status, 128)
+      assert.match(stderr, /^fatal: cannot read a packet: expected .*, got 'Welc', try .* ssh/m)
+    }))
 
   it('respects protocol.allow for the transport behind', () =>
     withRemoteWorld(async (world) => {

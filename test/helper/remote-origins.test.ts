@@ -152,6 +152,36 @@ it('a SHA-256 bundle is cloned', () =>
     )
   }))
 
+it('a pack that the origin names by URL (packfile-uris) comes from there', () =>
+  withRemoteWorld(async (world) => {
+    const { origin } = world
+    await world.supply(commitAt(world, -5))
+    const content = 'offered by itself\n'
+    await git(['config', 'uploadpack.allowSidebandAll', 'true'], { directory: origin })
+    const blob = await git(['hash-object', '-w', '--stdin'], { directory: origin, input: content })
+    const pack = join(world.directory, 'offered')
+    const hash = await git(['pack-objects', '-q', pack], { directory: origin, input: `${blob}\n` })
+    const tree = await git(['mktree'], { directory: origin, input: `100644 blob ${blob}\toffered\n` })
+    const commit = await git(['commit-tree', '-p', 'main', '-m', 'offered', tree], { directory: origin })
+    await git(['update-ref', 'refs/heads/main', commit], { directory: origin })
+    const bytes = await readFile(`${pack}-${hash}.pack`)
+    const front: Front = (request, response) => {
+      if (request.url !== '/offered.pack') return false
+      response.end(bytes)
+      return true
+    }
+    await served(world, front, async (url, countRequests) => {
+      await git(['config', 'uploadpack.blobPackfileUri', `${blob} ${hash} ${url}/offered.pack`], { directory: origin })
+      const config = { 'fetch.uriProtocols': 'http' }
+      await world.git(['clone', '-q', `gittorrent::${url}/origin.git`, 'ours'], { config })
+      const requests = countRequests()
+      await world.git(['clone', '-q', `${url}/origin.git`, 'plain'], { config })
+      assert.equal(requests, countRequests())
+      assert.equal(requests, 4, 'one of them for the pack')
+      await compareClones(world, 'ours', 'plain')
+    })
+  }))
+
 it('git archive over HTTP is refused in the words of plain git', () =>
   withRemoteWorld((world) =>
     served(

@@ -128,6 +128,7 @@ describe('fetch requests', () => {
       shallows: [],
       isDone: true,
       includesTags: true,
+      isBanded: false,
       isPlain: true,
       isShallowClone: false,
       isOneDeep: false,

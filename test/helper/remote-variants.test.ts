@@ -57,9 +57,13 @@ for (const transport of ['file', 'http'] as const) {
         })
       }))
 
-    for (const algorithm of ['consecutive', 'skipping', 'noop']) {
-      it(`negotiation ${algorithm} survives the haves of the swarm, with local commits`, () =>
+    const negotiations = ['consecutive', 'skipping', 'noop'].flatMap((algorithm) =>
+      [false, true].map((banded) => ({ algorithm, banded })),
+    )
+    for (const { algorithm, banded } of negotiations) {
+      it(`negotiation ${algorithm}${banded ? ' with sideband-all' : ''} survives the haves of the swarm, with local commits`, () =>
         withRemoteWorld(async (world) => {
+          await git(['config', 'uploadpack.allowSidebandAll', String(banded)], { directory: world.origin })
           await withTransport(world, transport, async (url) => {
             await git(['update-ref', 'refs/heads/main', commitAt(world, 8)], { directory: world.origin })
             await world.git(['clone', '-q', `gittorrent::${url}`, 'ours'])
@@ -77,15 +81,18 @@ for (const transport of ['file', 'http'] as const) {
         }))
     }
 
-    it('the swarm may bring the very tip', () =>
-      withRemoteWorld(async (world) => {
-        await world.supply(commitAt(world, -1))
-        await withTransport(world, transport, async (url) => {
-          await world.git(['clone', '-q', '--single-branch', '--no-tags', `gittorrent::${url}`, 'ours'])
-          await world.git(['clone', '-q', '--single-branch', '--no-tags', url, 'plain'])
-          await compareClones(world, 'ours', 'plain')
-        })
-      }))
+    for (const banded of [false, true]) {
+      it(`the swarm may bring the very tip${banded ? ', with sideband-all' : ''}`, () =>
+        withRemoteWorld(async (world) => {
+          await git(['config', 'uploadpack.allowSidebandAll', String(banded)], { directory: world.origin })
+          await world.supply(commitAt(world, -1))
+          await withTransport(world, transport, async (url) => {
+            await world.git(['clone', '-q', '--single-branch', '--no-tags', `gittorrent::${url}`, 'ours'])
+            await world.git(['clone', '-q', '--single-branch', '--no-tags', url, 'plain'])
+            await compareClones(world, 'ours', 'plain')
+          })
+        }))
+    }
 
     it('a commit can be fetched by its oid, and ls-remote lists what the origin lists', () =>
       withRemoteWorld(async (world) => {

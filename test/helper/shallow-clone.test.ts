@@ -126,6 +126,7 @@ it('a clone of any depth builds on the snapshot, whether that is above, at or be
 
 for (const depth of [1, 12]) {
   it(`--unshallow of a clone of depth ${depth} takes the history from peers`, async () => {
+    await world.git('-C', 'origin.git', 'config', 'uploadpack.allowSidebandAll', String(depth === 12))
     const { ours, plain } = await cloneBoth(`--depth=${depth}`)
     const { bytes } = await world.viaSwarm(['-C', ours, 'fetch', '--quiet', '--unshallow'])
     await world.git('-C', plain, 'fetch', '--quiet', '--unshallow')

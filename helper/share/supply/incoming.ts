@@ -1,12 +1,17 @@
 /**
  * The bytes of a take while they arrive: a sparse file in `$GIT_DIR/gittorrent/incoming/`, and which parts of it are there
  * and verified, so that indexing can follow the download and whoever takes over fetches only what is lacking. The file of
- * a whole link is named by its infohash and survives an interrupted run, whose verified pieces the next run keeps.
+ * a whole link is named by its infohash and survives an interrupted run, whose verified pieces the next run keeps; what nobody
+ * comes back for goes after a week.
  */
 
 import { type FileHandle, mkdir, open, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { ByteRange, Store } from '../../../net/index.ts'
+
+import { INCOMING_AGE_MS_MAX } from '../../limits.ts'
+import { removeOld } from '../../store/atomic-file.ts'
+
 import { ArrivedRanges } from './arrived-ranges.ts'
 
 export class IncomingFile implements Store {
@@ -19,6 +24,11 @@ export class IncomingFile implements Store {
   private constructor(file: FileHandle, path: string) {
     this.#file = file
     this.#path = path
+  }
+
+  /** Removes from the folder what was given up long ago. */
+  static removeOld(folder: string): Promise<void> {
+    return removeOld(folder, () => true, INCOMING_AGE_MS_MAX)
   }
 
   /** Opens the file, creating it and its folder. */

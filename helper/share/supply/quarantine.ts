@@ -6,12 +6,14 @@
 
 import { type ChildProcessWithoutNullStreams, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
+
 import { existsSync } from 'node:fs'
-import { mkdir, mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises'
+
 import { join } from 'node:path'
 import { HelperError, printable } from '../../errors.ts'
 import { plumbingEnvironment } from '../../git/environment.ts'
-import { TEMPORARY_FILE_AGE_MS_MAX } from '../../limits.ts'
+import { removeOld } from '../../store/atomic-file.ts'
 
 const PREFIX = 'tmp_objdir-gittorrent-'
 const ERROR_TEXT_LENGTH_MAX = 4096
@@ -105,7 +107,7 @@ export class Quarantine {
 
   static async open(gitDir: string): Promise<Quarantine> {
     const objects = join(gitDir, 'objects')
-    await removeOld(objects)
+    await removeOld(objects, (name) => name.startsWith(PREFIX))
     const isOfEmptyStore = await isEmptyStore(objects)
     const folder = await mkdtemp(join(objects, PREFIX))
     await mkdir(join(folder, 'pack'))
@@ -166,14 +168,4 @@ async function isEmptyStore(objects: string): Promise<boolean> {
   const packs = await readdir(join(objects, 'pack')).catch(() => [])
   const isKnown = (name: string): boolean => name === 'info' || name === 'pack' || name.startsWith('tmp_')
   return names.every(isKnown) && packs.length === 0 && !existsSync(join(objects, 'info', 'alternates'))
-}
-
-async function removeOld(objects: string): Promise<void> {
-  for (const name of await readdir(objects).catch(() => [])) {
-    if (!name.startsWith(PREFIX)) continue
-    const path = join(objects, name)
-    const found = await stat(path).catch(() => null)
-    if (found !== null && Date.now() - found.mtimeMs > TEMPORARY_FILE_AGE_MS_MAX)
-      await rm(path, { recursive: true, force: true })
-  }
 }

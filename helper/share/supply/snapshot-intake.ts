@@ -54,6 +54,7 @@ export interface TakenSnapshot {
 /** @throws NetError, HelperError when it did not come or is not whole */
 export async function takeSnapshot(claim: SnapshotClaim, around: SnapshotSurroundings): Promise<TakenSnapshot> {
   const folder = join(around.gitDir, 'gittorrent', 'incoming')
+  await IncomingFile.removeOld(folder)
   const file = await IncomingFile.open(join(folder, Buffer.from(claim.infohash).toString('hex')))
   let isTaken = false
   try {

@@ -29,6 +29,7 @@ import { openWebSeeds, type WebSeeds } from '../webseed/web-seeds.ts'
 import { askPeers, type PeerAnswer } from './ask-peers.ts'
 import { type Incoming, isSwarmed, startDownload } from './download.ts'
 import { fsckWanted } from './fsck.ts'
+import { IncomingFile } from './incoming.ts'
 import { indexThreads, isKeptLine, rememberSegments } from './kept-line.ts'
 import { type Failure, type Intake, takeIn } from './line-intake.ts'
 import { matchOf, planFor } from './match.ts'
@@ -186,6 +187,7 @@ class SwarmSupply implements Supply {
     request: SupplyRequest,
   ): Promise<SupplyResult> {
     const folder = join(gitDir, 'gittorrent', 'incoming')
+    await IncomingFile.removeOld(folder)
     const started: Incoming[] = []
     const title = peers.length > 0 ? 'Receiving from peers' : 'Receiving from web seeds'
     const total = lines.reduce((sum, { takes }) => sum + takes.reduce((s, take) => s + bodyRangeOf(take).length, 0), 0)
