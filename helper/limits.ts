@@ -421,3 +421,10 @@ export const PUBLICATION_COUNT_MAX = 1_000
 
 /** Peers of a topic that are asked now and then whether they hold the publication, too. */
 export const HOLDER_ASKED_COUNT_MAX = 32
+
+/** Bytes of a passphrase that is typed, and milliseconds in which it has to come. */
+export const PASSPHRASE_LENGTH_MAX = 1024
+export const PASSPHRASE_TIMEOUT_MS = 10 * 60_000
+
+/** Times that a passphrase is asked for when it was wrong. */
+export const PASSPHRASE_TRY_COUNT = 3

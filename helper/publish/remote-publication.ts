@@ -5,8 +5,10 @@
  */
 import { resolve } from 'node:path'
 import { type Net, openNet } from '../../net/index.ts'
+import { configValue } from '../config.ts'
 import { handOverPublication } from '../daemon/hand-over.ts'
 import { HelperError, printable } from '../errors.ts'
+import { passphraseAsker } from '../keys/ask-passphrase.ts'
 import { KeyStore, keyId, type OwnKey } from '../keys/key-store.ts'
 import { humanBytes, openProgress, SILENT } from '../progress.ts'
 import { connectService, NO_WISHES } from '../remote/connect.ts'
@@ -108,7 +110,8 @@ class Run {
 
   async #pushTarget(net: Net): Promise<PushTarget> {
     const { key, repository: name } = await this.#address()
-    const store = new KeyStore(this.#session.env)
+    const { env, config } = this.#session
+    const store = new KeyStore(env, null, passphraseAsker(env, configValue(config, 'core.askpass')))
     const own = await store.find(key)
     // What the network has comes first, or a push from a new machine would forget what is published.
     const publication = await this.#read(net, { key, repository: name }).catch((error: unknown) => {
@@ -126,7 +129,7 @@ class Run {
       )
     }
     if (publication !== null) await this.#sync(publication, net)
-    const folder = publication?.folder ?? new PublisherFolder(this.#session.env, signer.id)
+    const folder = publication?.folder ?? new PublisherFolder(env, signer.id)
     const seed = await store.seedOf(signer)
     const signing = { seed, publicKey: Buffer.from(signer.publicKey, 'hex') }
     return { folder, name, signer: signing, publication, delegate: delegate?.delegate ?? null }
