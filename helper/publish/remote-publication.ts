@@ -14,12 +14,13 @@ import { humanBytes, openProgress, SILENT } from '../progress.ts'
 import { connectService, NO_WISHES } from '../remote/connect.ts'
 import { GO_ON, over, type Verb } from '../remote/dialogue.ts'
 import type { Session } from '../remote/session.ts'
-import { NULL_SUPPLY } from '../remote/supply.ts'
+import type { Supply } from '../remote/supply.ts'
 import { SupplySession } from '../remote/supply-session.ts'
 import { publicNetOptions } from '../share/ways-in.ts'
 import { HOLDS_NOTHING, heldRefs } from '../trust/held-refs.ts'
 import { requireSigned, signedRule } from '../trust/require-signed.ts'
 import type { Origin } from '../url.ts'
+import { linkSupply } from './link-supply.ts'
 import { repositoryName } from './names.ts'
 import { PublisherFolder } from './publisher-folder.ts'
 import { type Publication, readPublication } from './reader.ts'
@@ -171,7 +172,8 @@ class Run {
   #local(path: string): Session {
     const session = this.#session
     const origin: Origin = { kind: 'origin', scheme: 'file', url: path, user: null, host: '', port: null, path }
-    const supply = new SupplySession({ ...session, origin, openSupply: async () => NULL_SUPPLY, printText: () => {} })
+    const openSupply = async (): Promise<Supply> => linkSupply(path, session.trace)
+    const supply = new SupplySession({ ...session, origin, openSupply, printText: () => {} })
     return { ...session, origin, supply }
   }
 }
