@@ -2,7 +2,7 @@
  * Fuzz target of questions to the tunnel, which end in a `git upload-pack` of ours. Only Refusal may come out; what is taken in is
  * what our own encoder writes, within the bounds, and nothing else.
  */
-import { TIP_HAVE_COUNT_MAX, TIP_WANT_COUNT_MAX } from '../../helper/limits.ts'
+import { TIP_HAVE_COUNT_MAX, TIP_WANT_COUNT_MAX } from '../../helper/publish/limits.ts'
 import { decodeTipRequest, encodeTipRequest } from '../../helper/publish/tip-request.ts'
 import { Refusal } from '../../net/index.ts'
 

@@ -8,7 +8,7 @@ import { closeSync, openSync, writeSync } from 'node:fs'
 import { ReadStream } from 'node:tty'
 import type { Environment } from '../config.ts'
 import { HelperError } from '../errors.ts'
-import { PASSPHRASE_LENGTH_MAX, PASSPHRASE_TIMEOUT_MS } from '../limits.ts'
+import { PASSPHRASE_LENGTH_MAX, PASSPHRASE_TIMEOUT_MS } from './limits.ts'
 
 /** Asks with a prompt; null where nobody can be asked. */
 export type AskPassphrase = (prompt: string) => Promise<string | null>

@@ -12,7 +12,7 @@
 import { createCipheriv, createDecipheriv, randomBytes, scrypt } from 'node:crypto'
 import { ed25519PublicKey } from '../../net/index.ts'
 import { HelperError } from '../errors.ts'
-import { SCRYPT_COST_MAX, SCRYPT_MEMORY_BYTES_MAX, SECRET_TEXT_LENGTH_MAX } from '../limits.ts'
+import { SCRYPT_COST_MAX, SCRYPT_MEMORY_BYTES_MAX, SECRET_TEXT_LENGTH_MAX } from './limits.ts'
 
 const FIRST_LINE = 'gittorrent secret key 1'
 const COST = { N: 32768, r: 8, p: 1 }

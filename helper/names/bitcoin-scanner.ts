@@ -9,14 +9,14 @@ import { join } from 'node:path'
 import type { Environment } from '../config.ts'
 import { dataFolder } from '../data-folder.ts'
 import { HelperError, messageOf } from '../errors.ts'
+import { writeFileAtomically } from '../store/atomic-file.ts'
+import { readBlock } from './bitcoin-block.ts'
 import {
   BITCOIN_ANSWER_LENGTH_MAX,
   BITCOIN_RPC_TIMEOUT_MS,
   BITCOIN_SAVE_BLOCK_COUNT,
   REORGANISATION_BLOCK_COUNT_MAX,
-} from '../limits.ts'
-import { writeFileAtomically } from '../store/atomic-file.ts'
-import { readBlock } from './bitcoin-block.ts'
+} from './limits.ts'
 import { type Registration, readRegistration } from './registration.ts'
 
 interface ScannedBlock {

@@ -9,8 +9,8 @@ import { getServers } from 'node:dns'
 import { connect } from 'node:net'
 import type { HostPort } from '../config.ts'
 import { HelperError } from '../errors.ts'
-import { DNS_ANSWER_LENGTH_MAX, DNS_TIMEOUT_MS } from '../limits.ts'
 import { decodeTxtAnswer, encodeTxtQuery, type TxtAnswer } from './dns-message.ts'
+import { DNS_ANSWER_LENGTH_MAX, DNS_TIMEOUT_MS } from './limits.ts'
 
 /** TXT records of a name from the first server that answers. @throws HelperError 'name-unresolved' */
 export async function lookUpTxt(name: string, server: HostPort | null, signal: AbortSignal): Promise<TxtAnswer> {

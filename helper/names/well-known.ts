@@ -6,7 +6,7 @@
 import { readFile } from 'node:fs/promises'
 import { request } from 'node:https'
 import { HelperError } from '../errors.ts'
-import { WELL_KNOWN_LENGTH_MAX, WELL_KNOWN_TIMEOUT_MS } from '../limits.ts'
+import { WELL_KNOWN_LENGTH_MAX, WELL_KNOWN_TIMEOUT_MS } from './limits.ts'
 
 export interface WellKnownOptions {
   /** A file of PEM certificates to trust instead of the system's; null for none. */

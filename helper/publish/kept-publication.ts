@@ -10,15 +10,15 @@ import { type Net, openNet, type TopicPeer } from '../../net/index.ts'
 import type { Environment, GitConfig, Settings } from '../config.ts'
 import { HelperError, messageOf } from '../errors.ts'
 import { KeyStore, keyId } from '../keys/key-store.ts'
+import { SILENT } from '../progress.ts'
+import { publicNetOptions } from '../share/ways-in.ts'
+import type { Trace } from '../trace.ts'
 import {
   HOLDER_ASKED_COUNT_MAX,
   PUBLISHER_LOCK_PATIENCE_MS,
   RECORDS_ANSWER_COUNT_MAX,
   REFS_TIMEOUT_MS,
-} from '../limits.ts'
-import { SILENT } from '../progress.ts'
-import { publicNetOptions } from '../share/ways-in.ts'
-import type { Trace } from '../trace.ts'
+} from './limits.ts'
 import { repositorySalt } from './names.ts'
 import { publishRepository } from './publish.ts'
 import { PublisherFolder } from './publisher-folder.ts'

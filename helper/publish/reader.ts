@@ -8,10 +8,10 @@ import { itemTarget, type MutableItem, type Net, Refusal, type Topic } from '../
 import type { Environment } from '../config.ts'
 import { HelperError, messageOf } from '../errors.ts'
 import { keyId } from '../keys/key-store.ts'
-import { PUBLISHER_WAIT_MS, RECORD_WARNING_S, SUCCESSOR_COUNT_MAX } from '../limits.ts'
 import type { Trace } from '../trace.ts'
 import { RecordSource } from './find-records.ts'
 import { judge } from './judge.ts'
+import { PUBLISHER_WAIT_MS, RECORD_WARNING_S, SUCCESSOR_COUNT_MAX } from './limits.ts'
 import type { PublisherMemory } from './memory.ts'
 import { type Contribution, type MergedRef, mergeRefs } from './merge-refs.ts'
 import {

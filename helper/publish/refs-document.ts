@@ -9,7 +9,8 @@
  * maintainers (merge-refs.ts).
  */
 import { HelperError, printable } from '../errors.ts'
-import { REF_NAME_LENGTH_MAX, REFS_DOCUMENT_LENGTH_MAX } from '../limits.ts'
+import { REF_NAME_LENGTH_MAX } from '../limits.ts'
+import { REFS_DOCUMENT_LENGTH_MAX } from './limits.ts'
 
 export interface PublishedRef {
   /** Full name. */

@@ -6,16 +6,16 @@
 import { Readable } from 'node:stream'
 import type { TopicPeer } from '../../net/index.ts'
 import { HelperError, printable } from '../errors.ts'
+import { ByteReader } from '../remote/byte-reader.ts'
+import { readPacket, textOf } from '../remote/pkt-line.ts'
+import type { PackIndexer, Quarantine } from '../share/supply/quarantine.ts'
 import {
   TIP_ANSWER_LENGTH_MAX,
   TIP_HAVE_COUNT_MAX,
   TIP_ROUND_COUNT_MAX,
   TIP_STALL_TIMEOUT_MS,
   TIP_WANT_COUNT_MAX,
-} from '../limits.ts'
-import { ByteReader } from '../remote/byte-reader.ts'
-import { readPacket, textOf } from '../remote/pkt-line.ts'
-import type { PackIndexer, Quarantine } from '../share/supply/quarantine.ts'
+} from './limits.ts'
 import { encodeTipRequest, type TipRequest } from './tip-request.ts'
 
 export const TIP_KIND = 'tip'

@@ -4,8 +4,8 @@
  * sends reaches git as it came. There is no filter, no depth, no want-ref and no ls-refs: refs are signed, not asked for.
  */
 import { Refusal } from '../../net/index.ts'
-import { TIP_HAVE_COUNT_MAX, TIP_REQUEST_LENGTH_MAX, TIP_WANT_COUNT_MAX } from '../limits.ts'
 import { encodePacket } from '../remote/pkt-line.ts'
+import { TIP_HAVE_COUNT_MAX, TIP_REQUEST_LENGTH_MAX, TIP_WANT_COUNT_MAX } from './limits.ts'
 
 export interface TipRequest {
   readonly objectFormat: 'sha1' | 'sha256'

@@ -6,15 +6,9 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process'
 import type { Readable, Writable } from 'node:stream'
 import { type AnswerStream, Refusal } from '../../net/index.ts'
-import {
-  TIP_PARALLEL_COUNT,
-  TIP_PER_PEER_COUNT,
-  TIP_READER_FREE_LENGTH,
-  TIP_READER_RATE_MIN,
-  TIP_READER_WAIT_MS_MAX,
-  TIP_SERVE_TIMEOUT_MS,
-} from '../limits.ts'
+import { TIP_READER_FREE_LENGTH, TIP_READER_RATE_MIN, TIP_READER_WAIT_MS_MAX } from '../limits.ts'
 import type { Trace } from '../trace.ts'
+import { TIP_PARALLEL_COUNT, TIP_PER_PEER_COUNT, TIP_SERVE_TIMEOUT_MS } from './limits.ts'
 import { decodeTipRequest, encodeTipRequest } from './tip-request.ts'
 
 export interface TipOffer {

@@ -6,9 +6,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { HelperError } from '../../helper/errors.ts'
-import { REORGANISATION_BLOCK_COUNT_MAX } from '../../helper/limits.ts'
 import { carryingScript, readBlock, unsignedTransaction } from '../../helper/names/bitcoin-block.ts'
 import { readChainState, scanChain } from '../../helper/names/bitcoin-scanner.ts'
+import { REORGANISATION_BLOCK_COUNT_MAX } from '../../helper/names/limits.ts'
 import {
   ownerOf,
   RESERVATION_BLOCK_COUNT,

@@ -7,10 +7,11 @@
 
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, it } from 'node:test'
-import { TIP_PARALLEL_COUNT } from '../../helper/limits.ts'
+import { TIP_PARALLEL_COUNT } from '../../helper/publish/limits.ts'
 import { publisherTopic } from '../../helper/publish/names.ts'
 import {
   decodeRefsQuestion,
@@ -173,7 +174,8 @@ it('tunnels that bring garbage, nothing, another pack, silence, an error, or a k
   const drip = async function* (): AsyncGenerator<Uint8Array> {
     for (let at = 0; at < whole.length; at += 1024) {
       yield whole.subarray(at, at + 1024)
-      await new Promise((resolve) => setTimeout(resolve, 1_000))
+      // A dawdler's own pace.
+      await once(AbortSignal.timeout(1_000), 'abort')
     }
   }
   const liars: Manners[] = [
