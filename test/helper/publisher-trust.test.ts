@@ -11,6 +11,7 @@ import { type TestContext, test } from 'node:test'
 import { readSettings } from '../../helper/config.ts'
 import { keyId } from '../../helper/keys/key-store.ts'
 import { SILENT } from '../../helper/progress.ts'
+import { publisherTopic } from '../../helper/publish/names.ts'
 import {
   type PublishChanges,
   publishOnBehalf,
@@ -20,6 +21,9 @@ import {
 } from '../../helper/publish/publish.ts'
 import { PublisherFolder } from '../../helper/publish/publisher-folder.ts'
 import { type Publication, readPublication } from '../../helper/publish/reader.ts'
+import { decodeRecord } from '../../helper/publish/record.ts'
+import { decodeDocument, encodeDocument, type RefsDocument } from '../../helper/publish/refs-document.ts'
+import { decodeRefsQuestion, encodeRecordsAnswer } from '../../helper/publish/refs-message.ts'
 import { keepAlive, servePublisher } from '../../helper/publish/serve-publisher.ts'
 import { commitmentTo } from '../../helper/publish/succession.ts'
 import { syncPublication } from '../../helper/publish/sync.ts'
@@ -177,8 +181,6 @@ test('a peer that forges, or delivers another document, changes nothing', async 
   assert.ok(record !== undefined)
   const net = await openNet({ ...QUIET, listen: LISTEN })
   t.after(() => net.close())
-  const { encodeRecordsAnswer, decodeRefsQuestion } = await import('../../helper/publish/refs-message.ts')
-  const { publisherTopic } = await import('../../helper/publish/names.ts')
   const answer = async (_: string, payload: Uint8Array): Promise<Uint8Array> =>
     decodeRefsQuestion(payload) === null ? encodeRecordsAnswer(memory.items()) : Buffer.from('gittorrent refs 1\n')
   net.joinTopic(publisherTopic(keyId(KEY.publicKey), 'project'), { onRequest: answer }, { announce: false })
@@ -187,6 +189,44 @@ test('a peer that forges, or delivers another document, changes nothing', async 
   // With an honest peer beside it the clone succeeds, whichever is asked first.
   if (both instanceof Error) assert.match(both.message, /expected them from one of 1 peers/)
 })
+
+test('a refs document in which a ref was moved, taken back, left out or renamed is none, whoever hands it out', async (t) => {
+  const owner = new User()
+  await owner.write(KEY, 'main')
+  const old = await owner.tip(KEY, 'main')
+  await owner.write(KEY, 'main', 'next')
+  await owner.publish(KEY, 0)
+  const memory = await owner.folder(KEY).memory()
+  const genuine = await documentOf(owner)
+  const [main, next] = genuine.refs
+  assert.ok(main !== undefined && next !== undefined)
+  const doctored = [
+    [{ ...main, oid: next.oid }, next],
+    [{ ...main, oid: old }, next],
+    [main],
+    [main, { ...next, name: 'refs/tags/v1' }],
+    [{ ...main, seq: main.seq + 1 }, next],
+  ].map((refs) => encodeDocument({ ...genuine, refs }))
+  for (const document of doctored) {
+    const net = await openNet({ ...QUIET, listen: LISTEN })
+    t.after(() => net.close())
+    const onRequest = async (_: string, payload: Uint8Array): Promise<Uint8Array> =>
+      decodeRefsQuestion(payload) === null ? encodeRecordsAnswer(memory.items()) : document
+    net.joinTopic(publisherTopic(keyId(KEY.publicKey), 'project'), { onRequest }, { announce: false })
+    const reader = new User()
+    await assert.rejects(reader.read(KEY, [net], 1), { code: 'not-published' })
+    assert.equal(await reader.folder(KEY).repository('project'), null, 'nothing is there')
+  }
+})
+
+async function documentOf(user: User): Promise<RefsDocument> {
+  const items = (await user.folder(KEY).memory()).items()
+  const records = items.flatMap(({ value }) => decodeRecord(value))
+  const record = records.find(({ type }) => type === 'repository')
+  const bytes = record?.type === 'repository' ? await user.folder(KEY).document(record.documentHash) : null
+  assert.ok(bytes !== null)
+  return decodeDocument(bytes)
+}
 
 test('the successor named in advance takes over, and the thief of the old key cannot name another', async (t) => {
   const [next, thiefs] = [signerOf(2), signerOf(3)]
