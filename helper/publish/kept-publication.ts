@@ -2,7 +2,7 @@
  * One repository of a publisher, ourselves or somebody else, that is kept alive: served from what lies on disk, its records put
  * again, news looked for and brought, and, where the key is ours, the record signed anew before it runs out. Begins with
  * what is on disk, so that a restart needs no network; whatever fails is told and tried again at the next round.
- * When the key has a successor, both are served: readers of the old URL learn of the new key here.
+ * When the key has successors, all are served: readers of an old URL learn of the new key here.
  */
 import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -160,9 +160,12 @@ export class KeptPublication {
       const { folder, seq, name } = publication
       const isNews = seq !== this.seq || folder.id !== this.id || !this.#served.has(folder.id)
       if (isNews) await syncPublication(publication, { net, config, settings, trace, signal, progress: SILENT })
-      if (folder.id !== this.id && (await this.#current.repository(name)) === null)
-        await this.#current.openRepository(name, publication.record.objectFormat)
-      if (folder.id !== this.id) await this.#serve(this.#current, false)
+      for (const predecessor of publication.predecessors) {
+        // It may have nothing but its profile and the way to its successor; that is told all the same.
+        if ((await predecessor.repository(name)) === null)
+          await predecessor.openRepository(name, publication.record.objectFormat)
+        await this.#serve(predecessor, false)
+      }
       this.#current = folder
       if (!isNews) return
       await this.#serve(folder, true)
