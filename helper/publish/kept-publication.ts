@@ -10,7 +10,7 @@ import { type Net, openNet, type TopicPeer } from '../../net/index.ts'
 import type { Environment, GitConfig, Settings } from '../config.ts'
 import { HelperError, messageOf } from '../errors.ts'
 import { KeyStore, keyId } from '../keys/key-store.ts'
-import { SILENT } from '../progress.ts'
+import type { Progress } from '../progress.ts'
 import { publicNetOptions } from '../share/ways-in.ts'
 import type { Trace } from '../trace.ts'
 import {
@@ -43,6 +43,7 @@ export interface PublicationKeeperPorts {
   readonly env: Environment
   readonly config: GitConfig
   readonly settings: Settings
+  readonly progress: Progress
   readonly trace: Trace
   readonly log: (text: string) => void
   readonly signal: AbortSignal
@@ -149,7 +150,7 @@ export class KeptPublication {
   }
 
   async #bring(): Promise<void> {
-    const { settings, trace, config, env, signal } = this.#ports
+    const { settings, trace, config, env, signal, progress } = this.#ports
     const net = await openNet(publicNetOptions(settings, null, trace))
     try {
       const around = { net, env, trace, signal, nowSeconds: nowSeconds() }
@@ -159,7 +160,7 @@ export class KeptPublication {
       this.notes = publication.notes
       const { folder, seq, name } = publication
       const isNews = seq !== this.seq || folder.id !== this.id || !this.#served.has(folder.id)
-      if (isNews) await syncPublication(publication, { net, config, settings, trace, signal, progress: SILENT })
+      if (isNews) await syncPublication(publication, { net, config, settings, trace, signal, progress })
       for (const predecessor of publication.predecessors) {
         // It may have nothing but its profile and the way to its successor; that is told all the same.
         if ((await predecessor.repository(name)) === null)

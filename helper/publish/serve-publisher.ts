@@ -29,7 +29,8 @@ export interface PublisherService extends Service {
   refresh(): Promise<void>
 }
 
-const buildHere: OpenChains = async (repository) =>
+/** Builds in this process. */
+export const buildHere: OpenChains = async (repository) =>
   buildChains(repository, await publicTips(repository, 'origin', true))
 
 /**

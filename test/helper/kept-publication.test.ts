@@ -9,6 +9,7 @@ import { buildChains } from '../../helper/build/chains.ts'
 import { readSettings } from '../../helper/config.ts'
 import { describePublication } from '../../helper/daemon/publication-status.ts'
 import { keyId } from '../../helper/keys/key-store.ts'
+import { SILENT } from '../../helper/progress.ts'
 import { KeptPublication } from '../../helper/publish/kept-publication.ts'
 import { publishSuccession, type Signer } from '../../helper/publish/publish.ts'
 import { commitmentTo } from '../../helper/publish/succession.ts'
@@ -30,6 +31,7 @@ async function keep(t: TestContext, user: User, peers: readonly Net[]): Promise<
       env: user.env,
       config: new Map(),
       settings: { ...readSettings(new Map(), {}), peers: addresses, dht: false, lsd: false, peerMemory: null },
+      progress: SILENT,
       trace: TRACE,
       log: () => {},
       signal: new AbortController().signal,
