@@ -234,79 +234,6 @@ export const MISSING_FORGET_MS = 24 * 3_600_000
 /** Milliseconds in which a peer or tracker has to take a connection of the doctor's. */
 export const DOCTOR_CONNECT_TIMEOUT_MS = 3_000
 
-/** Bytes of a record: what BEP 44 lets a value have as a bencoded byte string of at most 1000. */
-export const RECORD_LENGTH_MAX = 995
-
-/** Maintainers that a record can delegate to; about as many fit into it. */
-export const DELEGATE_COUNT_MAX = 16
-
-/** Bytes of a refs document: a million refs of 128 bytes. */
-export const REFS_DOCUMENT_LENGTH_MAX = 128 * 1024 * 1024
-
-/** Bytes of one page of a refs document. */
-export const REFS_PAGE_LENGTH = 1024 * 1024
-
-/** Records in one answer: profile, repository, those of delegates, successors. */
-export const RECORDS_ANSWER_COUNT_MAX = 64
-
-/** Milliseconds for one answer to `refs`: records, of which a few kilobytes are told; a page, which has a megabyte. */
-export const RECORDS_TIMEOUT_MS = 5_000
-export const REFS_TIMEOUT_MS = 15_000
-
-/** Peers of a publisher's topic that know its key and are asked for records and documents … */
-export const REFS_PEER_COUNT_MAX = 32
-/** … and peers that are asked whether they do. */
-export const REFS_PEER_ALL_COUNT_MAX = 128
-
-/** Proofs of two values for one seq that are kept per publisher. */
-export const EVIDENCE_COUNT_MAX = 32
-
-/** Successors that are followed from the key of a URL; each is a rotation that its holder made. */
-export const SUCCESSOR_COUNT_MAX = 8
-
-/** Seconds that a record holds unless told otherwise: four weeks, so that a holiday of its publisher does not matter. */
-export const RECORD_LIFETIME_S = 28 * 24 * 3600
-
-/** Seconds before its end from which a record is shown as about to expire. */
-export const RECORD_WARNING_S = 3 * 24 * 3600
-
-/** How long a reader waits for the first peer of a publisher's topic: there is no origin that could answer instead. */
-export const PUBLISHER_WAIT_MS = 10_000
-
-/** Cost parameter of scrypt that an imported key may ask for: a second or two of work. */
-export const SCRYPT_COST_MAX = 1024 * 1024
-
-/** Bytes of memory that opening a sealed key may take. */
-export const SCRYPT_MEMORY_BYTES_MAX = 256 * 1024 * 1024
-
-/** Characters of a key file; a sealed one has 400. */
-export const SECRET_TEXT_LENGTH_MAX = 4096
-
-/** Bytes of what receive-pack says to a push; it is held back until the record is signed. */
-export const PUSH_REPORT_LENGTH_MAX = 64 * 1024 * 1024
-
-/** Bytes on disk up to which `follow <key>` takes further repositories of a publisher. */
-export const FOLLOW_BUDGET_BYTES = 10 * 1024 * 1024 * 1024
-
-/** Milliseconds until records are put again; nodes forget after two hours (BEP 44). */
-export const REPUBLISH_INTERVAL_MS = 45 * 60_000
-
-/** Milliseconds between two looks for news of what is followed. */
-export const FOLLOW_INTERVAL_MS = 5 * 60_000
-
-/** How often, and after how many milliseconds times the attempt, refs are tried again that another run of ours has locked. */
-export const REF_LOCK_ATTEMPT_COUNT_MAX = 6
-export const REF_LOCK_DELAY_MS = 150
-
-/** How long a reader waits for a further peer that has what is lacking, when others are there already. */
-export const FURTHER_PEER_WAIT_MS = 3_000
-
-/** The same when nobody is there though a record is: a topic is looked up again after ten seconds. */
-export const LATE_PEER_WAIT_MS = 12_000
-
-/** Pause between two looks at who has come. */
-export const PEER_POLL_MS = 100
-
 /** Days that superseded links stay in an exported folder unless the user says so: nobody reads an old list for longer. */
 export const EXPORT_GRACE_DAYS = 7
 export const EXPORT_GRACE_DAYS_MAX = 3650
@@ -362,18 +289,6 @@ export const ASK_GIT_TIMEOUT_MS = 2_000
 export const LOCK_TOUCH_MS = 2_000
 export const LOCK_STALE_MS = 15_000
 export const LOCK_POLL_MS = 50
-
-/** Milliseconds that one of our processes waits for another that signs for the same publisher: a push may bring much. */
-export const PUBLISHER_LOCK_WAIT_MS = 10 * 60_000
-
-/** Milliseconds that a reader or a daemon waits for it: it comes back later anyway. */
-export const PUBLISHER_LOCK_PATIENCE_MS = 30_000
-
-/** Publications that one daemon keeps; each costs a topic, and a look for news now and then. */
-export const PUBLICATION_COUNT_MAX = 1_000
-
-/** Peers of a topic that are asked now and then whether they hold the publication, too. */
-export const HOLDER_ASKED_COUNT_MAX = 32
 
 /** An interrupted download that is not gone on with for so long is removed by the next one. */
 export const INCOMING_AGE_MS_MAX = 7 * 24 * 3600 * 1000

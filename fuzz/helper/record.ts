@@ -1,58 +1,53 @@
 /**
- * Fuzz target of publishers' records, which come from the DHT and from peers. Only HelperError may come out; what is read is
- * written so that it is read as the same.
+ * Fuzz target of a publisher's records: profile, repository, succession. Only HelperError may come out; what is taken in is
+ * written again within the bound of BEP 44 and reads the same.
  */
-
+import { deepStrictEqual } from 'node:assert'
 import { HelperError } from '../../helper/errors.ts'
-import { decodeRecord, encodeRecord, type PublisherRecord } from '../../helper/publish/record.ts'
+import { decodeRecord, encodeProfile, encodeRecord, type PublisherRecord } from '../../helper/publish/record.ts'
 import { BENCODE_WORDS } from '../driver/seeds.ts'
 
-const EXPIRES = 1_800_000_000
-
 export function fuzz(bytes: Uint8Array): void {
+  let record: PublisherRecord
   try {
-    const record = decodeRecord(bytes)
-    const again = decodeRecord(encodeRecord(record))
-    if (JSON.stringify(again) !== JSON.stringify(record)) throw new Error('a record that is read differently again')
+    record = decodeRecord(bytes)
   } catch (error) {
-    if (!(error instanceof HelperError)) throw error
+    if (error instanceof HelperError) return
+    throw error
+  }
+  // Texts that are no UTF-8 grow when they are read; then there may be no room for them.
+  if (JSON.stringify(record).includes('\ufffd')) return
+  try {
+    deepStrictEqual(decodeRecord(encodeRecord(record)), record)
+  } catch (error) {
+    if (!(error instanceof HelperError && error.code === 'limit' && bytes.length > 900)) throw error
   }
 }
 
 export function seeds(): Uint8Array[] {
-  const records: PublisherRecord[] = [
-    {
-      type: 'repository',
-      name: 'project',
-      onBehalfOf: 'ab'.repeat(20),
-      objectFormat: 'sha1',
-      documentHash: 'cd'.repeat(32),
-      documentLength: 900,
-      refCount: 3,
-      expires: EXPIRES,
-      delegates: [{ key: 'ef'.repeat(32), expires: EXPIRES, patterns: ['refs/heads/*'] }],
-    },
-    {
-      type: 'profile',
-      name: 'A U Thor',
-      email: 'a@example.org',
-      repositories: [{ name: 'project', refs: [{ name: 'refs/heads/main', oid: '12'.repeat(20) }] }],
-      leftOutCount: 1,
-      expires: EXPIRES,
-      next: '34'.repeat(52),
-    },
-    { type: 'succession', from: '56'.repeat(32), reason: 'revoked', expires: EXPIRES },
+  const [hash, key] = ['ab'.repeat(32), 'cd'.repeat(32)]
+  const shared = { expires: 1_797_419_200 }
+  const plain = { documentHash: hash, documentLength: 100, refCount: 2, objectFormat: 'sha1' } as const
+  const delegates = [{ key, expires: 1_797_000_000, patterns: ['refs/heads/dev/*', 'refs/tags/v1'] }]
+  const repositories = [{ name: 'project', refs: [{ name: 'refs/heads/main', oid: 'ef'.repeat(20) }] }]
+  const profile = { type: 'profile', name: 'A U Thor', email: 'a@b', repositories, leftOutCount: 3, ...shared } as const
+  return [
+    encodeRecord({ type: 'repository', name: 'project', onBehalfOf: null, delegates, ...plain, ...shared }),
+    encodeRecord({ type: 'repository', name: 'a/b', onBehalfOf: '01'.repeat(20), delegates: [], ...plain, ...shared }),
+    encodeProfile({ ...profile, next: null }),
+    encodeProfile({ ...profile, next: '23'.repeat(52) }),
+    encodeRecord({ type: 'succession', from: key, reason: 'revoked', ...shared }),
   ]
-  return records.map(encodeRecord)
 }
 
 export const dictionary = [
   ...BENCODE_WORDS,
+  '1:g',
+  '1:n',
+  '1:t',
+  '1:x',
+  '4:next',
   '10:repository',
   '7:profile',
-  '10:succession',
-  '4:refs',
   '4:sha1',
-  '1:g',
-  '4:next52:',
 ]

@@ -4,17 +4,15 @@
  * Tells how many others are there for each.
  */
 import { once } from 'node:events'
-import { readdir, stat } from 'node:fs/promises'
-import { join } from 'node:path'
 import { formatAddress, type Net, openNet } from '../../net/index.ts'
 import { HelperError, messageOf } from '../errors.ts'
-import { FOLLOW_BUDGET_BYTES, FOLLOW_INTERVAL_MS } from '../limits.ts'
 import { humanBytes } from '../progress.ts'
+import { KeptPublication } from '../publish/kept-publication.ts'
+import { FOLLOW_BUDGET_BYTES } from '../publish/limits.ts'
 import { repositoryName } from '../publish/names.ts'
-import type { PublisherFolder } from '../publish/publisher-folder.ts'
-import { type Publication, readProfile, readPublication } from '../publish/reader.ts'
-import { keepAlive, republishPublisher, servePublisher } from '../publish/serve-publisher.ts'
-import { syncPublication } from '../publish/sync.ts'
+import { paceOf } from '../publish/pace.ts'
+import { readProfile } from '../publish/reader.ts'
+import { buildHere } from '../publish/serve-publisher.ts'
 import { TipServer } from '../publish/tip-serve.ts'
 import { publicNetOptions } from '../share/ways-in.ts'
 import { parseRemoteUrl } from '../url.ts'
@@ -25,20 +23,10 @@ const USAGE = 'follow <key or gittorrent://<key>/<repository>>... [--budget <byt
 const ANY_PORT = { host: '0.0.0.0', port: 0 }
 
 type Parsed = Awaited<ReturnType<typeof parseNetworkCommand>>
-type Service = Awaited<ReturnType<typeof servePublisher>>
-
 interface Address {
   readonly key: string
   /** Null: all of the publisher's. */
   readonly name: string | null
-}
-
-interface Followed {
-  readonly address: { readonly key: string; readonly name: string }
-  readonly folder: PublisherFolder
-  readonly name: string
-  readonly service: Service
-  seq: number
 }
 
 export const followCommand: Command = {
@@ -80,8 +68,7 @@ class Follower {
   readonly #context: CommandContext
   readonly #budget: number
   readonly #tips: TipServer
-  readonly #followed: Followed[] = []
-  #usedBytes = 0
+  readonly #kept: KeptPublication[] = []
 
   constructor(net: Net, parsed: Parsed, context: CommandContext, budget: number) {
     this.#net = net
@@ -94,104 +81,67 @@ class Follower {
   /** Takes one repository, or all of a publisher's while the budget lasts. */
   async take({ key, name }: Address): Promise<void> {
     if (name !== null) return this.#takeOne(key, name)
-    const profile = await readProfile(key, this.#around())
+    const { env, signal, printText } = this.#context
+    const { trace } = this.#parsed
+    const nowSeconds = Math.floor(Date.now() / 1000)
+    const profile = await readProfile(key, { net: this.#net, env, signal, trace, nowSeconds })
     if (profile.leftOutCount > 0)
-      this.#context.printText(
-        `warning: ${profile.leftOutCount} repositories of ${key} are not in the profile, name them\n`,
-      )
+      printText(`warning: ${profile.leftOutCount} repositories of ${key} are not in the profile, name them\n`)
     for (const repository of profile.repositories) {
-      if (this.#usedBytes >= this.#budget) {
-        this.#context.printText(
-          `gittorrent: budget of ${humanBytes(this.#budget)} used, '${repository.name}' is left out\n`,
-        )
+      if (this.#kept.reduce((sum, { diskLength }) => sum + diskLength, 0) >= this.#budget) {
+        printText(`gittorrent: budget of ${humanBytes(this.#budget)} used, '${repository.name}' is left out\n`)
         continue
       }
       await this.#takeOne(key, repositoryName(repository.name)).catch((error: unknown) => {
-        this.#context.printText(`warning: ${messageOf(error)}\n`)
+        printText(`warning: ${messageOf(error)}\n`)
       })
     }
   }
 
   async #takeOne(key: string, name: string): Promise<void> {
-    const publication = await this.#bring(key, name)
-    await publication.topic.close()
-    const { folder, seq } = publication
-    const service = await servePublisher(this.#net, folder, name, this.#tips)
-    this.#followed.push({ address: { key, name }, folder, name, service, seq })
-    await republishPublisher(this.#net, folder, this.#parsed.trace)
-  }
-
-  async #bring(key: string, name: string): Promise<Publication> {
-    const publication = await readPublication(key, name, this.#around())
-    for (const note of publication.notes) this.#context.printText(`warning: ${note}\n`)
+    const { env, signal, printText } = this.#context
     const { config, settings, trace } = this.#parsed
-    const progress = progressOf(this.#context)
-    const surroundings = { net: this.#net, config, settings, trace, signal: this.#context.signal, progress }
-    const { repository } = await syncPublication(publication, surroundings)
-    this.#usedBytes += await sizeOf(repository.gitDir)
-    return publication
+    const kept = new KeptPublication(
+      { key, name },
+      {
+        ...{ net: this.#net, tips: this.#tips, openChains: buildHere, env, config, settings, trace, signal },
+        progress: progressOf(this.#context),
+        log: (text) => printText(`gittorrent: ${text}\n`),
+      },
+    )
+    await kept.look()
+    if (kept.state === 'serving') this.#kept.push(kept)
+    else throw new HelperError('not-published', kept.notes.at(-1) ?? `'${name}': expected it from peers, got nothing`)
   }
 
   /** Says what is followed. */
   async announce(asJson: boolean): Promise<void> {
     const { printResult, printText } = this.#context
-    for (const { folder, name, service, seq } of this.#followed) {
-      await service.topic.waitForPeer({ timeoutMs: 1_000, signal: this.#context.signal })
-      const others = service.topic.peers().length
-      const url = `gittorrent://${folder.id}/${name}`
-      if (asJson) printResult(`${JSON.stringify({ url, seq, peers: others })}\n`)
-      else printResult(`${url} seq ${seq}, ${others} others connected\n`)
+    for (const { id, address, seq, connectedCount, holders } of this.#kept) {
+      const url = `gittorrent://${id}/${address.name}`
+      const others = holders?.current ?? 0
+      if (asJson) printResult(`${JSON.stringify({ url, seq, peers: connectedCount, holders: others })}\n`)
+      else printResult(`${url} seq ${seq}, ${connectedCount} others connected, ${others} of them hold it\n`)
     }
     printText(`gittorrent: seeding on ${this.#net.address === null ? 'no port' : formatAddress(this.#net.address)}\n`)
   }
 
   /** Serves until stopped. */
   async stay(): Promise<void> {
-    const stops = this.#followed.map(({ folder }) => keepAlive(this.#net, folder, this.#parsed.trace))
-    const timer = setInterval(() => void this.#refresh(), FOLLOW_INTERVAL_MS)
+    const { republishMs, lookMs } = paceOf(this.#context.env)
+    const timers = [
+      setInterval(() => void Promise.all(this.#kept.map((kept) => kept.republish())), republishMs),
+      setInterval(() => void Promise.all(this.#kept.map((kept) => kept.look())), lookMs),
+    ]
     try {
       if (!this.#context.signal.aborted) await once(this.#context.signal, 'abort')
     } finally {
-      clearInterval(timer)
-      for (const stop of stops) stop()
+      for (const timer of timers) clearInterval(timer)
     }
-  }
-
-  /** Looks for news on a net of its own, because the topics of this one are joined to serve. */
-  async #refresh(): Promise<void> {
-    const { settings, trace, config } = this.#parsed
-    for (const followed of this.#followed) {
-      const net = await openNet(publicNetOptions(settings, null, trace))
-      try {
-        const { key, name } = followed.address
-        const publication = await readPublication(key, name, { ...this.#around(), net })
-        if (publication.seq === followed.seq || publication.folder.id !== followed.folder.id) continue
-        const progress = progressOf(this.#context)
-        await syncPublication(publication, { net, config, settings, trace, signal: this.#context.signal, progress })
-        followed.seq = publication.seq
-        await followed.service.refresh()
-      } catch (error) {
-        trace(() => `follow: ${messageOf(error)}`)
-      } finally {
-        await net.close()
-      }
-    }
-  }
-
-  #around() {
-    const { env, signal } = this.#context
-    return { net: this.#net, env, signal, trace: this.#parsed.trace, nowSeconds: Math.floor(Date.now() / 1000) }
   }
 
   async close(): Promise<void> {
     this.#tips.close()
-    await Promise.all(this.#followed.map(({ service }) => service.close()))
+    await Promise.all(this.#kept.map((kept) => kept.close()))
   }
-}
-
-async function sizeOf(gitDir: string): Promise<number> {
-  const folder = join(gitDir, 'objects', 'pack')
-  const names = await readdir(folder).catch(() => [])
-  const sizes = await Promise.all(names.map((name) => stat(join(folder, name)).then(({ size }) => size)))
-  return sizes.reduce((sum, size) => sum + size, 0)
 }

@@ -1,24 +1,29 @@
 /**
  * `gittorrent keygen`: makes a key to publish with. `gittorrent keys`: lists them, prints one as text for a backup, takes one
- * in from such a text. A passphrase comes from a file or from GITTORRENT_PASSPHRASE, never from the command line, which other
- * users of the machine can read.
+ * in from such a text. A passphrase comes from the terminal or git's askpass program, a file, or GITTORRENT_PASSPHRASE, never from the
+ * command line, which other users of the machine can read. `--passphrase` asks for a new one, twice.
  */
 import { readFile } from 'node:fs/promises'
+import { configValue, readGitConfig } from '../config.ts'
 import { HelperError } from '../errors.ts'
+import { type AskPassphrase, passphraseAsker } from '../keys/ask-passphrase.ts'
 import { KeyStore, type OwnKey } from '../keys/key-store.ts'
 import { commitmentTo } from '../publish/succession.ts'
 import { type Command, type CommandContext, type ParsedCommand, parseCommand, textOption } from './command-line.ts'
 
-const KEYGEN_USAGE = 'keygen [--passphrase-file <file>] [--json]'
+const KEYGEN_USAGE = 'keygen [--passphrase | --passphrase-file <file>] [--json]'
 const KEYS_USAGE = 'keys [export <key> | import <file>] [--passphrase-file <file>] [--json]'
 const OPTIONS = { 'passphrase-file': { type: 'string' }, json: { type: 'boolean' } } as const
 
 export const keygenCommand: Command = {
   usage: KEYGEN_USAGE,
   async run(args, context) {
-    const parsed = parseCommand(args, KEYGEN_USAGE, OPTIONS)
+    const parsed = parseCommand(args, KEYGEN_USAGE, { ...OPTIONS, passphrase: { type: 'boolean' } })
     if (parsed.positionals.length > 0) throw new HelperError('usage', `usage: gittorrent ${KEYGEN_USAGE}`)
-    const store = await openKeyStore(parsed, context)
+    const isAsked = parsed.values.passphrase === true
+    const store = isAsked
+      ? new KeyStore(context.env, await newPassphrase(context))
+      : await openKeyStore(parsed, context)
     const key = await store.create()
     print([key], parsed, context)
     context.printText(
@@ -44,11 +49,26 @@ export const keysCommand: Command = {
   },
 }
 
-/** The user's keys, with the passphrase that the options name. */
+/** The user's keys, with the passphrase that the options name; else the user is asked when one is needed. */
 export async function openKeyStore(parsed: ParsedCommand, { env }: CommandContext): Promise<KeyStore> {
   const path = textOption(parsed, 'passphrase-file')
-  const passphrase = path === null ? null : (await readFile(path, 'utf8')).replace(/\r?\n$/, '')
-  return new KeyStore(env, passphrase)
+  if (path !== null) return new KeyStore(env, (await readFile(path, 'utf8')).replace(/\r?\n$/, ''))
+  return new KeyStore(env, null, await askerOf(env))
+}
+
+async function askerOf(env: CommandContext['env']): Promise<AskPassphrase> {
+  return passphraseAsker(env, configValue(await readGitConfig(env), 'core.askpass'))
+}
+
+/** Asks twice. @throws HelperError 'key-unusable' */
+async function newPassphrase({ env }: CommandContext): Promise<string> {
+  const ask = await askerOf(env)
+  const passphrase = await ask('New passphrase: ')
+  if (passphrase === null || passphrase === '')
+    throw new HelperError('key-unusable', 'keygen: expected a passphrase, got none')
+  if ((await ask('The same again: ')) !== passphrase)
+    throw new HelperError('key-unusable', 'keygen: expected the same passphrase twice, got two, try again')
+  return passphrase
 }
 
 function print(keys: readonly OwnKey[], parsed: ParsedCommand, { printResult }: CommandContext): void {

@@ -10,7 +10,7 @@ import { handOverPublication } from '../daemon/hand-over.ts'
 import { HelperError, messageOf } from '../errors.ts'
 import { openRepository } from '../git/repository.ts'
 import { keyId } from '../keys/key-store.ts'
-import { PUBLISHER_LOCK_WAIT_MS, RECORD_LIFETIME_S } from '../limits.ts'
+import { PUBLISHER_LOCK_WAIT_MS, RECORD_LIFETIME_S } from '../publish/limits.ts'
 import { repositoryName, repositorySalt } from '../publish/names.ts'
 import {
   type PublishChanges,

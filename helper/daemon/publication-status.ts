@@ -2,8 +2,9 @@
  * What `status` and `list` show of publications, in the form that goes over the socket and out of `--json`. Times are
  * ISO 8601; `warnings` says in sentences what a reader would be warned of: expiry, rollback, two values for one seq.
  */
-import { RECORD_WARNING_S } from '../limits.ts'
+
 import type { KeptPublication, PublicationState } from '../publish/kept-publication.ts'
+import { RECORD_WARNING_S } from '../publish/limits.ts'
 
 export interface PublicationStatus {
   readonly url: string

@@ -9,8 +9,9 @@ import { buildChains } from '../build/chains.ts'
 import { publicTips } from '../build/history.ts'
 import type { GitConfig, Settings } from '../config.ts'
 import { HelperError, messageOf } from '../errors.ts'
-import { FOLLOW_BUDGET_BYTES, PUBLICATION_COUNT_MAX } from '../limits.ts'
+import { SILENT } from '../progress.ts'
 import { idOf, KeptPublication, type PublicationKeeperPorts } from '../publish/kept-publication.ts'
+import { FOLLOW_BUDGET_BYTES, PUBLICATION_COUNT_MAX } from '../publish/limits.ts'
 import { repositoryName } from '../publish/names.ts'
 import { type Pace, paceOf } from '../publish/pace.ts'
 import { readProfile } from '../publish/reader.ts'
@@ -58,6 +59,7 @@ export class Publications {
     this.#keeper = {
       ...ports,
       tips: this.#tips,
+      progress: SILENT,
       openChains: async (repository) => {
         const { gitDir } = repository
         await ports.builds.run([gitDir, '--origin', gitDir, '--local-branches'], () => {})

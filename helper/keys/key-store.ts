@@ -11,6 +11,8 @@ import type { Environment } from '../config.ts'
 import { dataFolder } from '../data-folder.ts'
 import { HelperError } from '../errors.ts'
 import { temporaryPath } from '../store/atomic-file.ts'
+import type { AskPassphrase } from './ask-passphrase.ts'
+import { PASSPHRASE_TRY_COUNT } from './limits.ts'
 import { readSecret, type SecretText, writeSecret } from './secret-text.ts'
 
 const SUFFIX = '.key'
@@ -31,21 +33,27 @@ export function keyId(publicKey: Uint8Array): string {
 export class KeyStore {
   readonly folder: string
   readonly #passphrase: string | null
+  readonly #ask: AskPassphrase
 
-  /** @param passphrase for sealed keys; null: GITTORRENT_PASSPHRASE, if it is set */
-  constructor(env: Environment, passphrase: string | null = null) {
+  /**
+   * @param passphrase for sealed keys; null: GITTORRENT_PASSPHRASE, if it is set
+   * @param ask asks for it where neither is there; nobody is asked unless given
+   */
+  constructor(env: Environment, passphrase: string | null = null, ask: AskPassphrase = async () => null) {
     this.folder = join(dataFolder(env), 'keys')
     this.#passphrase = passphrase ?? env.GITTORRENT_PASSPHRASE ?? null
+    this.#ask = ask
   }
 
   /** Makes a new key; sealed if there is a passphrase. */
   create(): Promise<OwnKey> {
-    return this.#add(randomBytes(32))
+    return this.#add(randomBytes(32), this.#passphrase)
   }
 
-  /** Takes a key in from its backup, and seals it if there is a passphrase. @throws HelperError 'key-unusable' */
+  /** Takes a key in from its backup, and seals it with the passphrase that was given, or that opened it. @throws HelperError 'key-unusable' */
   async import(text: string): Promise<OwnKey> {
-    return this.#add(await readSecret(text).open(this.#passphrase))
+    const { seed, passphrase } = await this.#open(readSecret(text))
+    return this.#add(seed, passphrase)
   }
 
   /** All keys, by id. */
@@ -78,12 +86,27 @@ export class KeyStore {
   }
 
   /** The secret of a key of ours. @throws HelperError 'key-unusable' */
-  seedOf(key: OwnKey): Promise<Uint8Array> {
-    return key.open(this.#passphrase)
+  async seedOf(key: OwnKey): Promise<Uint8Array> {
+    return (await this.#open(key)).seed
   }
 
-  async #add(seed: Uint8Array): Promise<OwnKey> {
-    const text = await writeSecret(seed, this.#passphrase)
+  /** Opens a secret; who is asked may try again. */
+  async #open(secret: SecretText): Promise<{ seed: Uint8Array; passphrase: string | null }> {
+    const given = this.#passphrase
+    if (!secret.isSealed || given !== null) return { seed: await secret.open(given), passphrase: given }
+    const id = keyId(Buffer.from(secret.publicKey, 'hex'))
+    for (let attempt = 1; ; attempt++) {
+      const passphrase = await this.#ask(`Passphrase for key ${id}: `)
+      try {
+        return { seed: await secret.open(passphrase), passphrase }
+      } catch (error) {
+        if (passphrase === null || attempt >= PASSPHRASE_TRY_COUNT) throw error
+      }
+    }
+  }
+
+  async #add(seed: Uint8Array, passphrase: string | null): Promise<OwnKey> {
+    const text = await writeSecret(seed, passphrase)
     const secret = readSecret(text)
     const name = `${keyId(Buffer.from(secret.publicKey, 'hex'))}${SUFFIX}`
     await mkdir(this.folder, { recursive: true, mode: 0o700 })

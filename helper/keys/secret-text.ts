@@ -12,7 +12,7 @@
 import { createCipheriv, createDecipheriv, randomBytes, scrypt } from 'node:crypto'
 import { ed25519PublicKey } from '../../net/index.ts'
 import { HelperError } from '../errors.ts'
-import { SCRYPT_COST_MAX, SCRYPT_MEMORY_BYTES_MAX, SECRET_TEXT_LENGTH_MAX } from '../limits.ts'
+import { SCRYPT_COST_MAX, SCRYPT_MEMORY_BYTES_MAX, SECRET_TEXT_LENGTH_MAX } from './limits.ts'
 
 const FIRST_LINE = 'gittorrent secret key 1'
 const COST = { N: 32768, r: 8, p: 1 }
@@ -64,7 +64,9 @@ export function readSecret(text: string): SecretText {
 
 async function unseal(publicKey: string, match: RegExpExecArray, passphrase: string | null): Promise<Uint8Array> {
   if (passphrase === null)
-    throw unusable('expected a passphrase, got none, try --passphrase-file or GITTORRENT_PASSPHRASE')
+    throw unusable(
+      'expected a passphrase, got none, try a terminal, GIT_ASKPASS, --passphrase-file or GITTORRENT_PASSPHRASE',
+    )
   const [N, r, p] = match.slice(1, 4).map(Number)
   const [salt, nonce, bytes] = match.slice(4).map((hex) => Buffer.from(hex, 'hex'))
   if (N === undefined || r === undefined || p === undefined || salt === undefined || bytes === undefined || !nonce)

@@ -113,8 +113,10 @@ function merkleRoot(ids: readonly Buffer[]): Buffer {
   while (level.length > 1) {
     const next: Buffer[] = []
     for (let n = 0; n < level.length; n += 2) {
-      const left = level[n] ?? Buffer.alloc(0)
-      next.push(doubleHash(left, level[n + 1] ?? left))
+      const [left = Buffer.alloc(0), right] = [level[n], level[n + 1]]
+      // A list with its end repeated has the same root as without (CVE-2012-2459).
+      if (right?.equals(left)) throw malformed('transactions that differ')
+      next.push(doubleHash(left, right ?? left))
     }
     level = next
   }

@@ -166,7 +166,7 @@ function settled(owner: { sinceHeight: number; claimHeight: number }, tip: numbe
 }
 
 /** The one key that texts of the form `gittorrent=<digits>` name; others are none of ours. @throws HelperError name-conflict */
-function keyIn(texts: readonly string[], asked: string): string | null {
+export function keyIn(texts: readonly string[], asked: string): string | null {
   const keys = texts.flatMap(
     (text) => /^gittorrent=([0-9a-f]{64}|[0-9a-f]{40})$/i.exec(text.trim())?.[1]?.toLowerCase() ?? [],
   )

@@ -6,21 +6,19 @@
 import { createHash } from 'node:crypto'
 import { itemTarget, type MutableItem, type Net, NetError, type Topic, type TopicPeer } from '../../net/index.ts'
 import { HelperError, messageOf } from '../errors.ts'
+import { RANGE_ALIVE_LENGTH, RANGE_PATIENCE_MS, SOURCE_GRACE_MS } from '../limits.ts'
+import type { Trace } from '../trace.ts'
 import {
   FURTHER_PEER_WAIT_MS,
   LATE_PEER_WAIT_MS,
   PEER_POLL_MS,
-  RANGE_ALIVE_LENGTH,
-  RANGE_PATIENCE_MS,
   RECORDS_ANSWER_COUNT_MAX,
   RECORDS_TIMEOUT_MS,
   REFS_PAGE_LENGTH,
   REFS_PEER_ALL_COUNT_MAX,
   REFS_PEER_COUNT_MAX,
   REFS_TIMEOUT_MS,
-  SOURCE_GRACE_MS,
-} from '../limits.ts'
-import type { Trace } from '../trace.ts'
+} from './limits.ts'
 import { raceOfPeers } from './race-of-peers.ts'
 import { decodeRecordsAnswer, encodeRefsQuestion, REFS_KIND } from './refs-message.ts'
 

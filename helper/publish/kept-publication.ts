@@ -2,7 +2,7 @@
  * One repository of a publisher, ourselves or somebody else, that is kept alive: served from what lies on disk, its records put
  * again, news looked for and brought, and, where the key is ours, the record signed anew before it runs out. Begins with
  * what is on disk, so that a restart needs no network; whatever fails is told and tried again at the next round.
- * When the key has a successor, both are served: readers of the old URL learn of the new key here.
+ * When the key has successors, all are served: readers of an old URL learn of the new key here.
  */
 import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -10,15 +10,15 @@ import { type Net, openNet, type TopicPeer } from '../../net/index.ts'
 import type { Environment, GitConfig, Settings } from '../config.ts'
 import { HelperError, messageOf } from '../errors.ts'
 import { KeyStore, keyId } from '../keys/key-store.ts'
+import type { Progress } from '../progress.ts'
+import { publicNetOptions } from '../share/ways-in.ts'
+import type { Trace } from '../trace.ts'
 import {
   HOLDER_ASKED_COUNT_MAX,
   PUBLISHER_LOCK_PATIENCE_MS,
   RECORDS_ANSWER_COUNT_MAX,
   REFS_TIMEOUT_MS,
-} from '../limits.ts'
-import { SILENT } from '../progress.ts'
-import { publicNetOptions } from '../share/ways-in.ts'
-import type { Trace } from '../trace.ts'
+} from './limits.ts'
 import { repositorySalt } from './names.ts'
 import { publishRepository } from './publish.ts'
 import { PublisherFolder } from './publisher-folder.ts'
@@ -43,6 +43,7 @@ export interface PublicationKeeperPorts {
   readonly env: Environment
   readonly config: GitConfig
   readonly settings: Settings
+  readonly progress: Progress
   readonly trace: Trace
   readonly log: (text: string) => void
   readonly signal: AbortSignal
@@ -149,7 +150,7 @@ export class KeptPublication {
   }
 
   async #bring(): Promise<void> {
-    const { settings, trace, config, env, signal } = this.#ports
+    const { settings, trace, config, env, signal, progress } = this.#ports
     const net = await openNet(publicNetOptions(settings, null, trace))
     try {
       const around = { net, env, trace, signal, nowSeconds: nowSeconds() }
@@ -159,10 +160,13 @@ export class KeptPublication {
       this.notes = publication.notes
       const { folder, seq, name } = publication
       const isNews = seq !== this.seq || folder.id !== this.id || !this.#served.has(folder.id)
-      if (isNews) await syncPublication(publication, { net, config, settings, trace, signal, progress: SILENT })
-      if (folder.id !== this.id && (await this.#current.repository(name)) === null)
-        await this.#current.openRepository(name, publication.record.objectFormat)
-      if (folder.id !== this.id) await this.#serve(this.#current, false)
+      if (isNews) await syncPublication(publication, { net, config, settings, trace, signal, progress })
+      for (const predecessor of publication.predecessors) {
+        // It may have nothing but its profile and the way to its successor; that is told all the same.
+        if ((await predecessor.repository(name)) === null)
+          await predecessor.openRepository(name, publication.record.objectFormat)
+        await this.#serve(predecessor, false)
+      }
       this.#current = folder
       if (!isNews) return
       await this.#serve(folder, true)

@@ -7,9 +7,9 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { decodeItem, encodeItem, type MutableItem } from '../../net/index.ts'
-import { EVIDENCE_COUNT_MAX, PUBLISHER_LOCK_PATIENCE_MS } from '../limits.ts'
 import { writeFileAtomically } from '../store/atomic-file.ts'
 import { withLock } from '../store/lock-file.ts'
+import { EVIDENCE_COUNT_MAX, PUBLISHER_LOCK_PATIENCE_MS } from './limits.ts'
 import { commitmentOf } from './succession.ts'
 
 interface Seen {

@@ -5,7 +5,7 @@
  */
 import type { Environment } from '../config.ts'
 import { HelperError, printable } from '../errors.ts'
-import { FOLLOW_INTERVAL_MS, REPUBLISH_INTERVAL_MS } from '../limits.ts'
+import { FOLLOW_INTERVAL_MS, REPUBLISH_INTERVAL_MS } from './limits.ts'
 
 export interface Pace {
   readonly republishMs: number

@@ -8,10 +8,10 @@ import { itemTarget, type MutableItem, type Net, Refusal, type Topic } from '../
 import type { Environment } from '../config.ts'
 import { HelperError, messageOf } from '../errors.ts'
 import { keyId } from '../keys/key-store.ts'
-import { PUBLISHER_WAIT_MS, RECORD_WARNING_S, SUCCESSOR_COUNT_MAX } from '../limits.ts'
 import type { Trace } from '../trace.ts'
 import { RecordSource } from './find-records.ts'
 import { judge } from './judge.ts'
+import { PUBLISHER_WAIT_MS, RECORD_WARNING_S, SUCCESSOR_COUNT_MAX } from './limits.ts'
 import type { PublisherMemory } from './memory.ts'
 import { type Contribution, type MergedRef, mergeRefs } from './merge-refs.ts'
 import {
@@ -40,6 +40,8 @@ export interface ReaderSurroundings {
 export interface Publication {
   /** Of the key that signs now: that of the URL, or its last successor. */
   readonly folder: PublisherFolder
+  /** Of the keys before it, that of the URL first; empty while that one signs itself. */
+  readonly predecessors: readonly PublisherFolder[]
   readonly key: Uint8Array
   readonly name: string
   readonly record: RepositoryRecord
@@ -65,12 +67,14 @@ const FUTURE_S_MAX = 24 * 3600
  */
 export async function readPublication(key: string, name: string, around: ReaderSurroundings): Promise<Publication> {
   const notes: string[] = []
+  const predecessors: PublisherFolder[] = []
   let wanted = key
   for (let hop = 0; hop <= SUCCESSOR_COUNT_MAX; hop++) {
     const reader = new Reader(wanted, name, around, notes)
     const successor = await reader.profile()
-    if (successor === null) return reader.publication()
+    if (successor === null) return { ...(await reader.publication()), predecessors }
     await reader.leave()
+    predecessors.push(reader.folder)
     notes.push(`key ${reader.folder.id} was ${successor.reason} by its holder: ${keyId(successor.key)} follows it`)
     wanted = Buffer.from(successor.key).toString('hex')
   }
@@ -184,7 +188,7 @@ class Reader {
     return null
   }
 
-  async publication(): Promise<Publication> {
+  async publication(): Promise<Omit<Publication, 'predecessors'>> {
     const key = this.#key ?? new Uint8Array(0)
     const salt = repositorySalt(this.#name)
     const item = await this.#judge('repository', key, salt, await this.#source.find(itemTarget(key, salt), salt))

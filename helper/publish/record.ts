@@ -16,13 +16,8 @@ import {
   NetError,
 } from '../../net/index.ts'
 import { HelperError } from '../errors.ts'
-import {
-  DELEGATE_COUNT_MAX,
-  RECORD_LENGTH_MAX,
-  REF_NAME_LENGTH_MAX,
-  REFS_DOCUMENT_LENGTH_MAX,
-  REMEMBERED_REF_COUNT_MAX,
-} from '../limits.ts'
+import { REF_NAME_LENGTH_MAX, REMEMBERED_REF_COUNT_MAX } from '../limits.ts'
+import { DELEGATE_COUNT_MAX, RECORD_LENGTH_MAX, REFS_DOCUMENT_LENGTH_MAX } from './limits.ts'
 
 export interface Delegate {
   /** Public key, 64 hexadecimal digits. */

@@ -9,7 +9,8 @@
  * maintainers (merge-refs.ts).
  */
 import { HelperError, printable } from '../errors.ts'
-import { REF_NAME_LENGTH_MAX, REFS_DOCUMENT_LENGTH_MAX } from '../limits.ts'
+import { REF_NAME_LENGTH_MAX } from '../limits.ts'
+import { REFS_DOCUMENT_LENGTH_MAX } from './limits.ts'
 
 export interface PublishedRef {
   /** Full name. */
@@ -60,7 +61,7 @@ export function decodeDocument(bytes: Uint8Array): RefsDocument {
   const text = textOf(bytes)
   const end = text.indexOf('\n\n')
   const head =
-    /^gittorrent refs 1\npublisher ([0-9a-f]{64})\nrepository ([^\n]+)\nobject-format (sha1|sha256)(?:\nhead ([^\n]+))?$/
+    /^gittorrent refs 1\npublisher ([0-9a-f]{64})\nrepository ([A-Za-z0-9._/-]{1,58})\nobject-format (sha1|sha256)(?:\nhead ([^\n]+))?$/
   const match = head.exec(text.slice(0, Math.max(0, end)))
   if (match === null || !text.endsWith('\n')) throw malformed('its first lines')
   const [, publisher = '', repository = '', format, headRef] = match

@@ -18,7 +18,7 @@ import {
   Refusal,
 } from '../../net/index.ts'
 import { HelperError } from '../errors.ts'
-import { RECORDS_ANSWER_COUNT_MAX, REFS_DOCUMENT_LENGTH_MAX } from '../limits.ts'
+import { RECORDS_ANSWER_COUNT_MAX, REFS_DOCUMENT_LENGTH_MAX } from './limits.ts'
 
 export const REFS_KIND = 'refs'
 

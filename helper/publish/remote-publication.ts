@@ -5,19 +5,22 @@
  */
 import { resolve } from 'node:path'
 import { type Net, openNet } from '../../net/index.ts'
+import { configValue } from '../config.ts'
 import { handOverPublication } from '../daemon/hand-over.ts'
 import { HelperError, printable } from '../errors.ts'
+import { passphraseAsker } from '../keys/ask-passphrase.ts'
 import { KeyStore, keyId, type OwnKey } from '../keys/key-store.ts'
 import { humanBytes, openProgress, SILENT } from '../progress.ts'
 import { connectService, NO_WISHES } from '../remote/connect.ts'
 import { GO_ON, over, type Verb } from '../remote/dialogue.ts'
 import type { Session } from '../remote/session.ts'
-import { NULL_SUPPLY } from '../remote/supply.ts'
+import type { Supply } from '../remote/supply.ts'
 import { SupplySession } from '../remote/supply-session.ts'
 import { publicNetOptions } from '../share/ways-in.ts'
 import { HOLDS_NOTHING, heldRefs } from '../trust/held-refs.ts'
 import { requireSigned, signedRule } from '../trust/require-signed.ts'
 import type { Origin } from '../url.ts'
+import { linkSupply } from './link-supply.ts'
 import { repositoryName } from './names.ts'
 import { PublisherFolder } from './publisher-folder.ts'
 import { type Publication, readPublication } from './reader.ts'
@@ -108,7 +111,8 @@ class Run {
 
   async #pushTarget(net: Net): Promise<PushTarget> {
     const { key, repository: name } = await this.#address()
-    const store = new KeyStore(this.#session.env)
+    const { env, config } = this.#session
+    const store = new KeyStore(env, null, passphraseAsker(env, configValue(config, 'core.askpass')))
     const own = await store.find(key)
     // What the network has comes first, or a push from a new machine would forget what is published.
     const publication = await this.#read(net, { key, repository: name }).catch((error: unknown) => {
@@ -126,7 +130,7 @@ class Run {
       )
     }
     if (publication !== null) await this.#sync(publication, net)
-    const folder = publication?.folder ?? new PublisherFolder(this.#session.env, signer.id)
+    const folder = publication?.folder ?? new PublisherFolder(env, signer.id)
     const seed = await store.seedOf(signer)
     const signing = { seed, publicKey: Buffer.from(signer.publicKey, 'hex') }
     return { folder, name, signer: signing, publication, delegate: delegate?.delegate ?? null }
@@ -168,7 +172,8 @@ class Run {
   #local(path: string): Session {
     const session = this.#session
     const origin: Origin = { kind: 'origin', scheme: 'file', url: path, user: null, host: '', port: null, path }
-    const supply = new SupplySession({ ...session, origin, openSupply: async () => NULL_SUPPLY, printText: () => {} })
+    const openSupply = async (): Promise<Supply> => linkSupply(path, session.trace)
+    const supply = new SupplySession({ ...session, origin, openSupply, printText: () => {} })
     return { ...session, origin, supply }
   }
 }

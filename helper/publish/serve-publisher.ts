@@ -9,10 +9,10 @@ import { buildChains, type Chains } from '../build/chains.ts'
 import { publicTips } from '../build/history.ts'
 import { HelperError, messageOf } from '../errors.ts'
 import type { Repository } from '../git/repository.ts'
-import { REFS_PAGE_LENGTH, REPUBLISH_INTERVAL_MS } from '../limits.ts'
 import { CHAIN_KIND } from '../share/chain-message.ts'
 import { answererOf, type Service } from '../share/serve.ts'
 import type { Trace } from '../trace.ts'
+import { REFS_PAGE_LENGTH, REPUBLISH_INTERVAL_MS } from './limits.ts'
 import { PROFILE_TOPIC_NAME, publisherTopic } from './names.ts'
 import type { PublisherFolder } from './publisher-folder.ts'
 import { decodeRecord } from './record.ts'
@@ -29,7 +29,8 @@ export interface PublisherService extends Service {
   refresh(): Promise<void>
 }
 
-const buildHere: OpenChains = async (repository) =>
+/** Builds in this process. */
+export const buildHere: OpenChains = async (repository) =>
   buildChains(repository, await publicTips(repository, 'origin', true))
 
 /**

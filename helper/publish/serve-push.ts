@@ -7,10 +7,10 @@
  */
 import { HelperError, messageOf } from '../errors.ts'
 import { type Repository, runGit } from '../git/repository.ts'
-import { PUBLISHER_LOCK_WAIT_MS, PUSH_REPORT_LENGTH_MAX, RECORD_LIFETIME_S } from '../limits.ts'
 import { type OriginStream, openProcess, serverEnvironment } from '../remote/origin-stream.ts'
 import { readPacket } from '../remote/pkt-line.ts'
 import type { Session } from '../remote/session.ts'
+import { PUBLISHER_LOCK_WAIT_MS, PUSH_REPORT_LENGTH_MAX, RECORD_LIFETIME_S } from './limits.ts'
 import { type PublishSurroundings, publishOnBehalf, publishRepository, type Signer } from './publish.ts'
 import type { PublisherFolder } from './publisher-folder.ts'
 import type { Publication } from './reader.ts'

@@ -9,14 +9,21 @@ import { type Net, NetError, type TopicPeer } from '../../net/index.ts'
 import type { GitConfig, Settings } from '../config.ts'
 import { HelperError, messageOf } from '../errors.ts'
 import { type Repository, runGit } from '../git/repository.ts'
-import { PUBLISHER_LOCK_PATIENCE_MS, REF_LOCK_ATTEMPT_COUNT_MAX, REF_LOCK_DELAY_MS } from '../limits.ts'
 import { humanBytes, type Progress } from '../progress.ts'
 import { fsckWanted } from '../share/supply/fsck.ts'
 import { Quarantine } from '../share/supply/quarantine.ts'
 import { swarmSupplyOn } from '../share/supply/swarm-supply.ts'
 import type { Trace } from '../trace.ts'
 import type { PeerOffer } from './find-records.ts'
-import { TIP_ALIVE_LENGTH, TIP_BUSY_COUNT_MAX, TIP_BUSY_PAUSE_MS, TIP_PATIENCE_MS } from './limits.ts'
+import {
+  PUBLISHER_LOCK_PATIENCE_MS,
+  REF_LOCK_ATTEMPT_COUNT_MAX,
+  REF_LOCK_DELAY_MS,
+  TIP_ALIVE_LENGTH,
+  TIP_BUSY_COUNT_MAX,
+  TIP_BUSY_PAUSE_MS,
+  TIP_PATIENCE_MS,
+} from './limits.ts'
 import { delegateSalt, repositorySalt } from './names.ts'
 import { raceOfPeers } from './race-of-peers.ts'
 import type { Publication } from './reader.ts'

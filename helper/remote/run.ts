@@ -98,7 +98,8 @@ async function verbsFor(
   const isHttp = scheme === 'http' || scheme === 'https'
   const verbs = isBundle ? bundleVerbs(session.origin.path) : isHttp ? await httpVerbs(session) : streamVerbs()
   const rule = signedRule(session.config, session.env, session.remoteName)
-  if (rule === 'off') return verbs
+  // A listing outside of a repository has no ref to move.
+  if (rule === 'off' || session.gitDir === null) return verbs
   const { stagedVerbs } = await import('../trust/staged-origin.ts')
   return stagedVerbs(verbs, rule)
 }

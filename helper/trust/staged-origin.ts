@@ -1,10 +1,12 @@
 /**
  * Fetches from an origin when signatures are required: git would move refs as soon as it has the objects, so they first
  * go into a repository of our own in $GIT_DIR/gittorrent/, which borrows the user's objects; there they are checked, and git
- * is served from there. It lasts as long as the fetch. The inner fetch goes through the helper again, swarm and all.
- * It brings all branches and tags, whatever part of them the user asked for. Pushes go their usual way.
+ * is served from there. It lasts as long as the fetch. The inner fetch goes through the helper again, swarm and all, with the
+ * settings of the user's repository. It brings all branches and tags, whatever part of them the user asked for, and to a
+ * repository with holes (shallow, partial), whose objects promise more than is there, the whole history anew. Pushes go their
+ * usual way.
  */
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { HelperError } from '../errors.ts'
 import { runGit } from '../git/repository.ts'
@@ -21,7 +23,7 @@ import { requireSigned, type SignedRule } from './require-signed.ts'
 
 const STAGING_PREFIX = 'staging-'
 
-/** `verbs` with fetches that are checked by `rule`. */
+/** `verbs` with fetches that are checked by `rule`, for a session that has a repository. */
 export function stagedVerbs(verbs: ReadonlyMap<string, Verb>, rule: SignedRule): ReadonlyMap<string, Verb> {
   const usual = (name: string): Verb | undefined => verbs.get(name)
   const capabilities: Verb = async (line, session) => {
@@ -39,20 +41,15 @@ export function stagedVerbs(verbs: ReadonlyMap<string, Verb>, rule: SignedRule):
 }
 
 async function fetchStaged(session: Session, rule: SignedRule): Promise<number> {
-  const { gitDir, config, origin } = session
-  if (gitDir === null) return connectService(session, 'git-upload-pack', NO_WISHES)
-  const folder = join(resolve(gitDir), 'gittorrent')
+  const { config, origin } = session
+  const gitDir = resolve(session.gitDir ?? '.')
+  const folder = join(gitDir, 'gittorrent')
   await mkdir(folder, { recursive: true })
   await removeOld(folder, (name) => name.startsWith(STAGING_PREFIX))
   const staging = await mkdtemp(join(folder, STAGING_PREFIX))
   try {
-    const format = (await runGit(resolve(gitDir), ['rev-parse', '--show-object-format'])).trim()
-    await runGit(staging, ['init', '--quiet', '--bare', '--template=', `--object-format=${format}`])
-    const objects = (
-      await runGit(resolve(gitDir), ['rev-parse', '--path-format=absolute', '--git-path', 'objects'])
-    ).trim()
-    await writeFile(join(staging, 'objects', 'info', 'alternates'), `${objects}\n`)
-    const held = await heldRefs(resolve(gitDir))
+    await prepareStaging(staging, gitDir)
+    const held = await heldRefs(gitDir)
     await fetchInto(staging, session)
     await requireSigned(rule, staging, held, config)
     const local = { ...origin, scheme: 'file', url: staging, user: null, host: '', port: null, path: staging } as const
@@ -67,6 +64,25 @@ async function fetchStaged(session: Session, rule: SignedRule): Promise<number> 
     await rm(staging, { recursive: true, force: true })
   }
 }
+
+/** An empty repository with the settings of the user's, and its objects where they are whole. */
+async function prepareStaging(staging: string, gitDir: string): Promise<void> {
+  const [format, isShallow, objects, config] = (
+    await runGit(gitDir, [
+      ...['rev-parse', '--path-format=absolute', '--show-object-format', '--is-shallow-repository'],
+      ...['--git-path', 'objects', '--git-path', 'config'],
+    ])
+  ).split('\n')
+  await runGit(staging, ['init', '--quiet', '--bare', '--template=', `--object-format=${format}`])
+  // What git must know of the staging itself, its format, is read from the file alone, never from what it includes.
+  const own = await readFile(join(staging, 'config'), 'utf8')
+  await writeFile(join(staging, 'config'), `[include]\n\tpath = "${quoted(config ?? '')}"\n${own}`)
+  const promisors = await runGit(gitDir, ['config', '--get-regexp', '^remote\\..*\\.promisor$']).catch(() => '')
+  if (isShallow === 'true' || promisors !== '') return
+  await writeFile(join(staging, 'objects', 'info', 'alternates'), `${objects}\n`)
+}
+
+const quoted = (path: string): string => path.replace(/[\\"]/g, '\\$&')
 
 async function fetchInto(staging: string, session: Session): Promise<void> {
   const { origin, env } = session

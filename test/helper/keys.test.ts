@@ -3,6 +3,7 @@
  * Method: the text format with honest and damaged input, and the commands as a user runs them.
  */
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
 import { chmod, readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -94,4 +95,89 @@ test('the commands make, list, back up and import keys, sealed ones too', () =>
     assert.equal(Buffer.from(await noble.getPublicKeyAsync(seed)).toString('hex'), publicKey)
     const refused = await world.outcome('two', 'gittorrent', ['keys', 'import', 'passphrase'])
     assert.deepEqual([refused.status, refused.stdout], [128, ''])
+  }))
+
+/** Runs a command on a terminal of its own (util-linux script), types an answer at each prompt; resolves with all that showed. */
+function onTerminal(
+  world: PublishedWorld,
+  command: string,
+  answers: readonly (readonly [RegExp, string])[],
+): Promise<{ status: number | null; shown: string }> {
+  return new Promise((resolve, reject) => {
+    const env = { ...world.environment('typist'), GIT_TERMINAL_PROMPT: '1' }
+    const child = spawn('script', ['-qec', command, '/dev/null'], { cwd: world.folder, env, stdio: 'pipe' })
+    const left = [...answers]
+    let [shown, from] = ['', 0]
+    child.stdout.on('data', (bytes: Uint8Array) => {
+      shown += Buffer.from(bytes).toString()
+      const [prompt, typed] = left[0] ?? []
+      if (prompt === undefined || typed === undefined || !prompt.test(shown.slice(from))) return
+      left.shift()
+      from = shown.length
+      child.stdin.write(typed)
+    })
+    child.on('error', reject)
+    child.on('close', (status) => resolve({ status, shown }))
+  })
+}
+
+test('a passphrase is asked for at the terminal, twice for a new one, and never shown', () =>
+  withTemporaryDirectory(async (directory) => {
+    const world = await PublishedWorld.open(directory)
+    // Typed with a slip that is rubbed out: a letter of two bytes goes as one.
+    const made = await onTerminal(world, 'gittorrent keygen --passphrase', [
+      [/New passphrase: /, 'xy\u0015wördzä\u007f\u007fs\r'],
+      [/The same again: /, 'wörds\r'],
+    ])
+    assert.equal(made.status, 0, made.shown)
+    assert.doesNotMatch(made.shown, /wörd|xy/)
+    const [, id = '', publicKey = ''] = /([0-9a-f]{40}) ([0-9a-f]{64}) sealed/.exec(made.shown) ?? []
+    assert.equal(keyId(Buffer.from(publicKey, 'hex')), id)
+    const file = join(directory, 'data', 'typist', 'keys', `${id}.key`)
+    const seed = await readSecret(await readFile(file, 'utf8')).open('wörds')
+    assert.equal(Buffer.from(await noble.getPublicKeyAsync(seed)).toString('hex'), publicKey)
+    await world.makeRepository('typist', 'project', 1)
+    const publish = `gittorrent publish project --once --listen 127.0.0.1:0 --no-dht --no-lsd`
+    const published = await onTerminal(world, publish, [
+      [/Passphrase for key [0-9a-f]{40}: /, 'wrong\r'],
+      [/Passphrase for key [0-9a-f]{40}: /, 'wörds\r'],
+    ])
+    assert.equal(published.status, 0, published.shown)
+    assert.match(published.shown, new RegExp(`gittorrent://${id}/project`))
+    assert.doesNotMatch(published.shown, /wrong|wörds/)
+    const interrupted = await onTerminal(world, publish, [[/Passphrase for key/, '\u0003']])
+    assert.notEqual(interrupted.status, 0)
+    assert.match(interrupted.shown, /got Ctrl-C/)
+    const differing = await onTerminal(world, 'gittorrent keygen --passphrase', [
+      [/New passphrase: /, 'one\r'],
+      [/The same again: /, 'other\r'],
+    ])
+    assert.match(differing.shown, /the same passphrase twice/)
+  }))
+
+test("git's askpass program is asked before the terminal, by a push as well", () =>
+  withTemporaryDirectory(async (directory) => {
+    const world = await PublishedWorld.open(directory)
+    const program = join(directory, 'askpass')
+    await writeFile(program, `#!/bin/sh\necho "$1" >> '${directory}/asked'\necho words\n`, { mode: 0o755 })
+    await writeFile(join(directory, 'passphrase'), 'words\n')
+    await world.run('typist', 'gittorrent', 'keygen', '--passphrase-file', 'passphrase')
+    const [id = ''] = (await world.run('typist', 'gittorrent', 'keys')).split(' ')
+    await world.makeRepository('typist', 'project', 1)
+    const push = ['-C', 'project', 'push', '--quiet', `gittorrent://${id}/project`, 'main']
+    const refused = await world.gitOutcome('typist', push)
+    assert.match(refused.stderr, /expected a passphrase, got none/)
+    for (const [name, count] of [
+      ['GIT_ASKPASS', 1],
+      ['SSH_ASKPASS', 2],
+    ] as const) {
+      world.environmentOfAll = { [name]: program }
+      await world.commit('typist', 'project', name)
+      await world.viaKey('typist', push)
+      const asked = (await readFile(join(directory, 'asked'), 'utf8')).split('\n').filter(Boolean)
+      assert.deepEqual(asked, Array(count).fill(`Passphrase for key ${id}: `))
+    }
+    // What was sealed stays sealed when it is taken in from a backup.
+    await writeFile(join(directory, 'backup'), await world.run('typist', 'gittorrent', 'keys', 'export', id))
+    assert.match(await world.run('other', 'gittorrent', 'keys', 'import', 'backup'), / sealed$/)
   }))

@@ -4,7 +4,8 @@
  * Method: real processes on loopback with thirty DHT nodes; plain git on the publisher's own repository is the oracle.
  */
 import assert from 'node:assert/strict'
-import { cp } from 'node:fs/promises'
+import type { Stats } from 'node:fs'
+import { cp, readdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, it } from 'node:test'
 import { directoryUntilExit } from '../support/temporary-directory.ts'
@@ -56,6 +57,25 @@ it('a clone finds everything by the DHT alone, by id and by key, and has what th
   await world.viaKey('another', ['clone', '--quiet', `gittorrent://${key.publicKey}/project.git`, 'by-key'])
   await assertClones('by-key')
   assert.equal(await world.git('reader', '-C', 'by-key', 'symbolic-ref', 'HEAD'), 'refs/heads/main')
+})
+
+it('a clone has its objects from the isolated repository without a second copy, and lives without it', async () => {
+  const packsOf = (gitDir: string): string => join(world.folder, gitDir, 'objects', 'pack')
+  const shared = async (folder: string): Promise<Stats[]> =>
+    Promise.all(
+      (await readdir(folder)).filter((name) => name.endsWith('.pack')).map((name) => stat(join(folder, name))),
+    )
+  const [linked, isolated] = [await shared(packsOf('by-id')), await shared(join(mirrorOf('reader'), 'objects', 'pack'))]
+  const inodes = new Set(isolated.map(({ ino }) => ino))
+  const copied = linked.filter(({ ino }) => !inodes.has(ino)).reduce((sum, { size }) => sum + size, 0)
+  const whole = isolated.reduce((sum, { size }) => sum + size, 0)
+  assert.ok(whole > 0 && copied < whole / 4, `${copied} of ${whole} bytes copied`)
+  await cp(join(world.folder, 'data', 'reader'), join(world.folder, 'data', 'aside'), { recursive: true })
+  await rm(join(world.folder, 'data', 'reader'), { recursive: true })
+  await assertClones('by-id')
+  await world.git('reader', '-C', 'by-id', 'repack', '-a', '-d', '-q')
+  await assertClones('by-id')
+  await cp(join(world.folder, 'data', 'aside'), join(world.folder, 'data', 'reader'), { recursive: true })
 })
 
 it('depth, single branches and ls-remote work as with any repository', async () => {

@@ -6,129 +6,19 @@
  */
 import assert from 'node:assert/strict'
 import { cp } from 'node:fs/promises'
-import { join } from 'node:path'
-import { type TestContext, test } from 'node:test'
-import { readSettings } from '../../helper/config.ts'
+import { test } from 'node:test'
 import { keyId } from '../../helper/keys/key-store.ts'
-import { SILENT } from '../../helper/progress.ts'
-import {
-  type PublishChanges,
-  publishOnBehalf,
-  publishRepository,
-  publishSuccession,
-  type Signer,
-} from '../../helper/publish/publish.ts'
-import { PublisherFolder } from '../../helper/publish/publisher-folder.ts'
-import { type Publication, readPublication } from '../../helper/publish/reader.ts'
-import { keepAlive, servePublisher } from '../../helper/publish/serve-publisher.ts'
+import { publisherTopic } from '../../helper/publish/names.ts'
+import { publishOnBehalf, publishSuccession } from '../../helper/publish/publish.ts'
+import { decodeRecord } from '../../helper/publish/record.ts'
+import { decodeDocument, encodeDocument, type RefsDocument } from '../../helper/publish/refs-document.ts'
+import { decodeRefsQuestion, encodeRecordsAnswer } from '../../helper/publish/refs-message.ts'
+import { keepAlive } from '../../helper/publish/serve-publisher.ts'
 import { commitmentTo } from '../../helper/publish/succession.ts'
-import { syncPublication } from '../../helper/publish/sync.ts'
-import { TipServer } from '../../helper/publish/tip-serve.ts'
-import { openTrace } from '../../helper/trace.ts'
-import { ed25519PublicKey, type Net, openNet } from '../../net/index.ts'
+import { openNet } from '../../net/index.ts'
 import { importCommits } from '../support/fast-import.ts'
 import { git } from '../support/git.ts'
-import { directoryUntilExit } from '../support/temporary-directory.ts'
-
-const TRACE = openTrace({})
-const START = 1_795_000_000
-const LIFETIME_S = 30 * 24 * 3600
-const ROOT = directoryUntilExit()
-let userCount = 0
-let commitCount = 0
-const QUIET = { listen: null, peers: [], trackers: [], dht: false, dhtBootstrap: [], lsd: false }
-const LISTEN = { host: '127.0.0.1', port: 0 }
-
-function signerOf(number: number): Signer {
-  const seed = Buffer.alloc(32, number)
-  return { seed, publicKey: ed25519PublicKey(seed) }
-}
-
-const hexOf = ({ publicKey }: Signer): string => Buffer.from(publicKey).toString('hex')
-
-class User {
-  readonly env = { GITTORRENT_DATA: join(ROOT, String(userCount++)), HOME: '/nonexistent' }
-
-  folder(signer: Signer): PublisherFolder {
-    return new PublisherFolder(this.env, keyId(signer.publicKey))
-  }
-
-  /** Makes refs of the isolated repository of `signer` what `branches` says, each a fresh commit. */
-  async write(signer: Signer, ...branches: string[]): Promise<void> {
-    const repository = await this.folder(signer).openRepository('project', 'sha1')
-    const commits = branches.map((branch, n) => ({
-      branch,
-      parents: [],
-      files: { [branch]: `${branch} ${n} ${commitCount++}\n` },
-    }))
-    await importCommits(repository.gitDir, commits)
-  }
-
-  async publish(
-    signer: Signer,
-    at: number,
-    changes: PublishChanges = {},
-    lifetimeSeconds = LIFETIME_S,
-  ): Promise<number> {
-    const around = { env: this.env, net: null, trace: TRACE, nowSeconds: START + at, lifetimeSeconds }
-    return (await publishRepository(signer, 'project', changes, around)).seq
-  }
-
-  /** Serves what lies here under a key, until the test ends. */
-  async serve(t: TestContext, signer: Signer): Promise<Net> {
-    const net = await openNet({ ...QUIET, listen: LISTEN })
-    const tips = new TipServer(TRACE)
-    const service = await servePublisher(net, this.folder(signer), 'project', tips)
-    t.after(async () => {
-      tips.close()
-      await service.close()
-      await net.close()
-    })
-    return net
-  }
-
-  async read(signer: Signer, peers: readonly Net[], at: number): Promise<Publication> {
-    const addresses = peers.flatMap(({ address }) => address ?? [])
-    const net = await openNet({ ...QUIET, peers: addresses })
-    try {
-      const signal = new AbortController().signal
-      const around = { net, env: this.env, trace: TRACE, signal, nowSeconds: START + at, waitMs: 5_000 }
-      const publication = await readPublication(keyId(signer.publicKey), 'project', around)
-      const settings = readSettings(new Map(), {})
-      await syncPublication(publication, { net, config: new Map(), settings, trace: TRACE, signal, progress: SILENT })
-      return publication
-    } finally {
-      await net.close()
-    }
-  }
-
-  /** A user with the same state. */
-  async copy(): Promise<User> {
-    const other = new User()
-    await cp(this.env.GITTORRENT_DATA, other.env.GITTORRENT_DATA, { recursive: true })
-    return other
-  }
-
-  tip(signer: Signer, branch: string): Promise<string> {
-    const directory = join(
-      this.env.GITTORRENT_DATA,
-      'publishers',
-      keyId(signer.publicKey),
-      'repositories',
-      'project.git',
-    )
-    return git(['rev-parse', branch], { directory })
-  }
-}
-
-const KEY = signerOf(1)
-
-async function published(): Promise<User> {
-  const owner = new User()
-  await owner.write(KEY, 'main')
-  await owner.publish(KEY, 0)
-  return owner
-}
+import { hexOf, KEY, LIFETIME_S, LISTEN, published, QUIET, START, signerOf, TRACE, User } from './publishing-user.ts'
 
 test('an older record, however genuine, does not lead a reader back', async (t) => {
   const owner = await published()
@@ -177,8 +67,6 @@ test('a peer that forges, or delivers another document, changes nothing', async 
   assert.ok(record !== undefined)
   const net = await openNet({ ...QUIET, listen: LISTEN })
   t.after(() => net.close())
-  const { encodeRecordsAnswer, decodeRefsQuestion } = await import('../../helper/publish/refs-message.ts')
-  const { publisherTopic } = await import('../../helper/publish/names.ts')
   const answer = async (_: string, payload: Uint8Array): Promise<Uint8Array> =>
     decodeRefsQuestion(payload) === null ? encodeRecordsAnswer(memory.items()) : Buffer.from('gittorrent refs 1\n')
   net.joinTopic(publisherTopic(keyId(KEY.publicKey), 'project'), { onRequest: answer }, { announce: false })
@@ -187,6 +75,44 @@ test('a peer that forges, or delivers another document, changes nothing', async 
   // With an honest peer beside it the clone succeeds, whichever is asked first.
   if (both instanceof Error) assert.match(both.message, /expected them from one of 1 peers/)
 })
+
+test('a refs document in which a ref was moved, taken back, left out or renamed is none, whoever hands it out', async (t) => {
+  const owner = new User()
+  await owner.write(KEY, 'main')
+  const old = await owner.tip(KEY, 'main')
+  await owner.write(KEY, 'main', 'next')
+  await owner.publish(KEY, 0)
+  const memory = await owner.folder(KEY).memory()
+  const genuine = await documentOf(owner)
+  const [main, next] = genuine.refs
+  assert.ok(main !== undefined && next !== undefined)
+  const doctored = [
+    [{ ...main, oid: next.oid }, next],
+    [{ ...main, oid: old }, next],
+    [main],
+    [main, { ...next, name: 'refs/tags/v1' }],
+    [{ ...main, seq: main.seq + 1 }, next],
+  ].map((refs) => encodeDocument({ ...genuine, refs }))
+  for (const document of doctored) {
+    const net = await openNet({ ...QUIET, listen: LISTEN })
+    t.after(() => net.close())
+    const onRequest = async (_: string, payload: Uint8Array): Promise<Uint8Array> =>
+      decodeRefsQuestion(payload) === null ? encodeRecordsAnswer(memory.items()) : document
+    net.joinTopic(publisherTopic(keyId(KEY.publicKey), 'project'), { onRequest }, { announce: false })
+    const reader = new User()
+    await assert.rejects(reader.read(KEY, [net], 1), { code: 'not-published' })
+    assert.equal(await reader.folder(KEY).repository('project'), null, 'nothing is there')
+  }
+})
+
+async function documentOf(user: User): Promise<RefsDocument> {
+  const items = (await user.folder(KEY).memory()).items()
+  const records = items.flatMap(({ value }) => decodeRecord(value))
+  const record = records.find(({ type }) => type === 'repository')
+  const bytes = record?.type === 'repository' ? await user.folder(KEY).document(record.documentHash) : null
+  assert.ok(bytes !== null)
+  return decodeDocument(bytes)
+}
 
 test('the successor named in advance takes over, and the thief of the old key cannot name another', async (t) => {
   const [next, thiefs] = [signerOf(2), signerOf(3)]
