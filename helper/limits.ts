@@ -54,9 +54,6 @@ export const OPEN_BODY_COUNT_MAX = 128
 /** A file that changed less than this before it was checked may change again with the same times (some file systems count seconds). */
 export const RACY_AGE_MS_MAX = 2_000
 
-/** Tables of segments that are written at the same time; each waits for the disk, which takes many at once. */
-export const RECORD_PARALLEL_COUNT = 16
-
 /** Bytes read at a time when a body or a link is hashed. */
 export const READ_CHUNK_LENGTH = 4 * 1024 * 1024
 
@@ -162,9 +159,6 @@ export const BUNDLE_HEADER_LENGTH_MAX = 1024
 /** Packs that git indexes at the same time; each `git index-pack` has threads of its own. */
 export const INDEX_PARALLEL_COUNT = 4
 
-/** Threads that resolve the deltas of one large pack: beyond, git's own experiments found no gain, and each has a cache of 96 MB. */
-export const INDEX_THREAD_COUNT_MAX = 8
-
 /** Snapshots of one repository that are kept and offered: the newest, and the one that clones still ask for. */
 export const SNAPSHOT_COUNT_MAX = 2
 
@@ -264,9 +258,6 @@ export const WEBSEED_SKIP_LENGTH_MAX = 64 * 1024 * 1024
 
 /** How long the faster of peers and web seeds waits for the other, so that both can be used. */
 export const SOURCE_GRACE_MS = 300
-
-/** Bytes that are there already and are taken once more, rather than asking a web seed twice. */
-export const WEBSEED_GAP_LENGTH = 256 * 1024
 
 /** Bytes that a connection to a web seed must have brought to be opened again after it broke. */
 export const WEBSEED_RETRY_LENGTH = 16 * 1024

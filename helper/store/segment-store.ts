@@ -16,13 +16,16 @@ import { type FileHandle, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type BuiltSegment, type SegmentPlan, segmentNameOf } from '../../engine/index.ts'
 import { HelperError } from '../errors.ts'
-import { OPEN_BODY_COUNT_MAX, READ_CHUNK_LENGTH, RECORD_PARALLEL_COUNT } from '../limits.ts'
+import { OPEN_BODY_COUNT_MAX, READ_CHUNK_LENGTH } from '../limits.ts'
 import { AtomicFile, removeLeftovers, writeFileAtomically } from './atomic-file.ts'
 import { BodyChecks } from './body-checks.ts'
 import { OpenFiles } from './open-files.ts'
 import { readRange } from './read-file.ts'
 import { readSealedFile, writeSealedFile } from './sealed-file.ts'
 import { parseSegmentFacts, type StoredSegment } from './stored-segment.ts'
+
+/** Tables that are written at the same time; each waits for the disk, which takes many at once. */
+const RECORD_PARALLEL_COUNT = 16
 
 /** Of all stores: open files are counted by process, and a daemon has hundreds of stores. */
 const BODIES = new OpenFiles(OPEN_BODY_COUNT_MAX)

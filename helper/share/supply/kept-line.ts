@@ -7,11 +7,13 @@
 import { availableParallelism } from 'node:os'
 import { PACK_HEADER_LENGTH } from '../../../engine/index.ts'
 import { configValue, type GitConfig } from '../../config.ts'
-import { INDEX_THREAD_COUNT_MAX } from '../../limits.ts'
 import type { SupplyRequest } from '../../remote/supply.ts'
 import { SegmentStore } from '../../store/segment-store.ts'
 import type { Intake } from './line-intake.ts'
 import { type LineTake, segmentsOf } from './plan.ts'
+
+/** Beyond that, git's own experiments found little gain, and each thread has a cache of 96 MB. */
+const INDEX_THREAD_COUNT_MAX = 8
 
 /** True for a line of a clone, or of the fetch that makes a shallow one whole, that reaches down to the roots. */
 export function isKeptLine(
