@@ -1,6 +1,6 @@
 /**
  * Question: is anybody ever stuck? Runs the simulated swarms for many seeds and prints those in which somebody was.
- *   npm run simulate -- [--seeds 1000] [--first 1] [--members 120]
+ *   npm run simulate -- [--seeds 1000] [--first 1] [--members 120] [--hostile 0]
  * Needs no network and no real time; a seed that fails here fails again. Says on stderr how far it is.
  */
 
@@ -9,18 +9,24 @@ import { simulateWeather } from './simulated-swarms.ts'
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
-    options: { seeds: { type: 'string' }, first: { type: 'string' }, members: { type: 'string' } },
+    options: {
+      seeds: { type: 'string' },
+      first: { type: 'string' },
+      members: { type: 'string' },
+      hostile: { type: 'string' },
+    },
   })
   const count = Number(values.seeds ?? 1000)
   const first = Number(values.first ?? 1)
   const members = Number(values.members ?? 120)
+  const hostileCount = Number(values.hostile ?? 0)
   const bad: { seed: number; stuck: readonly string[] }[] = []
   let longestMs = 0
   let memberCount = 0
   let leftCount = 0
   const startedMs = performance.now()
   for (let seed = first; seed < first + count; seed++) {
-    const outcome = await simulateWeather(seed, members)
+    const outcome = await simulateWeather(seed, members, hostileCount)
     memberCount += outcome.memberCount
     leftCount += outcome.leftCount
     longestMs = Math.max(longestMs, outcome.virtualMs)
@@ -30,7 +36,7 @@ async function main(): Promise<void> {
   const seconds = Math.round((performance.now() - startedMs) / 1000)
   const longestVirtualSeconds = Math.round(longestMs / 1000)
   process.stdout.write(
-    `${JSON.stringify({ first, count, memberCount, leftCount, longestVirtualSeconds, seconds, bad }, null, 2)}\n`,
+    `${JSON.stringify({ first, count, hostileCount, memberCount, leftCount, longestVirtualSeconds, seconds, bad }, null, 2)}\n`,
   )
   if (bad.length > 0) process.exitCode = 1
 }

@@ -111,6 +111,9 @@ interface Pipe {
   drained: () => void
 }
 
+/** A member that wants everything, one that has everything, one that has it and says nothing, one that sends it wrong. */
+export type Role = 'member' | 'source' | 'mute' | 'poisoner'
+
 export class SimulatedMember {
   readonly name: string
   readonly line: SimulatedLine
@@ -124,6 +127,8 @@ export class SimulatedMember {
   isLost = false
   /** Members of different sides do not reach each other. */
   side = 0
+  /** Members that sent it wrong bytes; it does not connect to them again. */
+  readonly banned = new Set<SimulatedMember>()
   readonly neighbours = new Map<SimulatedMember, () => void>()
   readonly #network: SimulatedNetwork
   readonly #queue: Pipe[] = []
@@ -131,11 +136,12 @@ export class SimulatedMember {
   #isSending = false
   #downFreeMs = 0
 
-  constructor(network: SimulatedNetwork, name: string, line: SimulatedLine, isSource: boolean, content: Buffer) {
+  constructor(network: SimulatedNetwork, name: string, line: SimulatedLine, role: Role, content: Buffer) {
     this.#network = network
     this.name = name
     this.line = line
     const { torrent, timeline, random } = network
+    const isSource = role !== 'member'
     const bytes = isSource ? content : Buffer.alloc(content.length)
     this.have = isSource ? Bitfield.full(torrent.pieceCount) : new Bitfield(torrent.pieceCount)
     const settled = <T>(value: () => T): Promise<T> =>
@@ -146,7 +152,9 @@ export class SimulatedMember {
         source: {
           read: (offset, length) => {
             this.servedLength += length
-            return settled(() => bytes.subarray(offset, offset + length))
+            if (role === 'mute') return new Promise(() => {})
+            const wrong = role === 'poisoner' ? 1 : 0
+            return settled(() => bytes.subarray(offset, offset + length).map((byte) => byte ^ wrong))
           },
         },
         write: isSource ? null : (offset, piece) => settled(() => void bytes.set(piece, offset)),
@@ -263,8 +271,9 @@ export class SimulatedNetwork {
     this.torrent = torrentOf(this.content, pieceLengthBytes)
   }
 
-  add(name: string, line: SimulatedLine, isSource = false): SimulatedMember {
-    const member = new SimulatedMember(this, name, line, isSource, this.content)
+  add(name: string, line: SimulatedLine, role: Role | boolean = 'member'): SimulatedMember {
+    const known = typeof role === 'string' ? role : role ? 'source' : 'member'
+    const member = new SimulatedMember(this, name, line, known, this.content)
     this.members.push(member)
     return member
   }
@@ -272,6 +281,7 @@ export class SimulatedNetwork {
   /** Connects two members, unless they are connected or cannot be. */
   connect(a: SimulatedMember, b: SimulatedMember): void {
     if (a === b || !a.isThere || !b.isThere || a.side !== b.side || a.neighbours.has(b)) return
+    if (a.banned.has(b) || b.banned.has(a)) return
     const forth = pipeTo(b)
     const back = pipeTo(a)
     const disconnect = (): void => {
@@ -321,7 +331,10 @@ function linkOf(from: SimulatedMember, to: SimulatedMember, pipe: Pipe, disconne
     send: (parts) => {
       for (const message of messagesOf(parts)) from.send(pipe, message)
     },
-    drop: disconnect,
+    drop: (_, isGuilty) => {
+      if (isGuilty) from.banned.add(to)
+      disconnect()
+    },
   }
 }
 

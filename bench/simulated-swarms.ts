@@ -61,8 +61,8 @@ export interface WeatherOutcome {
   readonly virtualMs: number
 }
 
-/** A hundred and twenty members in bad weather; at least one source stays. */
-export async function simulateWeather(seed: number, memberCount = 120): Promise<WeatherOutcome> {
+/** A hundred and twenty members in bad weather; at least one source stays. @param hostileCount how many of them are mute or poison */
+export async function simulateWeather(seed: number, memberCount = 120, hostileCount = 0): Promise<WeatherOutcome> {
   const network = new SimulatedNetwork(seed, 512 * 1024 + 77, 16_384)
   const { random, timeline } = network
   const line = (): SimulatedLine => ({
@@ -73,7 +73,9 @@ export async function simulateWeather(seed: number, memberCount = 120): Promise<
   })
   const keeper = network.add('keeper', { ...line(), upRate: 200_000 }, true)
   for (let index = 1; index < memberCount; index++) {
-    const member = network.add(`member ${index}`, line(), index % 40 === 0)
+    const hostile = index % 2 === 0 ? ('mute' as const) : ('poisoner' as const)
+    const role = index <= hostileCount ? hostile : index % 40 === 0
+    const member = network.add(`member ${index}`, line(), role)
     timeline.at(1 + random() * 5_000, () => live(network, keeper, member))
     // Some leave for good, most of them before they are done.
     if (random() < 0.25) timeline.at(2_000 + random() * 30_000, () => member.leave())

@@ -15,7 +15,7 @@ import { type Finding, finding } from './finding.ts'
 /** Variables that are settings without being options of a command. */
 const FURTHER_NAMES = [
   ...['dht', 'lsd', 'remember', 'summary', 'seed', 'home', 'mirrors', 'names', 'allowedkey', 'bitcoinrpc', 'dnsserver'],
-  ...['requiresigned', 'trustedcommit', 'webseedkey', 'secretfile', 'trackerorigin'],
+  ...['requiresigned', 'trustedcommit', 'webseedkey', 'secretfile', 'trackerorigin', 'mirrororder'],
 ]
 
 /** Looks at one user's configuration; a single "ok" when nothing is wrong. */

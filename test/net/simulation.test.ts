@@ -30,6 +30,13 @@ test('nobody who stays is stuck, whatever the weather', async () => {
   }
 })
 
+test('nobody who stays is stuck when every sixth is mute or sends wrong bytes', async () => {
+  for (const seed of [1, 2]) {
+    const { stuck } = await simulateWeather(seed, 120, 20)
+    assert.deepEqual({ seed, stuck }, { seed, stuck: [] })
+  }
+})
+
 test('the same seed gives the same course', async () => {
   assert.deepEqual(await simulateWeather(5, 40), await simulateWeather(5, 40))
 })
