@@ -33,7 +33,7 @@ function isAllowed(scheme: OriginScheme, config: GitConfig, env: Environment): b
  */
 export function checkCredentials({ scheme, url }: Origin, config: GitConfig, warn: (text: string) => void): void {
   const value = configValue(config, 'transfer.credentialsinurl') ?? 'allow'
-  const parts = /^(https?:\/\/[^/@:]*:)([^/@]+)(@.*)$/s.exec(url)
+  const parts = /^(https?:\/\/[^/@:]*:)([^/@]*)(@.*)$/s.exec(url)
   if ((scheme !== 'http' && scheme !== 'https') || parts === null || value === 'allow') return
   const text = `URL '${printable(`${parts[1]}<redacted>${parts[3]}`)}' uses plaintext credentials`
   if (value === 'warn') warn(`warning: ${text}\n`)

@@ -88,12 +88,14 @@ describe('manners', () => {
       withRemoteWorld(async (world) => {
         const config = { 'transfer.credentialsInUrl': value }
         await withTransport(world, 'http', async (url) => {
-          const withPassword = url.replace('http://', 'http://me:secret@')
-          const told = async (prefix: string): Promise<unknown[]> => {
-            const { status, stderr } = await world.outcome(['ls-remote', `${prefix}${withPassword}`], { config })
+          const told = async (prefix: string, user: string): Promise<unknown[]> => {
+            const written = `${prefix}${url.replace('http://', `http://${user}@`)}`
+            const { status, stderr } = await world.outcome(['ls-remote', written], { config })
             return [status, [...new Set(stderr.split('\n'))].filter((line) => /credentials/i.test(line))]
           }
-          assert.deepEqual(await told('gittorrent::'), await told(''))
+          for (const user of ['me:secret', 'me:', 'me']) {
+            assert.deepEqual(await told('gittorrent::', user), await told('', user))
+          }
         })
       }))
   }

@@ -225,6 +225,24 @@ it('two clones at once do not disturb each other', async () => {
   await assertEqualRepositories('at-once-1', 'at-once-2')
 })
 
+it('ten fetches at once into one repository do not disturb each other', async () => {
+  await world.git('init', '--quiet', 'shared')
+  const fetches = Array.from({ length: 10 }, (_, index) =>
+    world.viaSwarm(['-C', 'shared', 'fetch', '--quiet', url, `+refs/heads/*:refs/remotes/of-${index}/*`]),
+  )
+  for (const { bytes } of await Promise.all(fetches)) assert.ok(bytes.peers > 0)
+  const own = await world.git('-C', 'origin.git', 'for-each-ref', '--format=%(objectname)', 'refs/heads')
+  for (let index = 0; index < 10; index++) {
+    const refs = ['for-each-ref', '--format=%(objectname)', `refs/remotes/of-${index}`]
+    assert.equal(await world.git('-C', 'shared', ...refs), own)
+  }
+  const hasMarks = (): boolean => existsSync(join(world.folder, 'shared', '.git', 'worktrees'))
+  // The marks of a fetch go a moment after it; fsck would look at one that goes while it runs.
+  while (hasMarks()) await new Promise((resolve) => setImmediate(resolve))
+  await world.git('-C', 'shared', 'fsck', '--full', '--no-progress')
+  assert.deepEqual(await readdir(join(world.folder, 'shared', '.git', 'gittorrent', 'incoming')), [])
+})
+
 it('a SHA-256 repository takes the same path', async () => {
   await generateRepository(join(world.folder, 'sha256.git'), { commitCount: 600, seed: 4, objectFormat: 'sha256' })
   const other = await world.startSeeder('sha256.git', 'sha256.git')
