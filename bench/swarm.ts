@@ -49,11 +49,11 @@ const RUN_COUNT = Number(values.runs)
 
 /** The words of a list that was given, all of them known. */
 function chosen<Word extends string>(list: string, known: readonly Word[]): Word[] {
-  return list.split(',').map((word) => {
-    const found = known.find((candidate) => candidate === word)
-    if (found === undefined) throw new Error(`expected some of ${known.join(', ')}, got ${word}`)
-    return found
-  })
+  const words = list.split(',')
+  const isKnown = (word: string): word is Word => known.some((candidate) => candidate === word)
+  if (words.every(isKnown)) return words
+  process.stderr.write(`bench:swarm: expected some of ${known.join(', ')}, got ${list}\n`)
+  process.exit(129)
 }
 
 const isOurs = (strategy: Strategy): boolean => strategy === 'swarm' || strategy === 'daemons'
@@ -112,14 +112,7 @@ function rowsOf(planned: readonly Planned[], outcomes: Outcomes): SwarmRow[] {
   })
 }
 
-async function measureAll(world: DemoWorld): Promise<void> {
-  const planned = planOf({
-    kinds: chosen(values.only, KINDS),
-    strategies: chosen(values.how, STRATEGIES),
-    cloneCounts: values.clones.split(',').map(Number),
-    staggerSeconds: Number(values.stagger),
-    jobCount: Number(values.farm),
-  })
+async function measureAll(world: DemoWorld, planned: readonly Planned[]): Promise<void> {
   const names = new Set(planned.map(({ scenario }) => scenario.repository))
   if (names.has('given')) {
     if (source === null)
@@ -155,6 +148,13 @@ async function measureAll(world: DemoWorld): Promise<void> {
 }
 
 async function main(): Promise<void> {
+  const planned = planOf({
+    kinds: chosen(values.only, KINDS),
+    strategies: chosen(values.how, STRATEGIES),
+    cloneCounts: values.clones.split(',').map(Number),
+    staggerSeconds: Number(values.stagger),
+    jobCount: Number(values.farm),
+  })
   const impossible = obstacle(false)
   if (impossible !== null) {
     process.stderr.write(`bench:swarm: ${impossible}; nothing was measured\n`)
@@ -174,7 +174,7 @@ async function main(): Promise<void> {
     })
   }
   try {
-    await measureAll(world)
+    await measureAll(world, planned)
   } finally {
     cleanUp()
   }
