@@ -75,6 +75,7 @@ export class FlashNetwork {
   readonly #prefix = `${PREFIX}-${process.pid}-${networkCount++}`
   readonly #hub = `${this.#prefix}-hub`
   readonly #namespaces: string[] = []
+  readonly #machines: (Machine & { readonly address: string })[] = []
   readonly #relays: DelayRelay[] = []
 
   constructor() {
@@ -112,10 +113,24 @@ export class FlashNetwork {
     }
     this.#inHub('ip', 'link', 'set', port, 'master', 'hub', 'up')
     ip('netns', 'exec', namespace, 'ip', 'addr', 'add', `${host}/16`, 'dev', 'line')
-    ip('netns', 'exec', namespace, 'ip', 'link', 'set', 'line', 'up')
+    const address = `02:00:00:00:${hex(number >> 8)}:${hex(number & 255)}`
+    ip('netns', 'exec', namespace, 'ip', 'link', 'set', 'line', 'address', address, 'up')
     shape(namespace, 'line', line.upBits)
     shape(this.#hub, port, line.downBits)
-    return { namespace, host, port }
+    const machine = { namespace, host, port }
+    this.#machines.push({ ...machine, address })
+    return machine
+  }
+
+  /** Lets all machines know where each other is: behind a full queue, ARP is lost like anything else, and hosts seem to be gone. */
+  introduce(): void {
+    const known = this.#machines.map(
+      ({ host, address }) => `neigh replace ${host} lladdr ${address} dev line nud permanent`,
+    )
+    for (const [index, { namespace }] of this.#machines.entries()) {
+      const others = known.filter((_, other) => other !== index)
+      execFileSync('ip', ['-n', namespace, '-batch', '-'], { input: others.join('\n') })
+    }
   }
 
   /** Bytes on the wire that a machine has sent so far, headers included. */
@@ -153,6 +168,10 @@ function shaperOf(bits: number): string[] {
 
 function shape(namespace: string, device: string, bits: number): void {
   ip('netns', 'exec', namespace, 'tc', 'qdisc', 'add', 'dev', device, 'root', ...shaperOf(bits))
+}
+
+function hex(byte: number): string {
+  return byte.toString(16).padStart(2, '0')
 }
 
 /** Kills what runs in a namespace of ours, and removes it. */

@@ -161,6 +161,7 @@ async function runOnce(content: Content, seedBits: number, scenario: Scenario) {
     const file = join(folder, `peer-${index}`)
     peers.push(new Peer(machine, { ...content.order, host: machine.host, seed: seedMachine.host, file }))
   }
+  built.introduce()
   await Promise.all([seed, ...peers].map((peer) => peer.ready))
   const [first] = peers
   const roundTripMs = first === undefined ? 0 : built.roundTripMs(first.machine, seedMachine, FLASH_PORT)

@@ -95,6 +95,7 @@ export async function runCrowd(
     for (let index = 0; index < scenario.cloneCount; index++) {
       machines.push(await network.add({ upBits: uplinkBits * LINE_FACTOR, downBits: uplinkBits * LINE_FACTOR }))
     }
+    network.introduce()
     if (strategy === 'daemons') await Promise.all(machines.map((machine) => crowd.startDaemon(machine)))
     const sentBefore = network.sentLength(origin)
     const busyCores = startLoadMeter()

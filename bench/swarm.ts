@@ -2,8 +2,8 @@
  * Question: when N machines clone one repository, what does its origin send, and when are all done?
  * Real `git clone`s in network namespaces behind lines shaped by `tc`; the origin's uplink is an eighth of each machine's line.
  * Plain git and git with a bundle list from behind the same uplink wait for lines and not for cores: their crowds run side by
- * side, each with an origin of its own. Crowds of our helper run alone, one after the other.
- *   npm run bench:swarm -- [repository] [--mbit=10] [--clones=8,16] [--farm=50] [--stagger=2] [--runs=1] [--json=file]
+ * side, each with an origin of its own. Lone clones, and crowds of our helper, run alone, one after the other.
+ *   npm run bench:swarm -- [repository] [--mbit=16] [--clones=8,16] [--farm=50] [--stagger=2] [--runs=1] [--json=file]
  *     [--only=together,staggered,farm,shallow] [--how=plain,bundles,swarm,daemons] [--parallel=160] [--traces=folder]
  * Without a repository: a generated one. Bound and F: see swarm-rows.ts. Needs root, `ip` and `tc`; removes all it made.
  */
@@ -31,7 +31,7 @@ const STRATEGIES: readonly Strategy[] = ['plain', 'bundles', 'swarm', 'daemons']
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
-    mbit: { type: 'string', default: '10' },
+    mbit: { type: 'string', default: '16' },
     clones: { type: 'string', default: '8,16' },
     farm: { type: 'string', default: '50' },
     stagger: { type: 'string', default: '2' },
@@ -77,21 +77,21 @@ class Outcomes {
   }
 }
 
-/** Side by side, as many clones at a time as `--parallel` allows. */
+/** Crowds of stock git side by side, those of one repository at a time, as many clones at once as `--parallel` allows. */
 async function measureSideBySide(world: DemoWorld, planned: readonly Planned[], outcomes: Outcomes): Promise<void> {
   const crowds = planned.flatMap(({ scenario, strategies }) =>
     strategies.filter((strategy) => !isOurs(strategy)).map((strategy) => ({ scenario, strategy })),
   )
   const waiting = crowds.sort((a, b) => b.scenario.cloneCount - a.scenario.cloneCount)
-  while (waiting.length > 0) {
-    const batch: typeof crowds = []
-    let room = Number(values.parallel)
-    for (const crowd of [...waiting]) {
-      if (batch.length > 0 && crowd.scenario.cloneCount > room) continue
-      room -= crowd.scenario.cloneCount
-      batch.push(crowd)
-      waiting.splice(waiting.indexOf(crowd), 1)
-    }
+  for (let [first] = waiting; first !== undefined; [first] = waiting) {
+    const { repository } = first.scenario
+    let room = Math.max(Number(values.parallel), first.scenario.cloneCount)
+    const batch = waiting.filter(({ scenario }) => {
+      const fits = scenario.repository === repository && scenario.cloneCount <= room
+      if (fits) room -= scenario.cloneCount
+      return fits
+    })
+    for (const crowd of batch) waiting.splice(waiting.indexOf(crowd), 1)
     await Promise.all(batch.map(({ scenario, strategy }) => outcomes.measure(world, scenario, strategy)))
   }
 }
@@ -124,9 +124,14 @@ async function measureAll(world: DemoWorld, planned: readonly Planned[]): Promis
   for (const name of names) await prepareOrigin(world, name)
   process.stderr.write('prepared\n')
   const outcomes = new Outcomes()
-  await measureSideBySide(world, planned, outcomes)
+  const isLone = ({ scenario }: Planned): boolean => scenario.cloneCount === 1
+  for (const { scenario, strategies } of planned.filter(isLone)) {
+    for (const strategy of strategies) await outcomes.measure(world, scenario, strategy)
+  }
+  const crowds = planned.filter((one) => !isLone(one))
+  await measureSideBySide(world, crowds, outcomes)
   for (let run = 0; run < RUN_COUNT; run++) {
-    for (const { scenario, strategies } of planned) {
+    for (const { scenario, strategies } of crowds) {
       for (const strategy of strategies.filter(isOurs)) await outcomes.measure(world, scenario, strategy)
     }
   }
