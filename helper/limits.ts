@@ -111,15 +111,22 @@ export const OBJECT_COUNT_MAX = 0x7fffffff
 /** Bytes of a ref name; git's own files cannot hold longer ones. */
 export const REF_NAME_LENGTH_MAX = 4096
 
-/** A whole link of at least this many bytes comes through its swarm; below, a connection of its own costs more than it moves. */
-export const SWARM_LENGTH_MIN = 1024 * 1024
+/**
+ * A whole link of at least this many bytes comes through its swarm; below, a connection of its own costs more than it moves. What
+ * comes as ranges is sent by a seeder once for each of a crowd: eight clones of express at once cost it 12 times the history with 1 MiB.
+ */
+export const SWARM_LENGTH_MIN = 128 * 1024
 
 /** A link that brings too little for this long is left to the origin. */
 export const LINK_STALL_TIMEOUT_MS = 8_000
 
-/** Bytes asked for at a time when a range is brought, and how long each may take: at least 32 kB/s, or the origin is asked. */
+/** Bytes asked for at a time when a range is brought, and how long each may take as long as its peer moves. */
 export const RANGE_PART_LENGTH = 256 * 1024
-export const RANGE_TIMEOUT_MS = 8_000
+export const RANGE_TIMEOUT_MS = 30_000
+
+/** A peer that brings less than so many bytes, on its whole connection, in so many milliseconds is not asked for ranges any more. */
+export const RANGE_STALL_LENGTH = 16 * 1024
+export const RANGE_STALL_MS = 8_000
 
 /** A peer that brings less than so many bytes of a range in so many milliseconds has the next peer asked beside it. */
 export const RANGE_ALIVE_LENGTH = 32 * 1024

@@ -18,7 +18,8 @@ import type { WebSeeds } from '../webseed/web-seeds.ts'
 import { IncomingFile } from './incoming.ts'
 import { LinkStore } from './link-store.ts'
 import { bodyRangeOf, type LinkTake } from './plan.ts'
-import { bringRanges, noPeer } from './range-take.ts'
+import { noPeer, type RangeManners } from './range-race.ts'
+import { bringRanges } from './range-take.ts'
 
 export interface Incoming {
   readonly take: LinkTake
@@ -46,8 +47,8 @@ export interface DownloadSurroundings {
   readonly store: SegmentStore
   /** Peers that answered on the topic, the one whose claim is followed first; may be none. */
   readonly peers: readonly TopicPeer[]
-  /** Peers that failed once in this conversation; not asked for ranges again. */
-  readonly failed: Set<TopicPeer>
+  /** How peers were as senders of ranges, in this conversation. */
+  readonly manners: RangeManners
   readonly signal: AbortSignal
 }
 
@@ -172,13 +173,13 @@ async function startSwarm(
   return { receivedLength, ended, stop }
 }
 
-function startRange(take: LinkTake, file: IncomingFile, { peers, failed, signal }: DownloadSurroundings): Attempt {
+function startRange(take: LinkTake, file: IncomingFile, { peers, manners, signal }: DownloadSurroundings): Attempt {
   let received = 0
   const onBytes = (count: number): void => {
     received += count
   }
   const { offset: fileStart } = bodyRangeOf(take)
-  const ended = bringRanges({ take, file, fileStart, peers, failed, signal, onBytes })
+  const ended = bringRanges({ take, file, fileStart, peers, manners, signal, onBytes })
   return { ...NOTHING_STARTED, receivedLength: () => received, ended }
 }
 

@@ -8,10 +8,11 @@
 import { createHash } from 'node:crypto'
 import { fetchRange, type TopicPeer } from '../../../net/index.ts'
 import { HelperError } from '../../errors.ts'
-import { RANGE_ALIVE_LENGTH, RANGE_PART_LENGTH, RANGE_PATIENCE_MS, RANGE_TIMEOUT_MS } from '../../limits.ts'
+import { RANGE_PART_LENGTH, RANGE_TIMEOUT_MS } from '../../limits.ts'
 import type { SegmentClaim } from '../chain-message.ts'
 import type { IncomingFile } from './incoming.ts'
 import { bodyRangeOf, type LinkTake, segmentsOf } from './plan.ts'
+import { type RangeManners, raceForRange } from './range-race.ts'
 
 export interface RangeTransfer {
   readonly take: LinkTake
@@ -20,8 +21,7 @@ export interface RangeTransfer {
   readonly fileStart: number
   /** Whom to ask, in this order. */
   readonly peers: readonly TopicPeer[]
-  /** Peers that failed once in this conversation; not asked, and added to. */
-  readonly failed: Set<TopicPeer>
+  readonly manners: RangeManners
   readonly signal: AbortSignal
   /** Called with the number of bytes of each part that came. */
   readonly onBytes: (count: number) => void
@@ -46,24 +46,10 @@ interface Unit {
 
 /** Resolves when all segments of the take are in the file. @throws HelperError 'chain-malformed' when no peer brings them */
 export async function bringRanges(transfer: RangeTransfer): Promise<void> {
-  const { peers, failed, signal } = transfer
+  const { peers, manners, signal } = transfer
   const units = unitsOf(transfer.take)
-  const attempts: Promise<void>[] = []
-  const over = new AbortController()
-  const joined = { ...transfer, signal: AbortSignal.any([signal, over.signal]) }
-  try {
-    for (const peer of peers) {
-      if (failed.has(peer)) continue
-      const attempt = bringUnits(peer, units, joined)
-      attempts.push(attempt)
-      if (await comesWell(peer, attempt)) break
-      failed.add(peer)
-    }
-    await Promise.any(attempts).catch(() => Promise.reject(noPeer()))
-    await Promise.all(units.map(({ written }) => written))
-  } finally {
-    over.abort()
-  }
+  await raceForRange(peers, manners, signal, (peer, joined) => bringUnits(peer, units, { ...transfer, signal: joined }))
+  await Promise.all(units.map(({ written }) => written))
 }
 
 /** Runs of segments of about RANGE_PART_LENGTH bytes, or one longer segment. */
@@ -163,29 +149,6 @@ async function bringPart(
   const part = await fetchRange(peer, question, { timeoutMs: RANGE_TIMEOUT_MS, signal })
   onBytes(part.length)
   return part
-}
-
-/** Waits for an attempt; false if it failed, or as soon as its peer brings too little. */
-async function comesWell(peer: TopicPeer, attempt: Promise<void>): Promise<boolean> {
-  const ended = attempt.then(
-    () => true,
-    () => false,
-  )
-  for (;;) {
-    const before = peer.receivedLength
-    let timer: NodeJS.Timeout | undefined
-    const paused = new Promise<null>((resolve) => {
-      timer = setTimeout(() => resolve(null), RANGE_PATIENCE_MS)
-    })
-    const outcome = await Promise.race([ended, paused])
-    clearTimeout(timer)
-    if (outcome !== null) return outcome
-    if (peer.receivedLength - before < RANGE_ALIVE_LENGTH) return false
-  }
-}
-
-export function noPeer(): HelperError {
-  return new HelperError('chain-malformed', 'download: expected a peer, got none')
 }
 
 /** What to say of the first segment that differs from its claimed hash; null if all are right. */

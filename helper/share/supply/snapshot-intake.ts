@@ -19,7 +19,7 @@ import {
   sourceOfBytes,
   writePackHeader,
 } from '../../../engine/index.ts'
-import type { Net, TopicPeer } from '../../../net/index.ts'
+import type { Net, Topic, TopicPeer } from '../../../net/index.ts'
 import { HelperError, messageOf } from '../../errors.ts'
 import { LINK_STALL_TIMEOUT_MS, READ_CHUNK_LENGTH } from '../../limits.ts'
 import type { Trace } from '../../trace.ts'
@@ -32,6 +32,7 @@ import { type PackIndexer, Quarantine } from './quarantine.ts'
 
 export interface SnapshotSurroundings {
   readonly net: Net | null
+  readonly topic: Topic | null
   /** Peers that offered it; may be none. */
   readonly peers: readonly TopicPeer[]
   readonly webSeeds: WebSeeds
@@ -101,7 +102,7 @@ async function fromAnyWeb(
 async function fromPeers(
   claim: SnapshotClaim,
   file: IncomingFile,
-  { net, peers, signal, onProgress }: SnapshotSurroundings,
+  { net, topic, peers, signal, onProgress }: SnapshotSurroundings,
 ): Promise<number> {
   if (net === null || peers.length === 0)
     throw new HelperError('chain-malformed', 'snapshot: expected a peer, got none')
@@ -114,7 +115,11 @@ async function fromPeers(
     signal,
     onPiece: () => onProgress(running.progress().verifiedLength),
   })
-  await running.result
+  // Others of a farm that clone the same commit bring what they have got of it.
+  const ignoreTopic = topic?.onPeer(({ address }) => {
+    if (address !== null) running.addPeer(address)
+  })
+  await running.result.finally(() => ignoreTopic?.())
   const { verifiedLength, presentLength } = running.progress()
   return verifiedLength - presentLength
 }

@@ -34,7 +34,7 @@ interface Offer {
 
 /** Brings a snapshot, if anybody has one; never rejects because of what others do. */
 export async function bringSnapshot(request: SupplyRequest, ports: SnapshotSupplyPorts): Promise<SupplyResult> {
-  const { net, webSeeds, trace, gitDir, fsckObjects } = ports
+  const { net, topic, webSeeds, trace, gitDir, fsckObjects } = ports
   const offers = await firstOffers([offerOfPeers(request, ports), offerOfWeb(webSeeds)])
   let note = 'nobody has a snapshot'
   for (const { claim, peers } of offers) {
@@ -44,7 +44,7 @@ export async function bringSnapshot(request: SupplyRequest, ports: SnapshotSuppl
       request.progress.update(title, `${humanBytes(received)} of ${humanBytes(claim.lengthBytes)}`)
     try {
       const { objectFormat, signal } = request
-      const around = { net, peers, webSeeds, gitDir, objectFormat, fsckObjects, trace, signal, onProgress }
+      const around = { net, topic, peers, webSeeds, gitDir, objectFormat, fsckObjects, trace, signal, onProgress }
       const { commit, ...bytes } = await takeSnapshot(claim, around)
       request.progress.done(title, humanBytes(claim.lengthBytes))
       return { ...NOTHING_SUPPLIED, ...bytes, snapshot: commit, peerCount: peers.length }

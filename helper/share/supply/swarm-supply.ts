@@ -208,7 +208,7 @@ class SwarmSupply implements Supply {
         folder,
         store,
         peers,
-        failed: new Set<TopicPeer>(),
+        manners: { failed: new Set<TopicPeer>(), slow: new Set<TopicPeer>() },
         signal,
       }
       const coming = startAll(lines, started, around)
