@@ -189,7 +189,7 @@ it('with what it has, a client serves the whole link to others', async () => {
     folder: join(gitDir, 'gittorrent', 'incoming'),
     store,
     peers: met,
-    failed: new Set(),
+    manners: { failed: new Set(), slow: new Set() },
     signal: new AbortController().signal,
   })
   await incoming.ended
@@ -214,8 +214,8 @@ async function bodiesByRange(peers: readonly Address[]): Promise<Uint8Array> {
   const file = await IncomingFile.open(join(world.folder, 'ranges'))
   const { offset, length } = bodyRangeOf(partial)
   const signal = new AbortController().signal
-  const failed = new Set<TopicPeer>()
-  await bringRanges({ take: partial, file, fileStart: offset, peers: met, failed, signal, onBytes: () => {} })
+  const manners = { failed: new Set<TopicPeer>(), slow: new Set<TopicPeer>() }
+  await bringRanges({ take: partial, file, fileStart: offset, peers: met, manners, signal, onBytes: () => {} })
   const bytes = await file.read(0, length)
   await file.remove()
   return bytes
