@@ -24,6 +24,8 @@ export interface Scenario {
   readonly staggerSeconds: number
   /** `--depth`, null for whole history. */
   readonly depth: number | null
+  /** The origin's uplink, bits per second. */
+  readonly uplinkBits: number
 }
 
 export interface Outcome {
@@ -75,14 +77,14 @@ export async function prepareOrigin(world: DemoWorld, name: string): Promise<voi
   await world.run('gittorrent', ['export', repository, '--out', `${name}-export`, '--base-url', baseUrl])
 }
 
-/** Runs a scenario once, with the origin's uplink in bits per second; the helpers' traces are appended to files in `traces`. */
+/** Runs a scenario once; the helpers' traces are appended to files in `traces`. */
 export async function runCrowd(
   world: DemoWorld,
   scenario: Scenario,
   strategy: Strategy,
-  uplinkBits: number,
   traces: string | null,
 ): Promise<Outcome> {
+  const { uplinkBits } = scenario
   const network = new FlashNetwork()
   open.add(network)
   const folder = join(world.folder, `crowd-${crowdCount++}`)

@@ -14,6 +14,9 @@ export interface Wishes {
   readonly staggerSeconds: number
   /** Jobs of the farm. */
   readonly jobCount: number
+  /** Uplinks of the origin, of the given repository and of the farm's, in bits per second. */
+  readonly uplinkBits: number
+  readonly farmUplinkBits: number
 }
 
 export interface Planned {
@@ -21,32 +24,32 @@ export interface Planned {
   readonly strategies: readonly Strategy[]
 }
 
-const GIVEN = { repository: 'given', staggerSeconds: 0, depth: null }
-const FARM = { repository: 'farm', staggerSeconds: 0 }
-
 /** What to run. A bundle list cannot help a shallow clone: git refuses the two together. */
-export function planOf({ kinds, strategies, cloneCounts, staggerSeconds, jobCount }: Wishes): Planned[] {
+export function planOf(wishes: Wishes): Planned[] {
+  const { kinds, strategies, cloneCounts, staggerSeconds, jobCount } = wishes
+  const given = { repository: 'given', staggerSeconds: 0, depth: null, uplinkBits: wishes.uplinkBits }
+  const farm = { repository: 'farm', staggerSeconds: 0, uplinkBits: wishes.farmUplinkBits }
   const fewest = Math.min(...cloneCounts)
   const possible: Record<Kind, Planned[]> = {
     together: cloneCounts.map((cloneCount) => ({
-      scenario: { ...GIVEN, name: `${cloneCount} together`, cloneCount },
+      scenario: { ...given, name: `${cloneCount} together`, cloneCount },
       strategies: ['plain', 'bundles', 'swarm'],
     })),
     staggered: [
       {
-        scenario: { ...GIVEN, name: `${fewest}, one every ${staggerSeconds} s`, cloneCount: fewest, staggerSeconds },
+        scenario: { ...given, name: `${fewest}, one every ${staggerSeconds} s`, cloneCount: fewest, staggerSeconds },
         strategies: ['plain', 'bundles', 'swarm', 'daemons'],
       },
     ],
     farm: [
       {
-        scenario: { ...FARM, name: 'farm, full', cloneCount: jobCount, depth: null },
+        scenario: { ...farm, name: 'farm, full', cloneCount: jobCount, depth: null },
         strategies: ['plain', 'bundles', 'swarm'],
       },
     ],
     shallow: [
       {
-        scenario: { ...FARM, name: 'farm, depth 1', cloneCount: jobCount, depth: 1 },
+        scenario: { ...farm, name: 'farm, depth 1', cloneCount: jobCount, depth: 1 },
         strategies: ['plain', 'swarm'],
       },
     ],

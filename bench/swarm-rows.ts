@@ -13,6 +13,7 @@ export interface SwarmRow {
   readonly cloneCount: number
   readonly staggerSeconds: number
   readonly depth: number | null
+  readonly uplinkBits: number
   readonly runCount: number
   /** From the first start to the last end: median, smallest, largest of the runs. */
   readonly makespanSeconds: number
@@ -42,15 +43,9 @@ export interface Lengths {
   readonly own: number
 }
 
-/** One row from the runs of a scenario; `uplinkBits` of the origin per second. */
-export function rowOf(
-  scenario: Scenario,
-  strategy: Strategy,
-  runs: readonly Outcome[],
-  lengths: Lengths,
-  uplinkBits: number,
-): SwarmRow {
-  const { name, repository, cloneCount, staggerSeconds, depth } = scenario
+/** One row from the runs of a scenario. */
+export function rowOf(scenario: Scenario, strategy: Strategy, runs: readonly Outcome[], lengths: Lengths): SwarmRow {
+  const { name, repository, cloneCount, staggerSeconds, depth, uplinkBits } = scenario
   const line = { upBits: uplinkBits * LINE_FACTOR, downBits: uplinkBits * LINE_FACTOR }
   const lines = Array.from({ length: cloneCount }, () => line)
   const crowd = { sourceBits: uplinkBits, lines, lastStartSeconds: (cloneCount - 1) * staggerSeconds }
@@ -66,6 +61,7 @@ export function rowOf(
     cloneCount,
     staggerSeconds,
     depth,
+    uplinkBits,
     runCount: runs.length,
     makespanSeconds: middle(makespans),
     makespanRange: [Math.min(...makespans), Math.max(...makespans)],

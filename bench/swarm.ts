@@ -3,8 +3,8 @@
  * Real `git clone`s in network namespaces behind lines shaped by `tc`; the origin's uplink is an eighth of each machine's line.
  * Plain git and git with a bundle list from behind the same uplink wait for lines and not for cores: their crowds run side by
  * side, each with an origin of its own. Lone clones, and crowds of our helper, run alone, one after the other.
- *   npm run bench:swarm -- [repository] [--mbit=16] [--clones=8,16] [--farm=50] [--stagger=2] [--runs=1] [--json=file]
- *     [--only=together,staggered,farm,shallow] [--how=plain,bundles,swarm,daemons] [--parallel=160] [--traces=folder]
+ *   npm run bench:swarm -- [repository] [--mbit=16] [--clones=8,16] [--farm=50] [--farm-mbit=6] [--stagger=2] [--runs=1]
+ *     [--json=file] [--only=together,staggered,farm,shallow] [--how=plain,bundles,swarm,daemons] [--parallel=160] [--traces=folder]
  * Without a repository: a generated one. Bound and F: see swarm-rows.ts. Needs root, `ip` and `tc`; removes all it made.
  */
 
@@ -34,6 +34,7 @@ const { values, positionals } = parseArgs({
     mbit: { type: 'string', default: '16' },
     clones: { type: 'string', default: '8,16' },
     farm: { type: 'string', default: '50' },
+    'farm-mbit': { type: 'string', default: '6' },
     stagger: { type: 'string', default: '2' },
     runs: { type: 'string', default: '1' },
     parallel: { type: 'string', default: '160' },
@@ -44,7 +45,6 @@ const { values, positionals } = parseArgs({
   },
 })
 const [source = null] = positionals
-const UPLINK_BITS = Number(values.mbit) * 1e6
 const RUN_COUNT = Number(values.runs)
 
 /** The words of a list that was given, all of them known. */
@@ -63,7 +63,7 @@ class Outcomes {
   readonly #runs = new Map<string, Outcome[]>()
 
   async measure(world: DemoWorld, scenario: Scenario, strategy: Strategy): Promise<void> {
-    const outcome = await runCrowd(world, scenario, strategy, UPLINK_BITS, values.traces ?? null)
+    const outcome = await runCrowd(world, scenario, strategy, values.traces ?? null)
     const { makespanSeconds, originLength, failures } = outcome
     const failed = failures.length > 0 ? `, ${failures.length} FAILED: ${failures[0]}` : ''
     const sent = `origin sent ${(originLength / 1e6).toFixed(2)} MB`
@@ -107,7 +107,7 @@ function rowsOf(planned: readonly Planned[], outcomes: Outcomes): SwarmRow[] {
     const all = strategies.flatMap((strategy) => aloneLength(scenario, strategy) ?? [])
     return strategies.map((strategy) => {
       const lengths = { least: Math.min(...all), own: aloneLength(scenario, strategy) ?? Number.NaN }
-      return rowOf(scenario, strategy, outcomes.of(scenario, strategy), lengths, UPLINK_BITS)
+      return rowOf(scenario, strategy, outcomes.of(scenario, strategy), lengths)
     })
   })
 }
@@ -142,7 +142,6 @@ async function measureAll(world: DemoWorld, planned: readonly Planned[]): Promis
     machine: `${cpus()[0]?.model ?? '?'}, ${availableParallelism()} cores, Node ${process.version}, ${await world.git('--version')}, load ${loadavg()[0]?.toFixed(1)}`,
     date: new Date().toISOString().slice(0, 10),
     repository: source === null ? 'generated' : basename(resolve(source)).replace(/\.git$/, ''),
-    uplinkBits: UPLINK_BITS,
     rows,
   }
   const json = `${JSON.stringify(report, null, 1)}\n`
@@ -159,6 +158,8 @@ async function main(): Promise<void> {
     cloneCounts: values.clones.split(',').map(Number),
     staggerSeconds: Number(values.stagger),
     jobCount: Number(values.farm),
+    uplinkBits: Number(values.mbit) * 1e6,
+    farmUplinkBits: Number(values['farm-mbit']) * 1e6,
   })
   const impossible = obstacle(false)
   if (impossible !== null) {

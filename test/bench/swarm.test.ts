@@ -36,7 +36,14 @@ test('a slow one that started early does not wait for the last', () => {
   assert.equal(fluidBound(crowd), 8)
 })
 
-const SCENARIO: Scenario = { name: '4 together', repository: 'given', cloneCount: 4, staggerSeconds: 0, depth: null }
+const SCENARIO: Scenario = {
+  name: '4 together',
+  repository: 'given',
+  cloneCount: 4,
+  staggerSeconds: 0,
+  depth: null,
+  uplinkBits: 1e6,
+}
 
 const outcome = (makespanSeconds: number): Outcome => ({
   makespanSeconds,
@@ -51,7 +58,7 @@ const outcome = (makespanSeconds: number): Outcome => ({
 })
 
 test('a row holds medians, and ratios to the smallest F', () => {
-  const row = rowOf(SCENARIO, 'swarm', [9, 30, 12].map(outcome), { least: 1e6, own: 2e6 }, 1e6)
+  const row = rowOf(SCENARIO, 'swarm', [9, 30, 12].map(outcome), { least: 1e6, own: 2e6 })
   assert.equal(row.makespanSeconds, 12)
   assert.deepEqual(row.makespanRange, [9, 30])
   assert.equal(row.slowestCloneSeconds, 30)
@@ -65,7 +72,7 @@ test('a row holds medians, and ratios to the smallest F', () => {
 
 test('the table has a line per row, as many cells everywhere, and says what failed', () => {
   const rows = (['plain', 'swarm'] as const).map((strategy) =>
-    rowOf(SCENARIO, strategy, [outcome(30)], { least: 1e6, own: 2e6 }, 1e6),
+    rowOf(SCENARIO, strategy, [outcome(30)], { least: 1e6, own: 2e6 }),
   )
   const [titles = '', ruler = '', ...body] = tableOf(rows).trim().split('\n')
   const cells = (text: string): string[] =>
@@ -99,6 +106,8 @@ test('every crowd has a lone clone of its repository and depth before it, with t
     cloneCounts: [8, 16],
     staggerSeconds: 2,
     jobCount: 50,
+    uplinkBits: 2e6,
+    farmUplinkBits: 1e6,
     strategies: ['plain', 'swarm', 'daemons'] as const,
   }
   const planned = planOf({ ...wishes, kinds: ['together', 'staggered', 'farm', 'shallow'] })

@@ -48,7 +48,7 @@ interface Unit {
 export async function bringRanges(transfer: RangeTransfer): Promise<void> {
   const { peers, manners, signal } = transfer
   const units = unitsOf(transfer.take)
-  await raceForRange(peers, manners, signal, (peer, moving) => bringUnits(peer, units, { ...transfer, signal: moving }))
+  await raceForRange(peers, manners, signal, (peer, joined) => bringUnits(peer, units, { ...transfer, signal: joined }))
   await Promise.all(units.map(({ written }) => written))
 }
 

@@ -1,0 +1,111 @@
+/**
+ * Goal: who is merely slow keeps being asked for ranges, because in a crowd he may be all there is; who fails or brings next
+ * to nothing is not. Method: made-up peers whose counters the test moves, on a clock that the test moves.
+ */
+
+import assert from 'node:assert/strict'
+import { beforeEach, it, mock } from 'node:test'
+import { RANGE_ALIVE_LENGTH, RANGE_PATIENCE_MS, RANGE_STALL_LENGTH, RANGE_STALL_MS } from '../../helper/limits.ts'
+import { type RangeManners, raceForRange } from '../../helper/share/supply/range-race.ts'
+import type { TopicPeer } from '../../net/index.ts'
+
+/** A peer of which only the counter of its connection matters, moved on by `lengthPerS`. */
+class FakePeer {
+  receivedLength = 0
+  readonly lengthPerS: number
+  constructor(lengthPerS: number) {
+    this.lengthPerS = lengthPerS
+  }
+}
+
+const NEVER = new AbortController().signal
+let manners: RangeManners
+
+beforeEach(() => {
+  manners = { failed: new Set(), slow: new Set() }
+  mock.timers.reset()
+  mock.timers.enable({ apis: ['setTimeout', 'setInterval'] })
+})
+
+const asPeers = (peers: readonly FakePeer[]): TopicPeer[] => peers as unknown as TopicPeer[]
+
+/** Lets time pass second by second, with what peers bring meanwhile, until `outcome` is there; returns the seconds. */
+async function pass(outcome: Promise<unknown>, peers: readonly FakePeer[], secondsMax = 60): Promise<number> {
+  let isOver = false
+  outcome.then(
+    () => (isOver = true),
+    () => (isOver = true),
+  )
+  for (let second = 0; second <= secondsMax; second++) {
+    for (let turn = 0; turn < 50; turn++) await Promise.resolve()
+    if (isOver) return second
+    for (const peer of peers) peer.receivedLength += peer.lengthPerS
+    mock.timers.tick(1000)
+  }
+  throw new Error('it did not end')
+}
+
+/** Resolves after so many seconds with a word; rejects when it is called off. */
+function after(seconds: number, word: string, signal: AbortSignal): Promise<string> {
+  return new Promise((resolve, reject) => {
+    setTimeout(() => resolve(word), seconds * 1000)
+    signal.addEventListener('abort', () => reject(new Error('called off')))
+  })
+}
+
+const SLOW = Math.min(
+  RANGE_ALIVE_LENGTH / (RANGE_PATIENCE_MS / 1000) / 2,
+  2 * (RANGE_STALL_LENGTH / (RANGE_STALL_MS / 1000)),
+)
+
+it('a slow peer that is all there is brings everything, range after range', async () => {
+  const peer = new FakePeer(SLOW)
+  for (const word of ['first', 'second']) {
+    const outcome = raceForRange(asPeers([peer]), manners, NEVER, (_, signal) => after(20, word, signal))
+    await pass(outcome, [peer])
+    assert.equal(await outcome, word)
+  }
+  assert.equal(manners.failed.size, 0)
+})
+
+it('who was slow is asked last the next time', async () => {
+  const [slow, fast] = [new FakePeer(SLOW), new FakePeer(10 * RANGE_ALIVE_LENGTH)]
+  const asked: FakePeer[][] = []
+  for (let race = 0; race < 2; race++) {
+    asked.push([])
+    const outcome = raceForRange(asPeers([slow, fast]), manners, NEVER, (peer, signal) => {
+      asked.at(-1)?.push(peer as unknown as FakePeer)
+      return after(3, 'bytes', signal)
+    })
+    await pass(outcome, [slow, fast])
+    assert.equal(await outcome, 'bytes')
+  }
+  assert.deepEqual(asked, [[slow, fast], [fast]])
+})
+
+it('who brings next to nothing is called off after a while, and not asked again', async () => {
+  const peer = new FakePeer((RANGE_STALL_LENGTH / (RANGE_STALL_MS / 1000)) * 0.9)
+  const outcome = raceForRange(asPeers([peer]), manners, NEVER, (_, signal) => after(40, 'bytes', signal))
+  const seconds = await pass(outcome, [peer])
+  await assert.rejects(outcome, { code: 'chain-malformed' })
+  assert.equal(seconds, RANGE_STALL_MS / 1000)
+  let askedCount = 0
+  await assert.rejects(
+    raceForRange(asPeers([peer]), manners, NEVER, async () => askedCount++),
+    { code: 'chain-malformed' },
+  )
+  assert.equal(askedCount, 0)
+})
+
+it('the first good result ends the others, whom that does not make bad', async () => {
+  const [slow, fast] = [new FakePeer(SLOW), new FakePeer(10 * RANGE_ALIVE_LENGTH)]
+  const calledOff: FakePeer[] = []
+  const outcome = raceForRange(asPeers([slow, fast]), manners, NEVER, async (peer, signal) => {
+    signal.addEventListener('abort', () => calledOff.push(peer as unknown as FakePeer))
+    return after(peer === asPeers([slow])[0] ? 30 : 2, 'bytes', signal)
+  })
+  await pass(outcome, [slow, fast])
+  assert.equal(await outcome, 'bytes')
+  assert.ok(calledOff.includes(slow))
+  assert.equal(manners.failed.size, 0)
+})
