@@ -230,7 +230,8 @@ it('ten fetches at once into one repository do not disturb each other', async ()
   const fetches = Array.from({ length: 10 }, (_, index) =>
     world.viaSwarm(['-C', 'shared', 'fetch', '--quiet', url, `+refs/heads/*:refs/remotes/of-${index}/*`]),
   )
-  for (const { bytes } of await Promise.all(fetches)) assert.ok(bytes.peers > 0)
+  // One that starts late finds what another brought, and needs nothing.
+  assert.ok((await Promise.all(fetches)).some(({ bytes }) => bytes.peers > 0))
   const own = await world.git('-C', 'origin.git', 'for-each-ref', '--format=%(objectname)', 'refs/heads')
   for (let index = 0; index < 10; index++) {
     const refs = ['for-each-ref', '--format=%(objectname)', `refs/remotes/of-${index}`]
