@@ -12,6 +12,7 @@ import { after, before, it } from 'node:test'
 import { DemoWorld } from '../../bench/demo-world.ts'
 import { generateRepository } from '../../bench/generate-repository.ts'
 import { type StaticServer, startStaticServer } from '../../bench/static-server.ts'
+import { parseManifest } from '../../helper/export/manifest.ts'
 import { projectRoot } from '../tidy/project.ts'
 import { startSmartHttp, type TestOrigin } from './origin.ts'
 
@@ -181,6 +182,11 @@ it('plain shell: rsync, then seeding for a while, as often as one likes', async 
   assert.deepEqual(await runClean(script, 'shell', variables), ['rsync'])
   assert.deepEqual(await runClean(script, 'shell', variables), ['rsync'])
   await assertServes('shell', 'shell', false)
+  // With a key of the runner's own, which may change between two runs.
+  const signed = `SIGNING_KEY=$(gittorrent keygen | cut -c 1-12)\nexport SIGNING_KEY\n${script}`
+  assert.deepEqual(await runClean(signed, 'shell', { ...variables, SEED_FOR: '1s' }), ['rsync'])
+  const manifest = await readFile(join(world.folder, 'published', 'shell', 'manifest.json'))
+  assert.match(parseManifest(manifest).key ?? '', /^[0-9a-f]{64}$/)
 })
 
 it('a repository that cannot be reached ends the job, and the next run is sound', async () => {
