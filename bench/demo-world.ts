@@ -78,7 +78,8 @@ export class DemoWorld {
     }
     await writeFile(
       join(world.folder, 'home', '.gitconfig'),
-      '[protocol "file"]\n\tallow = always\n[safe]\n\tdirectory = *\n',
+      // git's housekeeping ends with the command that started it, so that nobody reads packs which it takes away.
+      '[protocol "file"]\n\tallow = always\n[safe]\n\tdirectory = *\n[gc]\n\tautoDetach = false\n[maintenance]\n\tautoDetach = false\n',
     )
     return world
   }

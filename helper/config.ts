@@ -29,7 +29,8 @@ export interface HostPort {
 /** What follows refs/mirrors/ in the name of a list. */
 export type MirrorKind = 'bundle/http' | 'bundle/torrent-magnet' | 'bundle/torrent' | 'fetch/git' | 'fetch/http'
 
-const MIRROR_KINDS: readonly MirrorKind[] = [
+/** In the order in which they are asked for unless the user says otherwise. */
+export const MIRROR_KINDS: readonly MirrorKind[] = [
   'bundle/http',
   'bundle/torrent-magnet',
   'bundle/torrent',

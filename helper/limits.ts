@@ -177,6 +177,9 @@ export const WATCHED_REPOSITORY_COUNT_MAX = 256
 /** Milliseconds from a change in a repository to the look at it: a fetch writes many refs one after the other. */
 export const REF_SETTLE_MS = 500
 
+/** Milliseconds by which the clock may leave the monotonic one between two looks before all is announced anew. */
+export const CLOCK_JUMP_MS = 60_000
+
 /** Milliseconds until a failed build is tried again; doubles up to the second value. */
 export const BUILD_RETRY_MS_MIN = 60_000
 export const BUILD_RETRY_MS_MAX = 3_600_000

@@ -161,7 +161,8 @@ function summaryOf({ pid, address, tracker, uploaded, downloaded, ratio, reposit
 }
 
 function linesOf(repository: RepositoryStatus): string[] {
-  const { path, origin, state, detail, peers, uploaded, downloaded, ratio, lastAnnounce, links, snapshots } = repository
+  const { path, origin, state, detail, peers, uploaded, downloaded, ratio, lastAnnounce, links, snapshots, mirrors } =
+    repository
   const moved = `${humanBytes(uploaded)} up, ${humanBytes(downloaded)} down, ratio ${ratio ?? '-'}`
   const announced = `${repository.public ? 'public' : 'private'}, last announce ${lastAnnounce ?? 'never'}`
   return [
@@ -171,6 +172,7 @@ function linesOf(repository: RepositoryStatus): string[] {
     `  ${state}${detail === '' ? '' : `: ${printable(detail)}`}`,
     `  ${peers} peers, ${moved}, ${announced}`,
     ...repository.waysIn.flatMap(({ name, failure }) => (failure === null ? [] : [`  ${name}: ${printable(failure)}`])),
+    ...mirrors.map((url) => `  mirror ${printable(url)}`),
     ...links.map((link) => {
       const counts = `${humanBytes(link.bytes)}, ${link.peers} peers, ${humanBytes(link.uploaded)} up`
       return `  ${link.infohash} ${printable(link.ref)} ${counts}`

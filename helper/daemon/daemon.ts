@@ -9,6 +9,7 @@ import { HelperError, messageOf } from '../errors.ts'
 import { originOf } from '../git/origin-of.ts'
 import { openRepository, type Repository, requireWholeHistory, runGit } from '../git/repository.ts'
 import {
+  CLOCK_JUMP_MS,
   LIST_WRITE_INTERVAL_MS,
   MISSING_FORGET_MS,
   REPOSITORY_READ_PARALLEL_COUNT,
@@ -74,6 +75,7 @@ export class Daemon {
   readonly #members = new Map<string, Member>()
   readonly #abort = new AbortController()
   readonly #startedAtMs = Date.now()
+  #skewMs = Date.now() - performance.now()
   readonly #timers: NodeJS.Timeout[] = []
   #control: ControlSocket | null = null
   #publications: Publications | null = null
@@ -245,7 +247,18 @@ export class Daemon {
     await member.kept.close()
   }
 
+  /** A clock that jumped, or a machine that slept: trackers and DHT nodes may have forgotten what was announced. */
+  #noticeJump(): void {
+    const skewMs = Date.now() - performance.now()
+    const jumpMs = Math.abs(skewMs - this.#skewMs)
+    this.#skewMs = skewMs
+    if (jumpMs < CLOCK_JUMP_MS) return
+    this.#options.log('the clock has jumped: announcing anew')
+    this.#topics.announceAgain()
+  }
+
   async #poll(): Promise<void> {
+    this.#noticeJump()
     await this.#scanRoots()
     for (const [gitDir, member] of this.#members) {
       const { kept } = member

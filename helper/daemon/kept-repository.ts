@@ -14,6 +14,7 @@ import { HelperError, messageOf } from '../errors.ts'
 import { openRepository, type Repository, requireWholeHistory } from '../git/repository.ts'
 import { ANONYMOUS_RETRY_MS, BUILD_RETRY_MS_MAX, BUILD_RETRY_MS_MIN } from '../limits.ts'
 import { isPublicOrigin } from '../public-origin.ts'
+import { keptMirrorUrls } from '../remote/mirrors.ts'
 import { commitFinder } from '../share/commit-asks.ts'
 import { answererOf } from '../share/serve.ts'
 import { topicOf } from '../share/topic.ts'
@@ -64,6 +65,8 @@ export class KeptRepository {
   detail = ''
   isPublic = false
   storeLength = 0
+  /** Exported folders that the origin named to the last fetch into this repository. */
+  mirrors: readonly string[] = []
   /** Links that are announced now, the main line first. */
   served: readonly ServedLink[] = []
   /** Snapshots that are offered now, newest first. */
@@ -142,6 +145,7 @@ export class KeptRepository {
   async #lookOnce(): Promise<void> {
     const { signal } = this.#ports
     if ((await stat(this.entry.gitDir).catch(() => null)) === null) return this.#leave('missing', 'no such folder')
+    this.mirrors = await keptMirrorUrls(this.entry.gitDir)
     if (signal.aborted || performance.now() < this.#retryAtMs) return
     if (!(await this.#mayServe())) return
     const { repository, tips } = await this.#ports.turns.take(() => this.#readRefs())

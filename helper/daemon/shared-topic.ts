@@ -67,6 +67,14 @@ export class SharedTopics {
     shared.topic = this.#join(infohash, shared.offers, isPublic)
   }
 
+  /** Leaves and joins every topic, so that all is announced anew. */
+  announceAgain(): void {
+    for (const [key, shared] of this.#shared) {
+      shared.topic.close().catch(() => {})
+      shared.topic = this.#join(Buffer.from(key, 'hex'), shared.offers, shared.isPublic)
+    }
+  }
+
   #join(infohash: Uint8Array, offers: ReadonlyMap<object, TopicOffer>, isPublic: boolean): Topic {
     const onRequest: TopicHandlers['onRequest'] = async (...question) => {
       let refusal = new Refusal('not-found')

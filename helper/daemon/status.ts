@@ -42,6 +42,8 @@ export interface RepositoryStatus {
   readonly diskBytes: number
   readonly lastAnnounce: string | null
   readonly waysIn: readonly { readonly name: string; readonly failure: string | null }[]
+  /** Exported folders that the origin names, as of the last fetch. */
+  readonly mirrors: readonly string[]
   readonly links: readonly LinkStatus[]
   /** Snapshots that are offered to clones of depth 1, newest first. */
   readonly snapshots: readonly SnapshotStatus[]
@@ -110,6 +112,7 @@ export function describeRepository(kept: KeptRepository): RepositoryStatus {
     ratio: ratioOf(uploaded, entry.downloadedLength),
     diskBytes: kept.storeLength,
     lastAnnounce: announcedAtMs === 0 ? null : new Date(announcedAtMs).toISOString(),
+    mirrors: kept.mirrors.map(withoutPassword),
     waysIn: ways.map(({ name, failure }) => ({ name, failure })),
     links: kept.served.map(({ ref, link, seed }) => ({
       ref,

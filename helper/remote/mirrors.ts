@@ -10,7 +10,7 @@ import { createHash } from 'node:crypto'
 import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { inflateSync } from 'node:zlib'
-import type { MirrorKind } from '../config.ts'
+import { MIRROR_KINDS, type MirrorKind } from '../config.ts'
 import { HelperError } from '../errors.ts'
 import { MANIFEST_NAME } from '../export/manifest.ts'
 import { URL_LENGTH_MAX, WEBSEED_COUNT_MAX } from '../limits.ts'
@@ -107,6 +107,16 @@ export async function keptMirrorBlob(gitDir: string, kind: MirrorKind, oid: stri
   if (age > MIRROR_KEEP_MS) return null
   const bytes = await readFile(path).catch(() => null)
   return bytes !== null && oidOfBlob(bytes, oid.length) === oid ? bytes : null
+}
+
+/** Folders and repositories that the lists kept from earlier runs name. */
+export async function keptMirrorUrls(gitDir: string): Promise<string[]> {
+  let mirrors = NO_MIRRORS
+  for (const kind of MIRROR_KINDS) {
+    const blob = await readFile(keptPath(gitDir, kind)).catch(() => null)
+    if (blob !== null) mirrors = withList(mirrors, kind, blob)
+  }
+  return [...mirrors.manifests, ...mirrors.repositories]
 }
 
 export async function keepMirrorBlob(gitDir: string, kind: MirrorKind, blob: Uint8Array): Promise<void> {

@@ -15,6 +15,9 @@ import type { DaemonStatus, RepositoryStatus } from '../../helper/daemon/status.
 const WAIT_TIMEOUT_MS = 120_000
 const LOOK_INTERVAL_MS = 250
 
+/** Program and arguments that run a command somewhere else, or otherwise. */
+export type Launch = (...command: string[]) => [string, string[]]
+
 export class DaemonProcess {
   readonly #world: DemoWorld
   readonly #child: ChildProcess
@@ -39,7 +42,7 @@ export class DaemonProcess {
     world: DemoWorld,
     args: readonly string[] = [],
     home = 'daemon-home',
-    launch: (...command: string[]) => [string, string[]] = (program = '', ...rest) => [program, rest],
+    launch: Launch = (program = '', ...rest) => [program, rest],
   ): Promise<DaemonProcess> {
     const options = [
       '--listen',

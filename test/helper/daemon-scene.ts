@@ -8,7 +8,7 @@ import { cp } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DemoWorld } from '../../bench/demo-world.ts'
 import { generateRepository } from '../../bench/generate-repository.ts'
-import { DaemonProcess } from './daemon-process.ts'
+import { DaemonProcess, type Launch } from './daemon-process.ts'
 
 export const isServing = ({ state }: { state: string }): boolean => state === 'serving'
 
@@ -42,8 +42,8 @@ export class DaemonScene {
     await this.world.run('gittorrent', ['seed', name, '--once'])
   }
 
-  async start(args: readonly string[], home: string): Promise<DaemonProcess> {
-    const daemon = await DaemonProcess.start(this.world, args, home)
+  async start(args: readonly string[], home: string, launch?: Launch): Promise<DaemonProcess> {
+    const daemon = await DaemonProcess.start(this.world, args, home, launch)
     this.#daemons.push(daemon)
     return daemon
   }
@@ -61,10 +61,11 @@ export class DaemonScene {
   }
 
   /** A fresh clone that finds only the daemon equals the origin and had most from it. */
-  async assertAvailable(daemon: DaemonProcess): Promise<void> {
+  async assertAvailable(daemon: DaemonProcess, environment: NodeJS.ProcessEnv = {}): Promise<void> {
     const { world, url } = this
     const name = `available-${this.#cloneCount++}`
-    const { bytes } = await world.viaSwarm(['clone', '--quiet', '--bare', url, name], daemon.settings())
+    const clone = ['clone', '--quiet', '--bare', url, name]
+    const { bytes } = await world.viaSwarm(clone, daemon.settings(), environment)
     const refs = (of: string): Promise<string> => world.git('-C', of, 'for-each-ref')
     assert.equal(await refs(name), await refs('origin.git'))
     await world.git('-C', name, 'fsck', '--full', '--no-progress')
