@@ -7,6 +7,8 @@ import { Worker } from 'node:worker_threads'
 import type { CampaignOptions, CampaignReport } from './campaign.ts'
 
 const HANG_MS = 10_000
+/** Before its first input a thread only loads, which a loaded machine may take its time for. */
+const START_MS_MAX = 120_000
 const LOOK_MS = 500
 const HEAP_MIB_MAX = 512
 const CELL_LENGTH = 2 ** 20
@@ -35,7 +37,7 @@ export async function superviseCampaign(options: Omit<CampaignOptions, 'cell'>):
       if (head[0] !== lastCount) {
         lastCount = head[0] ?? 0
         lastMs = performance.now()
-      } else if (performance.now() - lastMs > HANG_MS) resolve(broken('hangs'))
+      } else if (performance.now() - lastMs > (lastCount === 0 ? START_MS_MAX : HANG_MS)) resolve(broken('hangs'))
     }, LOOK_MS)
     worker.on('message', resolve)
     worker.on('error', (error) => resolve(broken(`the thread died: ${error.message}`)))

@@ -10,6 +10,7 @@ import { publicTips } from '../build/history.ts'
 import { HelperError, messageOf } from '../errors.ts'
 import type { Repository } from '../git/repository.ts'
 import { CHAIN_KIND } from '../share/chain-message.ts'
+import { commitFinder } from '../share/commit-asks.ts'
 import { answererOf, type Service } from '../share/serve.ts'
 import type { Trace } from '../trace.ts'
 import { REFS_PAGE_LENGTH, REPUBLISH_INTERVAL_MS } from './limits.ts'
@@ -27,6 +28,14 @@ export type OpenChains = (repository: Repository) => Promise<Chains>
 export interface PublisherService extends Service {
   /** Takes up chains of newer commits; those before are served until then. */
   refresh(): Promise<void>
+}
+
+/** What is served of the chains. */
+interface Offer {
+  readonly chains: Chains
+  readonly seeds: readonly Seed[]
+  readonly handlers: TopicHandlers
+  readonly stopAnswering: () => void
 }
 
 /** Builds in this process. */
@@ -47,8 +56,7 @@ export async function openPublisherService(
   const repository = await folder.repository(name)
   if (repository === null)
     throw new HelperError('not-published', `'${name}' of ${folder.id}: expected it here, got nothing`)
-  let offer: { readonly chains: Chains; readonly seeds: readonly Seed[]; readonly handlers: TopicHandlers } | null =
-    null
+  let offer: Offer | null = null
   let isClosed = false
   let refreshing = Promise.resolve()
   const handlers: TopicHandlers = {
@@ -65,6 +73,7 @@ export async function openPublisherService(
   const withdraw = async (): Promise<void> => {
     const before = offer
     offer = null
+    before?.stopAnswering()
     await Promise.all((before?.seeds ?? []).map((seed) => seed.close()))
     await before?.chains.close()
   }
@@ -74,7 +83,8 @@ export async function openPublisherService(
     await withdraw()
     const links = chains.chains.flatMap(({ links }) => links)
     const seeds = isClosed ? [] : links.map((link) => net.seed(link, link))
-    offer = { chains, seeds, handlers: answererOf(chains, 'origin') }
+    const stopAnswering = isClosed ? () => {} : net.answerAsks(commitFinder(chains))
+    offer = { chains, seeds, handlers: answererOf(chains, 'origin'), stopAnswering }
     if (isClosed) await withdraw()
   }
   return {

@@ -165,6 +165,7 @@ async function bringRest(
   while (missing.length > 0) {
     const race = { next, attempt, patienceMs: TIP_PATIENCE_MS, aliveLength: TIP_ALIVE_LENGTH, signal }
     const brought = await raceOfPeers(race)
+    if (signal.aborted) throw new HelperError('interrupted', 'tunnel: interrupted')
     if (brought === null) break
     for (const oid of brought) checked.add(oid)
     missing = missing.filter((oid) => !checked.has(oid))
