@@ -24,14 +24,18 @@ export interface Place {
   readonly environment: NodeJS.ProcessEnv
 }
 
-/** Runs a line of shell to its end, on the first `cores` cores if that is given. @throws Error with its stderr */
-export function measure(
-  place: Place,
-  command: string,
-  options: { cores?: number; environment?: NodeJS.ProcessEnv } = {},
-) {
+export interface MeasureOptions {
+  /** The first so many cores; all unless given. */
+  readonly cores?: number
+  readonly environment?: NodeJS.ProcessEnv
+  /** Ends the command and all it started after so many seconds; never unless given. */
+  readonly secondsMax?: number
+}
+
+/** Runs a line of shell to its end. @throws Error with its stderr, or when it takes too long */
+export function measure(place: Place, command: string, options: MeasureOptions = {}): Promise<Measured> {
   const line = `${command}\nstatus=$?\ntimes >&3\nexit $status`
-  const { cores, environment } = options
+  const { cores, environment, secondsMax } = options
   const words = cores === undefined ? ['sh'] : ['taskset', '-c', `0-${cores - 1}`, 'sh']
   const [program = 'sh', ...args] = [...words, '-c', line]
   return new Promise<Measured>((resolve, reject) => {
@@ -40,7 +44,10 @@ export function measure(
       cwd: place.folder,
       env: { ...place.environment, ...environment },
       stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
+      // A group of its own can be ended as a whole.
+      detached: secondsMax !== undefined,
     })
+    const limit = secondsMax === undefined ? undefined : setTimeout(() => endGroup(child.pid), secondsMax * 1000)
     const texts = ['', '', '']
     for (const [index, stream] of [child.stdout, child.stderr, child.stdio[3]].entries())
       stream?.on('data', (chunk: Uint8Array) => {
@@ -52,13 +59,23 @@ export function measure(
     child.on('exit', () => {
       seconds = (performance.now() - startedMs) / 1000
     })
-    child.on('close', (status) => {
+    child.on('close', (status, signal) => {
+      clearTimeout(limit)
       const peakMiB = memory.stop()
       const [stdout = '', stderr = '', times = ''] = texts
       if (status === 0) resolve({ seconds, cpuSeconds: childSeconds(times), peakMiB, stdout })
+      else if (signal !== null) reject(new Error(`${command}: expected an end within ${secondsMax} s, got none`))
       else reject(new Error(`${command}: expected status 0, got ${status}: ${stderr.trim()}`))
     })
   })
+}
+
+function endGroup(pid: number | undefined): void {
+  try {
+    if (pid !== undefined) process.kill(-pid, 'SIGKILL')
+  } catch {
+    // It has ended meanwhile.
+  }
 }
 
 /** The second line of `times`: what the shell waited for. */

@@ -48,6 +48,11 @@ async function refsOf(world: DemoWorld, name: string): Promise<string> {
   return world.git('-C', name, 'for-each-ref', '--format=%(objectname) %(refname)', 'refs/heads', 'refs/tags')
 }
 
+/** Patience with a rival: two minutes, or twelve times what git needed. */
+function limitOf([plain]: readonly Entry[]): number {
+  return Math.ceil(Math.max(120, 12 * (plain?.measured[0]?.seconds ?? 100)))
+}
+
 async function prepare(entry: Entry): Promise<void> {
   process.stderr.write(`${entry.rival.way}: preparing\n`)
   const startedMs = performance.now()
@@ -55,14 +60,14 @@ async function prepare(entry: Entry): Promise<void> {
   entry.prepareSeconds = (performance.now() - startedMs) / 1000
 }
 
-async function measureOnce(world: DemoWorld, entry: Entry, expected: string): Promise<void> {
+async function measureOnce(world: DemoWorld, entry: Entry, expected: string, secondsMax: number): Promise<void> {
   const { rival } = entry
   await world.run('rm', ['-rf', 'target.git', 'got'])
   await world.run('mkdir', ['got'])
   const command = await rival.before()
   process.stderr.write(`${rival.way}: run ${entry.measured.length + 1}\n`)
   const before = sentOnLoopback()
-  entry.measured.push(await measure(world, command))
+  entry.measured.push(await measure(world, command, { secondsMax }))
   entry.wireBytes = before === null ? null : (sentOnLoopback() ?? 0) - before
   await rival.after()
   if ((await refsOf(world, 'target.git')) !== expected)
@@ -135,7 +140,7 @@ async function main(source: string): Promise<void> {
     }
     for (const entry of entries) await attempt(entry, () => prepare(entry))
     for (let round = 0; round < Number(values.runs); round++)
-      for (const entry of entries) await attempt(entry, () => measureOnce(world, entry, expected))
+      for (const entry of entries) await attempt(entry, () => measureOnce(world, entry, expected, limitOf(entries)))
     const complete = entries.filter(({ rival }) => !absent.some(({ way }) => way === rival.way))
     const rows = complete.map((entry) => rowOf(entry, complete))
     rows.forEach(printRow)

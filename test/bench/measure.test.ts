@@ -4,6 +4,7 @@
  */
 
 import assert from 'node:assert/strict'
+import { readFileSync, readlinkSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { test } from 'node:test'
 import { measure, ratios, spread } from '../../bench/measure.ts'
@@ -26,6 +27,28 @@ test('memory is that of all processes together, time that of all that were waite
 test('a command that fails is an error with what it said', async () => {
   await assert.rejects(measure(PLACE, 'echo oh no >&2; false'), /expected status 0, got 1: oh no/)
 })
+
+test('a command that takes too long is ended with all that it started', async () => {
+  const { stdout: name } = await measure(PLACE, 'mktemp -u')
+  const pipe = name.trim()
+  await assert.rejects(
+    measure(PLACE, `mkfifo ${pipe}; cat ${pipe} & echo $! > ${pipe}.pid; wait`, { secondsMax: 1 }),
+    /expected an end within 1 s/,
+  )
+  const pid = Number(readFileSync(`${pipe}.pid`, 'utf8'))
+  for (const file of [pipe, `${pipe}.pid`]) rmSync(file)
+  // A zombie may still have its number.
+  assert.ok(!isReadable(`/proc/${pid}/exe`))
+})
+
+function isReadable(link: string): boolean {
+  try {
+    readlinkSync(link)
+    return true
+  } catch {
+    return false
+  }
+}
 
 test('what a command prints is kept', async () => {
   assert.equal((await measure(PLACE, 'echo out; echo err >&2')).stdout, 'out\n')
