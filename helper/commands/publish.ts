@@ -7,7 +7,7 @@ import { once } from 'node:events'
 import { basename, resolve } from 'node:path'
 import { formatAddress, type Net, openNet } from '../../net/index.ts'
 import { handOverPublication } from '../daemon/hand-over.ts'
-import { HelperError, messageOf } from '../errors.ts'
+import { HelperError, messageOf, printable } from '../errors.ts'
 import { openRepository } from '../git/repository.ts'
 import { keyId } from '../keys/key-store.ts'
 import { PUBLISHER_LOCK_WAIT_MS, RECORD_LIFETIME_S } from '../publish/limits.ts'
@@ -76,7 +76,11 @@ export const publishCommand: Command = {
       const changes = await changesOf(parsed, folder, name, now() + lifetimeSeconds, context)
       await succeed(parsed, signer, around())
       const published = await folder.exclusively(PUBLISHER_LOCK_WAIT_MS, async () => {
-        await takeIn(source, folder, name)
+        const losers = await takeIn(source, folder, name)
+        for (const ref of losers)
+          context.printText(
+            `warning: '${printable(ref)}' loses commits that were published, pushed from elsewhere? '${source.path}' lacks them\n`,
+          )
         return publishRepository(signer, name, changes, around())
       })
       report(published, name, parsed, context)

@@ -115,6 +115,14 @@ it('the owner pushes, the record follows, and readers see it', async () => {
   assert.notEqual(gone.status, 0)
 })
 
+it('to publish a repository that lacks what was pushed is told before it is lost', async () => {
+  const again = ['publish', 'working', '--name', 'project', '--once', '--listen', '127.0.0.1:0', ...world.waysIn()]
+  assert.doesNotMatch((await world.outcome('owner', 'gittorrent', again)).stderr, /warning/)
+  const older = again.map((word) => (word === 'working' ? 'project' : word))
+  const { stderr } = await world.outcome('owner', 'gittorrent', older)
+  assert.match(stderr, /warning: 'refs\/heads\/main' loses commits that were published/)
+})
+
 it('a push that is no fast-forward is refused, and moves nothing', async () => {
   await world.git('owner', '-C', 'project', 'checkout', '--quiet', '-B', 'aside', 'HEAD~3')
   const before = await world.git('owner', '-C', mirrorOf('owner'), 'rev-parse', 'main')
