@@ -2,6 +2,7 @@
  * The executable `gittorrent`: wiring only. Commands are loaded when they are named, so that each starts fast.
  */
 
+import { setMaxListeners } from 'node:events'
 import { constants } from 'node:os'
 import type { Command, CommandContext } from '../commands/command-line.ts'
 import { HelperError, messageOf } from '../errors.ts'
@@ -31,6 +32,9 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   mirrors: async () => (await import('../commands/mirrors.ts')).mirrorsCommand,
   verify: async () => (await import('../commands/verify.ts')).verifyCommand,
 }
+
+// One signal ends the questions to many peers: Node would warn of the eleventh, in the middle of our output.
+setMaxListeners(0)
 
 const FAILED = 128
 const USAGE = 129
