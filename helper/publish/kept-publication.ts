@@ -22,7 +22,7 @@ import {
 import { repositorySalt } from './names.ts'
 import { publishRepository } from './publish.ts'
 import { PublisherFolder } from './publisher-folder.ts'
-import { readPublication } from './reader.ts'
+import { type Publication, readPublication } from './reader.ts'
 import { decodeRecord } from './record.ts'
 import { decodeRecordsAnswer, encodeRefsQuestion, REFS_KIND } from './refs-message.ts'
 import { type OpenChains, openPublisherService, type PublisherService, republishPublisher } from './serve-publisher.ts'
@@ -154,13 +154,16 @@ export class KeptPublication {
     const net = await openNet(publicNetOptions(settings, null, trace))
     try {
       const around = { net, env, trace, signal, nowSeconds: nowSeconds() }
-      const publication = await readPublication(this.address.key, this.address.name, around)
+      const read = (earlier?: Publication): Promise<Publication> =>
+        readPublication(this.address.key, this.address.name, { ...around, earlier })
+      const found = await read()
+      const isNews = found.seq !== this.seq || found.folder.id !== this.id || !this.#served.has(found.folder.id)
+      const sync = { net, config, settings, trace, signal, progress }
+      const publication = isNews ? (await syncPublication(found, read, sync)).publication : found
       for (const note of publication.notes)
         if (!this.notes.includes(note)) this.#ports.log(`'${this.#url}': warning: ${note}`)
       this.notes = publication.notes
-      const { folder, seq, name } = publication
-      const isNews = seq !== this.seq || folder.id !== this.id || !this.#served.has(folder.id)
-      if (isNews) await syncPublication(publication, { net, config, settings, trace, signal, progress })
+      const { folder, name } = publication
       for (const predecessor of publication.predecessors) {
         // It may have nothing but its profile and the way to its successor; that is told all the same.
         if ((await predecessor.repository(name)) === null)

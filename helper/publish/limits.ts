@@ -113,3 +113,6 @@ export const PUBLICATION_COUNT_MAX = 1_000
 
 /** Peers of a topic that are asked now and then whether they hold the publication, too. */
 export const HOLDER_ASKED_COUNT_MAX = 32
+
+/** How often a publication is read again because a newer record turned up while its objects came. */
+export const REREAD_COUNT_MAX = 3

@@ -35,6 +35,8 @@ export interface ReaderSurroundings {
   readonly nowSeconds: number
   /** Milliseconds to wait for the first peer; ten seconds unless given. */
   readonly waitMs?: number
+  /** What was read a moment ago: its peers and their answers are not asked for again. */
+  readonly earlier?: Publication | undefined
 }
 
 export interface Publication {
@@ -119,9 +121,12 @@ class Reader {
     const id = this.#key === null ? wanted : keyId(this.#key)
     this.folder = new PublisherFolder(around.env, id)
     const refuse = (): Promise<Uint8Array> => Promise.reject(new Refusal('unknown-kind'))
-    this.#topic = around.net.joinTopic(publisherTopic(id, name), { onRequest: refuse }, { announce: false })
+    const earlier = around.earlier?.folder.id === id ? around.earlier : null
+    this.#topic =
+      earlier?.topic ?? around.net.joinTopic(publisherTopic(id, name), { onRequest: refuse }, { announce: false })
     const isOfPublisher = (item: MutableItem): boolean => keyId(item.key) === id
-    this.#source = new RecordSource(around.net, this.#topic, around.trace, around.signal, isOfPublisher)
+    this.#source =
+      earlier?.source ?? new RecordSource(around.net, this.#topic, around.trace, around.signal, isOfPublisher)
   }
 
   /** What `profile` found. */

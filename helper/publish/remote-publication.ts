@@ -26,7 +26,7 @@ import { PublisherFolder } from './publisher-folder.ts'
 import { type Publication, readPublication } from './reader.ts'
 import type { Delegate } from './record.ts'
 import { type PushTarget, servePush } from './serve-push.ts'
-import { syncPublication } from './sync.ts'
+import { type SyncOutcome, syncPublication } from './sync.ts'
 
 export interface PublishedAddress {
   /** 40 or 64 hexadecimal digits. */
@@ -84,8 +84,8 @@ class Run {
   /** Synchronises, lets the network go, and serves git from disk. */
   async fetch(service: 'git-upload-pack' | 'git-upload-archive'): Promise<number> {
     const path = await this.#withNet(async (net) => {
-      const publication = await this.#read(net, await this.#address())
-      return this.#sync(publication, net)
+      const address = await this.#address()
+      return (await this.#sync(await this.#read(net, address), address, net)).repository.gitDir
     })
     const { gitDir, config, env, remoteName } = this.#session
     const held = gitDir === null ? HOLDS_NOTHING : await heldRefs(resolve(gitDir))
@@ -115,7 +115,8 @@ class Run {
     const store = new KeyStore(env, null, passphraseAsker(env, configValue(config, 'core.askpass')))
     const own = await store.find(key)
     // What the network has comes first, or a push from a new machine would forget what is published.
-    const publication = await this.#read(net, { key, repository: name }).catch((error: unknown) => {
+    const address = { key, repository: name }
+    let publication = await this.#read(net, address).catch((error: unknown) => {
       if (own !== null && error instanceof HelperError && error.code === 'not-published') return null
       throw error
     })
@@ -129,25 +130,27 @@ class Run {
         `cannot push to gittorrent://${key}/${name}: key ${id} is not yours, and delegates nothing to a key of yours, try gittorrent keys`,
       )
     }
-    if (publication !== null) await this.#sync(publication, net)
+    if (publication !== null) publication = (await this.#sync(publication, address, net)).publication
     const folder = publication?.folder ?? new PublisherFolder(env, signer.id)
     const seed = await store.seedOf(signer)
     const signing = { seed, publicKey: Buffer.from(signer.publicKey, 'hex') }
     return { folder, name, signer: signing, publication, delegate: delegate?.delegate ?? null }
   }
 
-  async #read(net: Net, { key, repository }: PublishedAddress): Promise<Publication> {
+  async #read(net: Net, { key, repository }: PublishedAddress, earlier?: Publication): Promise<Publication> {
     const { env, trace, signal } = this.#session
     const nowSeconds = Math.floor(Date.now() / 1000)
-    const publication = await readPublication(key, repository, { net, env, trace, signal, nowSeconds })
+    const publication = await readPublication(key, repository, { net, env, trace, signal, nowSeconds, earlier })
     for (const note of publication.notes) this.#ports.printText(`warning: ${note}\n`)
     return publication
   }
 
-  async #sync(publication: Publication, net: Net): Promise<string> {
+  async #sync(given: Publication, address: PublishedAddress, net: Net): Promise<SyncOutcome> {
     const { config, settings, trace, signal } = this.#session
     const progress = this.#showsProgress ? openProgress(this.#ports.printText) : SILENT
-    const outcome = await syncPublication(publication, { net, config, settings, trace, signal, progress })
+    const around = { net, config, settings, trace, signal, progress }
+    const outcome = await syncPublication(given, (earlier) => this.#read(net, address, earlier), around)
+    const { publication } = outcome
     const { summary } = settings
     const isShown = summary === 'always' || (summary === 'auto' && !this.#isQuiet && outcome.bytesFromPeers > 0)
     const until = new Date(publication.record.expires * 1000).toISOString().slice(0, 10)
@@ -156,7 +159,7 @@ class Run {
         `gittorrent: ${publication.refs.length} refs signed by ${publication.folder.id}, seq ${publication.seq}, valid until ${until}; ${humanBytes(outcome.bytesFromPeers)} from peers\n`,
       )
     trace(() => `received ${outcome.bytesFromPeers} bytes from peers, 0 from the origin`)
-    return outcome.repository.gitDir
+    return outcome
   }
 
   async #withNet<T>(use: (net: Net) => Promise<T>): Promise<T> {

@@ -5,7 +5,7 @@
  */
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type Net, NetError, type TopicPeer } from '../../net/index.ts'
+import { type MutableItem, type Net, NetError, type TopicPeer } from '../../net/index.ts'
 import type { GitConfig, Settings } from '../config.ts'
 import { HelperError, messageOf } from '../errors.ts'
 import { type Repository, runGit } from '../git/repository.ts'
@@ -19,6 +19,7 @@ import {
   PUBLISHER_LOCK_PATIENCE_MS,
   REF_LOCK_ATTEMPT_COUNT_MAX,
   REF_LOCK_DELAY_MS,
+  REREAD_COUNT_MAX,
   TIP_ALIVE_LENGTH,
   TIP_BUSY_COUNT_MAX,
   TIP_BUSY_PAUSE_MS,
@@ -41,25 +42,62 @@ export interface SyncSurroundings {
 }
 
 export interface SyncOutcome {
+  /** What the repository follows now: what was given, or newer words that peers told of meanwhile. */
+  readonly publication: Publication
   readonly repository: Repository
   readonly bytesFromPeers: number
 }
 
-/** Synchronises; does nothing but look if all is there. @throws HelperError not-published */
-export async function syncPublication(publication: Publication, around: SyncSurroundings): Promise<SyncOutcome> {
+/** Reads what is published again, from the peers of `earlier` and those that have come since. */
+export type ReadAgain = (earlier: Publication) => Promise<Publication>
+
+/**
+ * Synchronises; does nothing but look if all is there. Who answered first may have been behind: when a newer record turns up
+ * on the way, that one counts. @throws HelperError not-published
+ */
+export async function syncPublication(
+  given: Publication,
+  readAgain: ReadAgain,
+  around: SyncSurroundings,
+): Promise<SyncOutcome> {
+  let publication = given
+  let bytesFromPeers = 0
+  for (let count = 0; ; count++) {
+    const mayReadAgain = count < REREAD_COUNT_MAX
+    try {
+      bytesFromPeers += await bringObjects(publication, around)
+    } catch (error) {
+      if (!mayReadAgain || around.signal.aborted || !isOutdated(publication)) throw error
+    }
+    if (!mayReadAgain || !isOutdated(publication)) break
+    around.trace(() => `'${publication.name}': a record newer than seq ${publication.seq} has turned up`)
+    publication = await readAgain(publication)
+  }
+  const { folder, name, record } = publication
+  const repository = await folder.openRepository(name, record.objectFormat)
+  await folder.exclusively(PUBLISHER_LOCK_PATIENCE_MS, async () => {
+    if (!(await isOvertaken(publication))) await moveRefs(repository, publication)
+  })
+  return { publication, repository, bytesFromPeers }
+}
+
+/** Brings what the refs reach; returns the bytes that came. @throws HelperError not-published */
+async function bringObjects(publication: Publication, around: SyncSurroundings): Promise<number> {
   const { folder, name, record, refs } = publication
   const repository = await folder.openRepository(name, record.objectFormat)
   const known = await tipsOf(repository)
   const missing = await missingOf(repository, [...new Set(refs.map(({ oid }) => oid))])
-  let bytes = 0
-  if (missing.length > 0) {
-    bytes += await bringChains(publication, repository, known, around)
-    bytes += await bringRest(publication, repository, known, around)
-  }
-  await folder.exclusively(PUBLISHER_LOCK_PATIENCE_MS, async () => {
-    if (!(await isOvertaken(publication))) await moveRefs(repository, publication)
-  })
-  return { repository, bytesFromPeers: bytes }
+  if (missing.length === 0) return 0
+  const bytesOfChains = await bringChains(publication, repository, known, around)
+  return bytesOfChains + (await bringRest(publication, repository, known, around))
+}
+
+/** True if peers tell of a newer record than the one that was read. */
+function isOutdated({ source, key, name, seq }: Publication): boolean {
+  const salt = Buffer.from(repositorySalt(name))
+  const isNewer = (item: MutableItem): boolean =>
+    item.seq > seq && salt.equals(item.salt) && Buffer.compare(item.key, key) === 0
+  return source.toldOf(isNewer).length > 0
 }
 
 /** True if newer words than those of this publication were signed or accepted here while its objects came. */
@@ -155,15 +193,18 @@ async function bringRest(
       throw error
     }
   }
+  const outdated = new AbortController()
   const next = async (): Promise<TopicPeer | null> => {
     const found = await nextPeer(publication, missing, tried)
-    if (found === null) return null
+    if (isOutdated(publication)) outdated.abort()
+    if (found === null || outdated.signal.aborted) return null
     tried.add(found.peer)
     wantsOf.set(found.peer, found.wants)
     return found.peer
   }
   while (missing.length > 0) {
-    const race = { next, attempt, patienceMs: TIP_PATIENCE_MS, aliveLength: TIP_ALIVE_LENGTH, signal }
+    const over = AbortSignal.any([signal, outdated.signal])
+    const race = { next, attempt, patienceMs: TIP_PATIENCE_MS, aliveLength: TIP_ALIVE_LENGTH, signal: over }
     const brought = await raceOfPeers(race)
     if (signal.aborted) throw new HelperError('interrupted', 'tunnel: interrupted')
     if (brought === null) break

@@ -12,7 +12,9 @@ import { join } from 'node:path'
 import { after, before, it } from 'node:test'
 import { TIP_PARALLEL_COUNT } from '../../helper/publish/limits.ts'
 import { publisherTopic } from '../../helper/publish/names.ts'
+import { decodeRecord } from '../../helper/publish/record.ts'
 import {
+  decodeRecordsAnswer,
   decodeRefsQuestion,
   encodeRecordsAnswer,
   encodeRefsQuestion,
@@ -190,6 +192,40 @@ it('a replayed answer of an earlier day does not hide the later one', async () =
     await assertClones('replayed', [...addresses, publisher.address])
   })
   assert.equal(await world.git('owner', '-C', 'replayed', 'rev-parse', 'HEAD'), later)
+})
+
+it('a record that turns up while an older one is followed counts', async () => {
+  const refs = await world.git('owner', '-C', 'project', 'for-each-ref', '--format=%(objectname)')
+  const wants = [...new Set(refs.split('\n'))]
+  const now = await withPeer(async (peer) => {
+    const answer = await peer.request(REFS_KIND, encodeRefsQuestion(null), ASK)
+    const [hash = ''] = decodeRecordsAnswer(answer).flatMap(({ value }) => {
+      const record = decodeRecord(value)
+      return record.type === 'repository' ? record.documentHash : []
+    })
+    const page = await peer.request(REFS_KIND, encodeRefsQuestion({ hash, offset: 0 }), ASK)
+    const parts: Uint8Array[] = []
+    const request = encodeTipRequest({ objectFormat: 'sha1', wants, haves: [] })
+    for await (const part of peer.requestStream(TIP_KIND, request, { stallTimeoutMs: 5_000, lengthMax: 2 ** 26 }))
+      parts.push(part)
+    return { answer, page, pack: Buffer.concat(parts) }
+  })
+  let follow = (): void => {}
+  const isFollowed = new Promise<void>((resolve) => {
+    follow = resolve
+  })
+  const behind: Manners = {
+    tip: () => {
+      follow()
+      return never()
+    },
+  }
+  const late: Manners = {
+    records: () => isFollowed.then(() => now.answer),
+    page: async (offset) => now.page.subarray(offset),
+    tip: async () => now.pack,
+  }
+  await withLiars([behind, late], (addresses) => assertClones('late', addresses))
 })
 
 it('askers who take every place of the tunnel and do not read keep nobody out', async () => {

@@ -83,10 +83,11 @@ export class User {
     try {
       const signal = new AbortController().signal
       const around = { net, env: this.env, trace: TRACE, signal, nowSeconds: START + at, waitMs: 5_000 }
-      const publication = await readPublication(keyId(signer.publicKey), 'project', around)
+      const read = (earlier?: Publication): Promise<Publication> =>
+        readPublication(keyId(signer.publicKey), 'project', { ...around, earlier })
       const settings = readSettings(new Map(), {})
-      await syncPublication(publication, { net, config: new Map(), settings, trace: TRACE, signal, progress: SILENT })
-      return publication
+      const sync = { net, config: new Map(), settings, trace: TRACE, signal, progress: SILENT }
+      return (await syncPublication(await read(), read, sync)).publication
     } finally {
       await net.close()
     }
