@@ -8,7 +8,7 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
 import { COMMIT, type ObjectType, typeName } from '../../engine/index.ts'
 import { HelperError } from '../errors.ts'
-import { CAT_FILE_STREAM_LENGTH } from '../limits.ts'
+import { CAT_FILE_CACHE_LENGTH, CAT_FILE_STREAM_LENGTH } from '../limits.ts'
 import { plumbingEnvironment } from './environment.ts'
 
 /** Takes what git answers to one request. */
@@ -34,8 +34,9 @@ export class CatFile {
 
   /** Starts the process on a repository; `gitDir` is absolute. */
   constructor(gitDir: string) {
-    const threshold = `core.bigFileThreshold=${CAT_FILE_STREAM_LENGTH}`
-    this.#child = spawn('git', ['--git-dir', gitDir, '-c', threshold, 'cat-file', '--batch-command', '--buffer'], {
+    const bounds = { bigFileThreshold: CAT_FILE_STREAM_LENGTH, deltaBaseCacheLimit: CAT_FILE_CACHE_LENGTH }
+    const settings = Object.entries(bounds).flatMap(([name, length]) => ['-c', `core.${name}=${length}`])
+    this.#child = spawn('git', ['--git-dir', gitDir, ...settings, 'cat-file', '--batch-command', '--buffer'], {
       env: plumbingEnvironment(),
     })
     this.#child.stdout.on('data', (chunk: Uint8Array) => this.#take(chunk))
