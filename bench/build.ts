@@ -7,11 +7,11 @@
  */
 
 import { availableParallelism } from 'node:os'
-import { parseArgs } from 'node:util'
 import { DemoWorld } from './demo-world.ts'
+import { readEffortOptions } from './effort-options.ts'
 import { copyRepository, makeLine, type Portion, packBytes, portionOf } from './line-repositories.ts'
 import { type Effort, effortOf, type Measured, measure, ratios, type Spread } from './measure.ts'
-import { type About, about, repositoryName, writeResult } from './result-file.ts'
+import { type About, writeResult } from './result-file.ts'
 import { findGitDir, readMainLine } from './sharing/main-line.ts'
 
 export interface BuildRow {
@@ -103,56 +103,32 @@ function printRow({
   )
 }
 
-function numbersOf(text: string): number[] {
-  return text
-    .split(',')
-    .map(Number)
-    .filter((value) => value > 0)
-}
-
 async function main(): Promise<void> {
-  const { positionals, values } = parseArgs({
-    allowPositionals: true,
-    options: {
-      runs: { type: 'string', default: '5' },
-      growth: { type: 'string', default: '10,25,50,75' },
-      'growth-runs': { type: 'string', default: '3' },
-      cores: { type: 'string', default: '1,2' },
-      'core-runs': { type: 'string', default: '3' },
-      json: { type: 'string' },
-      name: { type: 'string' },
-    },
-  })
-  const [source] = positionals
-  if (source === undefined)
-    throw new Error('usage: npm run bench:build -- <repository> [--runs <number>] [--json <file>] …')
-  const name = values.name ?? repositoryName(source)
-  const words = [`--runs ${values.runs}`, `--growth ${values.growth}`, `--growth-runs ${values['growth-runs']}`]
-  const run = about('build', name, [...words, `--cores ${values.cores}`, `--core-runs ${values['core-runs']}`])
+  const { source, run, runs, growth, growthRuns, cores, coreRuns, json } = readEffortOptions('build', '10,25,50,75')
   const gitDir = findGitDir(source)
   const line = await readMainLine(gitDir)
   const all = availableParallelism()
-  const caseOf = (percent: number, cores: number, runs: number): Case[] => {
+  const caseOf = (percent: number, coreCount: number, runCount: number): Case[] => {
     const portion = portionOf(line, percent)
-    return portion === null ? [] : [{ portion, cores, runs, build: [], again: [], repack: [], repackBytes: 0 }]
+    return portion === null
+      ? []
+      : [{ portion, cores: coreCount, runs: runCount, build: [], again: [], repack: [], repackBytes: 0 }]
   }
   const cases = [
-    ...caseOf(100, all, Number(values.runs)),
-    ...numbersOf(values.growth).flatMap((percent) => caseOf(percent, all, Number(values['growth-runs']))),
-    ...numbersOf(values.cores)
-      .filter((cores) => cores < all)
-      .flatMap((cores) => caseOf(100, cores, Number(values['core-runs']))),
-  ].filter(({ runs }) => runs > 0)
+    ...caseOf(100, all, runs),
+    ...growth.flatMap((percent) => caseOf(percent, all, growthRuns)),
+    ...cores.filter((count) => count < all).flatMap((count) => caseOf(100, count, coreRuns)),
+  ].filter((one) => one.runs > 0)
   const world = await DemoWorld.open()
   try {
     for (const { percent, tip } of new Map(cases.map(({ portion }) => [portion.percent, portion])).values())
       await makeLine(world, gitDir, tip, `line-${percent}.git`)
-    for (let round = 0; cases.some(({ runs }) => round < runs); round++)
+    for (let round = 0; cases.some((one) => round < one.runs); round++)
       for (const one of cases) if (round < one.runs) await measureOnce(world, one)
     const rows = cases.map(rowOf)
     rows.forEach(printRow)
     const report: BuildReport = { ...run, bench: 'build', tip: line.oids.at(-1) ?? '', rows }
-    writeResult(values.json, report)
+    writeResult(json, report)
   } finally {
     await world.close()
   }

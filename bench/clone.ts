@@ -7,13 +7,13 @@
  * Whole client processes by turns, over loopback without shaping. Needs /proc for memory and taskset for --cores.
  */
 
-import { parseArgs } from 'node:util'
 import { measureReading, type ReadingRow } from './clone/reading.ts'
 import { type CloneCase, CloneWays } from './clone/ways.ts'
 import { DemoWorld } from './demo-world.ts'
+import { readEffortOptions } from './effort-options.ts'
 import { makeLine, portionOf } from './line-repositories.ts'
 import { type Effort, effortOf, ratios, type Spread } from './measure.ts'
-import { type About, about, repositoryName, writeResult } from './result-file.ts'
+import { type About, writeResult } from './result-file.ts'
 import { findGitDir, readMainLine } from './sharing/main-line.ts'
 
 export interface CloneRow {
@@ -58,49 +58,23 @@ function printRow({ way, scope, percent, cores, effort, secondsRatio, bytes, sto
   )
 }
 
-function numbersOf(text: string): number[] {
-  return text
-    .split(',')
-    .map(Number)
-    .filter((value) => value > 0)
-}
-
 async function main(): Promise<void> {
-  const { positionals, values } = parseArgs({
-    allowPositionals: true,
-    options: {
-      runs: { type: 'string', default: '5' },
-      growth: { type: 'string', default: '10,25,50' },
-      'growth-runs': { type: 'string', default: '3' },
-      cores: { type: 'string', default: '1,2' },
-      'core-runs': { type: 'string', default: '3' },
-      json: { type: 'string' },
-      name: { type: 'string' },
-    },
-  })
-  const [source] = positionals
-  if (source === undefined)
-    throw new Error('usage: npm run bench:clone -- <repository> [--runs <number>] [--json <file>] …')
-  const name = values.name ?? repositoryName(source)
-  const words = [`--runs ${values.runs}`, `--growth ${values.growth}`, `--growth-runs ${values['growth-runs']}`]
-  const run = about('clone', name, [...words, `--cores ${values.cores}`, `--core-runs ${values['core-runs']}`])
+  const { source, run, runs, growth, growthRuns, cores, coreRuns, json } = readEffortOptions('clone', '10,25,50')
   const gitDir = findGitDir(source)
   const world = await DemoWorld.open()
   const ways = new CloneWays(world)
   try {
     await world.git('clone', '--quiet', '--bare', `file://${gitDir}`, 'origin.git')
     await ways.start()
-    const runs = Number(values.runs)
-    const growthRuns = Number(values['growth-runs'])
     const cases = ways.ofWhole(runs)
     const line = await readMainLine(gitDir)
-    for (const percent of growthRuns > 0 ? numbersOf(values.growth) : []) {
+    for (const percent of growthRuns > 0 ? growth : []) {
       const portion = portionOf(line, percent)
       if (portion === null) continue
       await makeLine(world, gitDir, portion.tip, `line-${percent}.git`)
       cases.push(...(await ways.ofPortion(percent, growthRuns)))
     }
-    for (const cores of numbersOf(values.cores)) cases.push(...ways.onCores(cores, Number(values['core-runs'])))
+    for (const count of cores) cases.push(...ways.onCores(count, coreRuns))
     for (let round = 0; cases.some((one) => round < one.runs); round++)
       for (const one of cases) if (round < one.runs) await ways.measureOnce(one)
     const measured = cases.filter(({ measured }) => measured.length > 0)
@@ -112,7 +86,7 @@ async function main(): Promise<void> {
         `${row.command}: links ${row.links.median} s, repack ${row.repack.median} s, ratio ${row.ratio.median}`,
       )
     const report: CloneReport = { ...run, bench: 'clone', rows, reading }
-    writeResult(values.json, report)
+    writeResult(json, report)
   } finally {
     await ways.close()
     await world.close()

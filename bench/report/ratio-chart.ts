@@ -3,12 +3,9 @@
  * doublings, so that half and twice are equally long.
  */
 
-import { escapeText, svg } from './svg.ts'
+import { escapeText, LABEL_WIDTH, ROW_HEIGHT, svg, WIDTH } from './svg.ts'
 
-const WIDTH = 760
-const LABEL_WIDTH = 220
 const RIGHT = 120
-const ROW_HEIGHT = 28
 const TOP = 26
 
 export interface RatioBar {

@@ -3,9 +3,9 @@
  * that one drawing serves light and dark. No layout engine: labels get fixed room, and whoever calls keeps them short.
  */
 
-const WIDTH = 760
-const ROW_HEIGHT = 28
-const LABEL_WIDTH = 220
+export const WIDTH = 760
+export const ROW_HEIGHT = 28
+export const LABEL_WIDTH = 220
 const VALUE_WIDTH = 78
 const CHART_TOP = 8
 

@@ -64,29 +64,35 @@ export async function syncPublication(
   let bytesFromPeers = 0
   for (let count = 0; ; count++) {
     const mayReadAgain = count < REREAD_COUNT_MAX
+    const repository = await publication.folder.openRepository(publication.name, publication.record.objectFormat)
     try {
-      bytesFromPeers += await bringObjects(publication, around)
+      bytesFromPeers += await bringObjects(publication, repository, around)
     } catch (error) {
       if (!mayReadAgain || around.signal.aborted || !isOutdated(publication)) throw error
     }
-    if (!mayReadAgain || !isOutdated(publication)) break
+    if (!mayReadAgain || !isOutdated(publication)) {
+      await moveRefsUnlessOvertaken(publication, repository)
+      return { publication, repository, bytesFromPeers }
+    }
     around.trace(() => `'${publication.name}': a record newer than seq ${publication.seq} has turned up`)
     publication = await readAgain(publication)
   }
-  const { folder, name, record } = publication
-  const repository = await folder.openRepository(name, record.objectFormat)
-  await folder.exclusively(PUBLISHER_LOCK_PATIENCE_MS, async () => {
+}
+
+function moveRefsUnlessOvertaken(publication: Publication, repository: Repository): Promise<void> {
+  return publication.folder.exclusively(PUBLISHER_LOCK_PATIENCE_MS, async () => {
     if (!(await isOvertaken(publication))) await moveRefs(repository, publication)
   })
-  return { publication, repository, bytesFromPeers }
 }
 
 /** Brings what the refs reach; returns the bytes that came. @throws HelperError not-published */
-async function bringObjects(publication: Publication, around: SyncSurroundings): Promise<number> {
-  const { folder, name, record, refs } = publication
-  const repository = await folder.openRepository(name, record.objectFormat)
+async function bringObjects(
+  publication: Publication,
+  repository: Repository,
+  around: SyncSurroundings,
+): Promise<number> {
   const known = await tipsOf(repository)
-  const missing = await missingOf(repository, [...new Set(refs.map(({ oid }) => oid))])
+  const missing = await missingOf(repository, [...new Set(publication.refs.map(({ oid }) => oid))])
   if (missing.length === 0) return 0
   const bytesOfChains = await bringChains(publication, repository, known, around)
   return bytesOfChains + (await bringRest(publication, repository, known, around))

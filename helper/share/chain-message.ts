@@ -118,18 +118,28 @@ export function encodeChainAnswer(
   const encoded = chains.map(({ ref, tip, links }) =>
     bencodeDict({ l: links.map(encodeLink), r: Buffer.from(ref), t: Buffer.from(tip, 'hex') }),
   )
-  const offered = snapshots.length === 0 ? {} : { n: snapshots.slice(0, SNAPSHOT_COUNT_MAX).map(encodeSnapshot) }
+  const offered =
+    snapshots.length === 0
+      ? {}
+      : {
+          n: snapshots
+            .slice(0, SNAPSHOT_COUNT_MAX)
+            .map((snapshot) => encodeSnapshot(snapshot, piecesOf(snapshot.info))),
+        }
   return encodeBencode(bencodeDict({ c: encoded, ...offered, v: BigInt(VERSION) }))
 }
 
-function encodeSnapshot({ commit, objectCount, lengthBytes, sha256, info }: SnapshotFile): Bencode {
-  return [
-    Buffer.from(commit, 'hex'),
-    BigInt(objectCount),
-    BigInt(lengthBytes),
-    Buffer.from(sha256, 'hex'),
-    piecesOf(info),
-  ]
+/** A snapshot as an answer has it; `pieces` are its piece hashes. */
+export function encodeSnapshot(
+  {
+    commit,
+    objectCount,
+    lengthBytes,
+    sha256,
+  }: { commit: string; objectCount: number; lengthBytes: number; sha256: string },
+  pieces: Uint8Array,
+): Bencode {
+  return [Buffer.from(commit, 'hex'), BigInt(objectCount), BigInt(lengthBytes), Buffer.from(sha256, 'hex'), pieces]
 }
 
 function piecesOf(info: Uint8Array): Uint8Array {

@@ -8,10 +8,8 @@
 import { type FileHandle, mkdir, open, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { ByteRange, Store } from '../../../net/index.ts'
-
 import { INCOMING_AGE_MS_MAX } from '../../limits.ts'
 import { removeOld } from '../../store/atomic-file.ts'
-
 import { ArrivedRanges } from './arrived-ranges.ts'
 
 export class IncomingFile implements Store {

@@ -6,10 +6,8 @@
 
 import { type ChildProcessWithoutNullStreams, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-
 import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises'
-
 import { join } from 'node:path'
 import { HelperError, printable } from '../../errors.ts'
 import { plumbingEnvironment } from '../../git/environment.ts'

@@ -13,7 +13,6 @@ import {
   type Manifest,
   type ManifestChain,
   type ManifestLink,
-  type ManifestSnapshot,
   parseManifest,
 } from '../../export/manifest.ts'
 import { MANIFEST_LENGTH_MAX } from '../../limits.ts'
@@ -21,6 +20,7 @@ import {
   type ChainClaim,
   decodeChainAnswer,
   decodeSnapshots,
+  encodeSnapshot,
   type LinkClaim,
   type SnapshotClaim,
 } from '../chain-message.ts'
@@ -109,23 +109,16 @@ export function claimsOf({ chains, objectFormat }: Manifest, levelOf: LevelOf): 
 
 /** The snapshots of a manifest, checked in the same way. @throws HelperError, EngineError, NetError */
 function snapshotClaimsOf({ snapshots, objectFormat }: Manifest, levelOf: LevelOf): SnapshotClaim[] {
-  const answer = encodeBencode(bencodeDict({ c: [], n: snapshots.map(encodeSnapshot), v: 1n }))
+  const encoded = snapshots.map(({ objects, bytes, pieces, ...snapshot }) =>
+    encodeSnapshot({ ...snapshot, objectCount: objects, lengthBytes: bytes }, Buffer.from(pieces, 'base64')),
+  )
+  const answer = encodeBencode(bencodeDict({ c: [], n: encoded, v: 1n }))
   const claims = decodeSnapshots(answer, objectFormat, levelOf)
   claims.forEach(({ infohash }, at) => {
     if (snapshots[at]?.infohash !== Buffer.from(infohash).toString('hex'))
       throw new HelperError('manifest-malformed', 'manifest: expected an infohash that fits its snapshot, got another')
   })
   return claims
-}
-
-function encodeSnapshot({ commit, objects, bytes, sha256, pieces }: ManifestSnapshot): Bencode {
-  return [
-    Buffer.from(commit, 'hex'),
-    BigInt(objects),
-    BigInt(bytes),
-    Buffer.from(sha256, 'hex'),
-    Buffer.from(pieces, 'base64'),
-  ]
 }
 
 function encodeChain({ ref, tip, links }: ManifestChain): Bencode {

@@ -1,0 +1,60 @@
+/**
+ * The command line that bench:build and bench:clone share: a repository, how often it is measured whole, in parts of its history and
+ * on fewer cores, and where the result goes.
+ */
+
+import { parseArgs } from 'node:util'
+import { type About, about, repositoryName } from './result-file.ts'
+
+export interface EffortOptions {
+  /** Path of the repository, as it was given. */
+  readonly source: string
+  /** What the result says of itself. */
+  readonly run: About
+  readonly runs: number
+  /** Percents of the first-parent history, each measured `growthRuns` times. */
+  readonly growth: readonly number[]
+  readonly growthRuns: number
+  /** Numbers of cores, each measured `coreRuns` times. */
+  readonly cores: readonly number[]
+  readonly coreRuns: number
+  readonly json: string | undefined
+}
+
+/** Reads the words behind `npm run bench:<bench> --`. @throws Error with the usage when the repository is missing */
+export function readEffortOptions(bench: string, growth: string): EffortOptions {
+  const { positionals, values } = parseArgs({
+    allowPositionals: true,
+    options: {
+      runs: { type: 'string', default: '5' },
+      growth: { type: 'string', default: growth },
+      'growth-runs': { type: 'string', default: '3' },
+      cores: { type: 'string', default: '1,2' },
+      'core-runs': { type: 'string', default: '3' },
+      json: { type: 'string' },
+      name: { type: 'string' },
+    },
+  })
+  const [source] = positionals
+  if (source === undefined)
+    throw new Error(`usage: npm run bench:${bench} -- <repository> [--runs <number>] [--json <file>] …`)
+  const words = [`--runs ${values.runs}`, `--growth ${values.growth}`, `--growth-runs ${values['growth-runs']}`]
+  words.push(`--cores ${values.cores}`, `--core-runs ${values['core-runs']}`)
+  return {
+    source,
+    run: about(bench, values.name ?? repositoryName(source), words),
+    runs: Number(values.runs),
+    growth: numbersOf(values.growth),
+    growthRuns: Number(values['growth-runs']),
+    cores: numbersOf(values.cores),
+    coreRuns: Number(values['core-runs']),
+    json: values.json,
+  }
+}
+
+function numbersOf(text: string): number[] {
+  return text
+    .split(',')
+    .map(Number)
+    .filter((value) => value > 0)
+}
