@@ -7,6 +7,7 @@ import { createHash } from 'node:crypto'
 import { itemTarget, type MutableItem, type Net, NetError, type Topic, type TopicPeer } from '../../net/index.ts'
 import { HelperError, messageOf } from '../errors.ts'
 import { RANGE_ALIVE_LENGTH, RANGE_PATIENCE_MS, SOURCE_GRACE_MS } from '../limits.ts'
+import { raceOfPeers } from '../share/supply/race-of-peers.ts'
 import type { Trace } from '../trace.ts'
 import {
   FURTHER_PEER_WAIT_MS,
@@ -19,7 +20,6 @@ import {
   REFS_PEER_COUNT_MAX,
   REFS_TIMEOUT_MS,
 } from './limits.ts'
-import { raceOfPeers } from './race-of-peers.ts'
 import { decodeRecordsAnswer, encodeRefsQuestion, REFS_KIND } from './refs-message.ts'
 
 const ANSWER_LENGTH_MAX = RECORDS_ANSWER_COUNT_MAX * 2048

@@ -6,7 +6,7 @@
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { raceOfPeers } from '../../helper/publish/race-of-peers.ts'
+import { raceOfPeers } from '../../helper/share/supply/race-of-peers.ts'
 import type { TopicPeer } from '../../net/index.ts'
 
 type Attempt = (signal: AbortSignal) => Promise<string>

@@ -1,12 +1,13 @@
 /**
- * Whom to ask for a range, and when the next one beside him. Slow is not failed: in a crowd behind one seeder everybody gets
- * little, and the seeder may be all there is. So who was slow is asked last, but is asked; he is left when hardly anything
- * comes from him for a while, and then, as whoever fails, not asked again in this conversation.
+ * Whom a race for a range asks, and in which order. Slow is not failed: in a crowd behind one seeder everybody gets little, and
+ * the seeder may be all there is. So who was slow is asked last, but is asked; he is left when hardly anything comes from
+ * him for a while, and then, as whoever fails, not asked again in this conversation.
  */
 
 import type { TopicPeer } from '../../../net/index.ts'
 import { HelperError } from '../../errors.ts'
 import { RANGE_ALIVE_LENGTH, RANGE_PATIENCE_MS, RANGE_STALL_LENGTH, RANGE_STALL_MS } from '../../limits.ts'
+import { raceOfPeers } from './race-of-peers.ts'
 
 /** What a conversation knows of its peers as senders of ranges; added to by every race. */
 export interface RangeManners {
@@ -24,25 +25,31 @@ export async function raceForRange<Result>(
   signal: AbortSignal,
   bring: (peer: TopicPeer, signal: AbortSignal) => Promise<Result>,
 ): Promise<Result> {
-  const attempts: Promise<Result>[] = []
-  const over = new AbortController()
-  const joined = AbortSignal.any([signal, over.signal])
   const { failed, slow } = manners
   const inOrder = [...peers.filter((peer) => !slow.has(peer)), ...peers.filter((peer) => slow.has(peer))]
-  try {
-    for (const peer of inOrder) {
-      if (failed.has(peer)) continue
-      const attempt = whileMoving(peer, joined, (moving) => bring(peer, moving))
-      attempt.catch(() => joined.aborted || failed.add(peer))
-      attempts.push(attempt)
-      // One that hardly moves goes on, but the next one need not wait for it.
-      if (await comesWell(peer, attempt)) break
-      slow.add(peer)
-    }
-    return await Promise.any(attempts).catch(() => Promise.reject(noPeer()))
-  } finally {
-    over.abort()
-  }
+  const brought = await raceOfPeers({
+    // Another race of this conversation may have found out meanwhile.
+    next: async () => nextOf(inOrder, failed),
+    attempt: async (peer, joined) => {
+      try {
+        return { result: await whileMoving(peer, joined, (moving) => bring(peer, moving)) }
+      } catch (error) {
+        if (!joined.aborted) failed.add(peer)
+        throw error
+      }
+    },
+    patienceMs: RANGE_PATIENCE_MS,
+    aliveLength: RANGE_ALIVE_LENGTH,
+    onSlow: (peer) => slow.add(peer),
+    signal,
+  })
+  if (brought === null) throw noPeer()
+  return brought.result
+}
+
+function nextOf(waiting: TopicPeer[], failed: ReadonlySet<TopicPeer>): TopicPeer | null {
+  for (let peer = waiting.shift(); peer !== undefined; peer = waiting.shift()) if (!failed.has(peer)) return peer
+  return null
 }
 
 /** Ends an attempt when its peer brings next to nothing, on all that is asked of it together. */
@@ -61,25 +68,6 @@ async function whileMoving<Result>(
     return await act(AbortSignal.any([signal, stalled.signal]))
   } finally {
     clearInterval(watch)
-  }
-}
-
-/** Waits for an attempt; false if it failed, or as soon as its peer brings too little. */
-async function comesWell(peer: TopicPeer, attempt: Promise<unknown>): Promise<boolean> {
-  const ended = attempt.then(
-    () => true,
-    () => false,
-  )
-  for (;;) {
-    const before = peer.receivedLength
-    let timer: NodeJS.Timeout | undefined
-    const paused = new Promise<null>((resolve) => {
-      timer = setTimeout(() => resolve(null), RANGE_PATIENCE_MS)
-    })
-    const outcome = await Promise.race([ended, paused])
-    clearTimeout(timer)
-    if (outcome !== null) return outcome
-    if (peer.receivedLength - before < RANGE_ALIVE_LENGTH) return false
   }
 }
 

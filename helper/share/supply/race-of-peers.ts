@@ -3,7 +3,7 @@
  * next one beside it as soon as it fails or hardly moves, and the first good answer ends the others. So the silent and
  * the slow cost moments, however many come first, and a slow one that is alone is waited for.
  */
-import type { TopicPeer } from '../../net/index.ts'
+import type { TopicPeer } from '../../../net/index.ts'
 
 export interface PeerRace<Result> {
   /** The next peer to ask, after waiting for one if need be; null if no more will come. */
@@ -13,6 +13,8 @@ export interface PeerRace<Result> {
   /** Milliseconds in which a peer must bring `aliveLength` bytes, or another one is asked beside it. */
   readonly patienceMs: number
   readonly aliveLength: number
+  /** A peer has brought less than that. */
+  readonly onSlow?: (peer: TopicPeer) => void
   readonly signal: AbortSignal
 }
 
@@ -59,7 +61,7 @@ export async function raceOfPeers<Result>(race: PeerRace<Result>): Promise<Resul
           resolve(false)
         }
       })
-      if (isTimeUp) for (const [peer, runner] of runners) look(peer, runner, race.aliveLength)
+      if (isTimeUp) for (const [peer, runner] of runners) look(peer, runner, race)
     }
     return results[0] ?? null
   } finally {
@@ -67,7 +69,8 @@ export async function raceOfPeers<Result>(race: PeerRace<Result>): Promise<Resul
   }
 }
 
-function look(peer: TopicPeer, runner: Runner, aliveLength: number): void {
+function look<Result>(peer: TopicPeer, runner: Runner, { aliveLength, onSlow }: PeerRace<Result>): void {
   runner.isSlow = peer.receivedLength - runner.receivedLength < aliveLength
   runner.receivedLength = peer.receivedLength
+  if (runner.isSlow) onSlow?.(peer)
 }
