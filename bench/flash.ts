@@ -51,11 +51,16 @@ const folder = mkdtempSync(join(tmpdir(), 'gittorrent-flash-'))
 const children = new Set<ChildProcess>()
 let network: FlashNetwork | null = null
 
-function cleanUp(): void {
+/** Ends what a run has started. */
+function endRun(): void {
   for (const child of children) child.kill('SIGKILL')
   children.clear()
   network?.close()
   network = null
+}
+
+function cleanUp(): void {
+  endRun()
   rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
 }
 
@@ -206,12 +211,32 @@ async function runOnce(content: Content, seedBits: number, scenario: Scenario) {
   }
 }
 
-function inWords({ median, worst, seedUpload, quality }: Awaited<ReturnType<typeof runOnce>>): string {
+type Outcome = Awaited<ReturnType<typeof runOnce>>
+
+function inWords({ median, worst, seedUpload, quality }: Outcome): string {
   const outcome = `median ${round(median)}, worst ${round(worst)}, seed ${round(seedUpload)} F`
   if (quality === null) return outcome
   const { lostPercent, roundTripMs, lateMs } = quality
   const late = `frames ${round(lateMs)} ms late on average`
   return `${outcome}; measured: ${round(lostPercent)} % lost, round trip ${round(roundTripMs)} ms, ${late}`
+}
+
+/** The outcomes of `count` runs, and why others failed: one that fails costs its own figures only. */
+async function runAll(name: string, count: number, run: () => Promise<Outcome>) {
+  const runs: Outcome[] = []
+  const failures: string[] = []
+  for (let at = 0; at < count; at++) {
+    try {
+      const outcome = await run()
+      process.stderr.write(`${name}: ${inWords(outcome)}\n`)
+      runs.push(outcome)
+    } catch (error) {
+      failures.push(error instanceof Error ? error.message : String(error))
+      process.stderr.write(`${name}: FAILED: ${failures.at(-1)}\n`)
+      endRun()
+    }
+  }
+  return { runs, failures }
 }
 
 function middle(values: readonly number[]): number {
@@ -244,13 +269,13 @@ async function main(): Promise<void> {
       results[name] = { leftOut: missing }
       continue
     }
-    const runs: Awaited<ReturnType<typeof runOnce>>[] = []
-    for (let run = 0; run < option('runs', 3); run++) {
-      const outcome = await runOnce(content, seedBits, scenario)
-      process.stderr.write(`${name}: ${inWords(outcome)}\n`)
-      runs.push(outcome)
+    const { runs, failures } = await runAll(name, option('runs', 3), () => runOnce(content, seedBits, scenario))
+    if (failures.length > 0) process.exitCode = 1
+    if (runs.length === 0) {
+      results[name] = { leftOut: `failed: ${failures.join('; ')}` }
+      continue
     }
-    const of = (key: Exclude<keyof (typeof runs)[number], 'quality'>): { median: number; min: number; max: number } => {
+    const of = (key: Exclude<keyof Outcome, 'quality'>): { median: number; min: number; max: number } => {
       const values = runs.map((run) => run[key])
       return { median: round(middle(values)), min: round(Math.min(...values)), max: round(Math.max(...values)) }
     }
@@ -264,6 +289,7 @@ async function main(): Promise<void> {
       seedCpuSeconds: of('seedCpuSeconds').median,
       peerCpuSeconds: of('peerCpuSeconds').median,
       peerPeakMiB: of('peerPeakMiB').median,
+      ...(failures.length === 0 ? {} : { failures }),
       ...(scenario.delayMs === undefined ? {} : { measured: runs.map(({ quality }) => quality) }),
     }
   }
