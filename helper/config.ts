@@ -41,6 +41,8 @@ export const MIRROR_KINDS: readonly MirrorKind[] = [
 export interface Settings {
   /** Where to accept peers; null when nothing was said (the net room decides). */
   readonly listen: HostPort | null
+  /** False: who clones and fetches takes no connections meanwhile (`listen` is `none`). */
+  readonly isListenAllowed: boolean
   readonly peers: readonly HostPort[]
   readonly trackers: readonly string[]
   /** Null when nothing was said; an empty list means none. */
@@ -171,7 +173,8 @@ export function readSettings(config: GitConfig, env: Environment, options: Setti
   const hostPorts = (name: string) => given(name)?.values.map((value) => hostPort(name, value, 1)) ?? null
   const listen = given('listen')?.values.at(-1)
   return {
-    listen: listen === undefined ? null : hostPort('listen', listen, 0),
+    listen: listen === undefined || listen === 'none' ? null : hostPort('listen', listen, 0),
+    isListenAllowed: listen !== 'none',
     peers: hostPorts('peer') ?? [],
     trackers: list('tracker').map((value) => urlOf('tracker', value, ['http:', 'https:', 'udp:', 'ws:', 'wss:'])),
     dhtBootstrap: hostPorts('dhtBootstrap'),

@@ -16,6 +16,14 @@ import { readSecretFile } from './secret-file.ts'
 
 const ANY_PORT: HostPort = { host: '0.0.0.0', port: 0 }
 
+/**
+ * Where a clone or fetch listens while it lasts: a crowd that starts together can only share what its members can be asked for.
+ * The port is told to nobody but the peers of the topic, who gossip it; what is served is what is being downloaded.
+ */
+export function passingListen({ listen, isListenAllowed }: Settings): HostPort | null {
+  return listen ?? (isListenAllowed ? ANY_PORT : null)
+}
+
 /** Options of the net for one origin. @throws HelperError 'key-unusable' */
 export function netOptionsFor(origin: Origin, settings: Settings, listen: HostPort | null, trace: Trace): NetOptions {
   return secretOptions(settings, listen, trace) ?? optionsWith(isPublicOrigin(origin), settings, listen, trace)

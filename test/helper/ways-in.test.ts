@@ -12,9 +12,10 @@ import { after, before, it } from 'node:test'
 import { DemoWorld } from '../../bench/demo-world.ts'
 import { generateRepository } from '../../bench/generate-repository.ts'
 import { parseGitConfig, readSettings } from '../../helper/config.ts'
+import { topicOf } from '../../helper/share/topic.ts'
 import { daemonNetOptions, hasNoWayIn, netOptionsFor } from '../../helper/share/ways-in.ts'
 import { parseOrigin } from '../../helper/url.ts'
-import type { NetOptions } from '../../net/index.ts'
+import { formatAddress, type NetOptions, openNet, type TopicPeer } from '../../net/index.ts'
 
 const QUIET = Object.assign(() => {}, { enabled: false })
 const PUBLIC = 'https://example.org/project.git'
@@ -126,4 +127,36 @@ it('a second clone finds the peers of the first without any way in; only its use
   assert.equal(gone.bytes.peers, 0)
   const forgotten = await world.viaSwarm(['clone', '--quiet', url, 'forgotten'], off, environment)
   assert.match(forgotten.trace, /no way in/)
+})
+
+it('who clones can be asked for what has come meanwhile, unless he wants no connections', async () => {
+  const net = await openNet({
+    listen: { host: '127.0.0.1', port: 0 },
+    peers: [],
+    trackers: [],
+    dht: false,
+    dhtBootstrap: [],
+    lsd: false,
+  })
+  try {
+    const refuse = (): Promise<Uint8Array> => Promise.reject(new Error('nobody answers here'))
+    const topic = net.joinTopic(
+      topicOf(parseOrigin(url.slice('gittorrent::'.length))),
+      { onRequest: refuse },
+      { announce: false },
+    )
+    const met: TopicPeer[] = []
+    topic.onPeer((peer) => met.push(peer))
+    const way = net.address === null ? assert.fail() : `gittorrent.peer=${formatAddress(net.address)}`
+    const quiet = ['gittorrent.dht=false', 'gittorrent.lsd=false', 'gittorrent.remember=false', way]
+    for (const settings of [[], ['gittorrent.listen=none']]) {
+      await world.viaSwarm(['clone', '--quiet', '--bare', url, `met-${met.length}.git`], [...quiet, ...settings])
+    }
+    assert.deepEqual(
+      met.map(({ address }) => address !== null),
+      [true, false],
+    )
+  } finally {
+    await net.close()
+  }
 })

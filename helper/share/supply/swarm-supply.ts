@@ -23,7 +23,7 @@ import {
 import { SegmentStore } from '../../store/segment-store.ts'
 import { type ChainClaim, decodeChainAnswer, encodeChainQuestion } from '../chain-message.ts'
 import { topicOf } from '../topic.ts'
-import { hasNoWayIn, netOptionsFor } from '../ways-in.ts'
+import { hasNoWayIn, netOptionsFor, passingListen } from '../ways-in.ts'
 import type { WebSeedLocation } from '../webseed/web-seed.ts'
 import { openWebSeeds, type WebSeeds } from '../webseed/web-seeds.ts'
 import { askPeers, type PeerAnswer } from './ask-peers.ts'
@@ -41,7 +41,7 @@ import { completeTops, takeLines } from './take-lines.ts'
 /** Opens the supply of one conversation; costs nothing when nobody can be found. */
 export async function openSwarmSupply(context: SupplyContext): Promise<Supply> {
   const { origin, settings, trace } = context
-  const options = netOptionsFor(origin, settings, settings.listen, trace)
+  const options = netOptionsFor(origin, settings, passingListen(settings), trace)
   const own = settings.webseeds.map((url) => ({ url, mustBePublic: false, isVouchedFor: false }))
   // A public origin may not point into the network that the user sits in.
   const mustBePublic = origin.scheme !== 'file' && isPublicHost(origin.host)
