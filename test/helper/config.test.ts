@@ -40,6 +40,7 @@ describe('settings', () => {
       lsd: true,
       mirrors: true,
       mirrorOrder: ['bundle/http', 'bundle/torrent-magnet', 'bundle/torrent', 'fetch/git', 'fetch/http'],
+      isListenAllowed: true,
       isLsdAsked: false,
       peerMemory: null,
       webseeds: [],
