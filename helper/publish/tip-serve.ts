@@ -63,10 +63,11 @@ export class TipServer {
     if (this.#isClosed || ofPeer >= TIP_PER_PEER_COUNT) throw new Refusal('busy')
     if (this.#running.size >= TIP_PARALLEL_COUNT && !this.#makeRoom()) throw new Refusal('busy')
     const args = [...CONFIGURATION, 'upload-pack', '--strict', '--stateless-rpc', offer.gitDir]
-    const child = spawn('git', args, { env: bareEnvironment(), stdio: ['pipe', 'pipe', 'ignore'], cwd: '/' })
+    const surroundings = { env: bareEnvironment(), cwd: '/', detached: true }
+    const child = spawn('git', args, { ...surroundings, stdio: ['pipe', 'pipe', 'ignore'] })
     const running = { peerId, sentLength: 0, waitedMs: 0, waitsSinceMs: null }
     this.#running.set(child, running)
-    const timer = setTimeout(() => child.kill('SIGKILL'), TIP_SERVE_TIMEOUT_MS)
+    const timer = setTimeout(() => end(child), TIP_SERVE_TIMEOUT_MS)
     const exited = new Promise<number | null>((resolve) => {
       child.once('error', () => resolve(null))
       child.once('close', resolve)
@@ -79,7 +80,7 @@ export class TipServer {
     child.stdin.on('error', () => {})
     child.stdin.end(encodeTipRequest(request))
     return {
-      close: () => void child.kill('SIGKILL'),
+      close: () => end(child),
       [Symbol.asyncIterator]: () => answerOf(child.stdout, exited, running),
     }
   }
@@ -93,7 +94,7 @@ export class TipServer {
       const isSlow = takenLength * 1000 < TIP_READER_RATE_MIN * waitedMs
       if (waitedMs < TIP_READER_WAIT_MS_MAX || !isSlow) continue
       this.#running.delete(child)
-      child.kill('SIGKILL')
+      end(child)
       return true
     }
     return false
@@ -102,7 +103,19 @@ export class TipServer {
   /** Ends all processes; idempotent. */
   close(): void {
     this.#isClosed = true
-    for (const child of this.#running.keys()) child.kill('SIGKILL')
+    for (const child of this.#running.keys()) end(child)
+  }
+}
+
+/**
+ * Ends git with all that it has started, which is a process group of its own: `git pack-objects` alone would go on counting
+ * objects for somebody who has left, and the next asker would have its place.
+ */
+function end({ pid }: ChildProcessByStdio<Writable, Readable, null>): void {
+  try {
+    if (pid !== undefined) process.kill(-pid, 'SIGKILL')
+  } catch {
+    // It has ended already.
   }
 }
 

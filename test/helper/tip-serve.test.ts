@@ -5,7 +5,7 @@
  */
 import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
-import { chmod, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { before, test } from 'node:test'
@@ -115,6 +115,24 @@ test('processes are bounded for one peer and for all, and a closed answer frees 
   assert.ok((await packOf(again)).length > 0)
   server.close()
   await assert.rejects(ask(server, [...offer.advertised]), isRefusal('busy'))
+})
+
+test('an asker who leaves takes with him whatever git has started', async () => {
+  const programs = join(directory, 'programs')
+  await mkdir(programs)
+  // Its child holds the answer's pipe, as git's own hold none: the answer cannot end before it.
+  await writeFile(join(programs, 'git'), '#!/bin/sh\nsleep 1000 &\necho counting\nwait\n')
+  await chmod(join(programs, 'git'), 0o755)
+  const path = process.env.PATH
+  process.env.PATH = `${programs}:${path}`
+  const server = new TipServer(openTrace({}))
+  const answer = await ask(server, [...offer.advertised])
+  process.env.PATH = path
+  const parts = answer[Symbol.asyncIterator]()
+  assert.equal(Buffer.from((await parts.next()).value).toString(), 'counting\n')
+  answer.close()
+  await assert.rejects(async () => void (await parts.next()), /upload-pack failed/)
+  server.close()
 })
 
 test('half a pack never looks like a whole one', async () => {
