@@ -4,11 +4,18 @@
  * clone against the origin, the bench (attacks.ts) how long it took.
  */
 
+import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { createServer as createHttpServer } from 'node:http'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { deflateSync } from 'node:zlib'
 import type { Chains } from '../helper/build/chains.ts'
+import { openLinkFile } from '../helper/build/link-file.ts'
 import { encodeChainAnswer } from '../helper/share/chain-message.ts'
+import { SegmentStore } from '../helper/store/segment-store.ts'
 import { bencodeDict, encodeBencode, formatAddress, type Net, openNet, type Source } from '../net/index.ts'
 
 const LOOPBACK = { host: '127.0.0.1', port: 0 }
@@ -153,6 +160,59 @@ function disguised(others: Offered, honest: Offered): Offered {
   return others.slice(0, 1).map((chain) => ({ ...chain, ref: mask?.ref ?? chain.ref, tip: mask?.tip ?? chain.tip }))
 }
 
+/** Bytes of the object that a padded chain has too much. */
+export const PADDING_LENGTH = 300_000
+
+/** A pack entry of a blob that nothing names. */
+function paddingEntry(): Uint8Array {
+  let left = PADDING_LENGTH >> 4
+  const header = [0xb0 | (PADDING_LENGTH & 15)]
+  for (; left > 127; left >>= 7) header.push(0x80 | (left & 127))
+  return Buffer.concat([Buffer.from([...header, left]), deflateSync(randomBytes(PADDING_LENGTH))])
+}
+
+/** Chains whose oldest segment has one object more. Every claimed hash fits, and git finds nothing wrong with the pack. */
+async function openPadded({ topic, chains: { chains } }: Ground): Promise<Attackers> {
+  const folder = await mkdtemp(join(tmpdir(), 'gittorrent-padded-'))
+  const store = new SegmentStore(folder, folder)
+  const padding = paddingEntry()
+  const offered = await Promise.all(
+    chains.slice(0, 1).map(async (chain) => {
+      const links = chain.links.map(async (link) => {
+        if (link.plan.base !== null) return link
+        let offset = link.bodies.start
+        for (const [index, { length, objectCount, commitCount }] of link.segments.entries()) {
+          const plan = link.plan.segments[index]
+          if (plan === undefined) break
+          const body = await link.read(offset, length)
+          offset += length
+          const extra = index === 0 ? [padding] : []
+          const parts = [body, ...extra]
+          await store.writeBody(plan, {
+            async *parts() {
+              yield* parts
+            },
+            length: parts.reduce((sum, part) => sum + part.length, 0),
+            objectCount: objectCount + extra.length,
+            commitCount,
+          })
+        }
+        return openLinkFile(link.plan, 'sha1', store)
+      })
+      return { ...chain, links: await Promise.all(links) }
+    }),
+  )
+  const peers = await peersOf(topic, [{ answer: answerOf(offered), offered }])
+  return {
+    settings: peers.settings,
+    close: async () => {
+      await peers.close()
+      await store.close()
+      await rm(folder, { recursive: true, force: true })
+    },
+  }
+}
+
 const poisoned = (honest: Source): Source => ({
   read: async (offset, length) =>
     (await honest.read(offset, length)).map((byte, index) => (index % 1000 === 7 ? byte ^ 1 : byte)),
@@ -172,6 +232,7 @@ export const ATTACKS: readonly Attack[] = [
       return peersOf(topic, [{ answer: answerOf(claimed), offered: claimed }])
     },
   },
+  { name: 'padded chain', open: openPadded },
   {
     name: 'poisoned pieces',
     open: ({ topic, chains: { chains } }) =>

@@ -15,8 +15,12 @@ const entries = names.map((name) => [name, join(room, 'bin', `${name}.ts`)])
 
 rmSync(output, { recursive: true, force: true })
 await build({
-  // The worker of a build lies beside whatever chunk starts it.
-  entryPoints: Object.fromEntries([...entries, ['worker', join(room, 'build', 'worker.ts')]]),
+  // What runs beside us lies beside whatever chunk starts it.
+  entryPoints: Object.fromEntries([
+    ...entries,
+    ['worker', join(room, 'build', 'worker.ts')],
+    ['count-kept-pack', join(room, 'share', 'supply', 'count-kept-pack.ts')],
+  ]),
   outdir: output,
   bundle: true,
   splitting: true,

@@ -153,6 +153,13 @@ export const CHAIN_PEER_ALL_COUNT_MAX = 32
 /** Peers that are asked for their chains at once, and how many more with each pause in which nothing usable came. */
 export const CHAIN_PEER_COUNT_MAX = 4
 
+/**
+ * Claims of chains that are followed one after the other, and the milliseconds that may go for those that bring nothing at all: one
+ * peer that stalls (LINK_STALL_TIMEOUT_MS) leaves time for one more, two do not.
+ */
+export const CLAIM_COUNT_MAX = 8
+export const CLAIM_WASTE_MS_MAX = 12_000
+
 /** Links of one line that are downloaded at the same time. */
 export const DOWNLOAD_PARALLEL_COUNT = 4
 

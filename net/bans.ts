@@ -6,6 +6,11 @@ import { type Address, classOfHost, formatAddress } from './address.ts'
 import { BAN_COUNT_MAX, BAN_DURATION_MS } from './limits.ts'
 import { type Clock, MONOTONIC } from './rate.ts'
 
+/** What a ban of an address covers. */
+export function banName(address: Address): string {
+  return classOfHost(address.host) === 'loopback' ? formatAddress(address) : address.host
+}
+
 export class Bans {
   readonly #untilMs = new Map<string, number>()
   readonly #clock: Clock
@@ -24,12 +29,8 @@ export class Bans {
       .filter(([, ms]) => ms > 0)
   }
 
-  #key(address: Address): string {
-    return classOfHost(address.host) === 'loopback' ? formatAddress(address) : address.host
-  }
-
   add(address: Address): void {
-    const key = this.#key(address)
+    const key = banName(address)
     this.#untilMs.delete(key)
     const oldest = this.#untilMs.size >= BAN_COUNT_MAX ? this.#untilMs.keys().next().value : undefined
     if (oldest !== undefined) this.#untilMs.delete(oldest)
@@ -37,7 +38,7 @@ export class Bans {
   }
 
   has(address: Address): boolean {
-    const until = this.#untilMs.get(this.#key(address))
+    const until = this.#untilMs.get(banName(address))
     return until !== undefined && until > this.#clock.nowMs()
   }
 }

@@ -5,6 +5,7 @@
 export { type Address, type AddressClass, classOfHost, formatAddress, parseAddress } from './address.ts'
 export type { AnswerStream } from './answer-stream.ts'
 export type { FindByName } from './ask.ts'
+export { banName } from './bans.ts'
 export {
   asBytes,
   asDict,
@@ -31,7 +32,7 @@ export {
   signItem,
 } from './item.ts'
 export { KnownPeers } from './known-peers.ts'
-export { RANGE_LENGTH_MAX, REQUEST_PAYLOAD_LENGTH_MAX, RESPONSE_LENGTH_MAX } from './limits.ts'
+export { BAN_DURATION_MS, RANGE_LENGTH_MAX, REQUEST_PAYLOAD_LENGTH_MAX, RESPONSE_LENGTH_MAX } from './limits.ts'
 export { lsdInterfaces } from './lsd.ts'
 export {
   type Download,

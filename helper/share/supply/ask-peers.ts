@@ -22,62 +22,63 @@ export interface PeerAnswer<Answer> {
   readonly answer: Answer
 }
 
+/** Questions of one conversation, whoever waits for their answers. */
+export interface Asking<Answer> {
+  readonly asked: Set<TopicPeer>
+  /** Answers that nobody has taken yet. */
+  readonly answers: PeerAnswer<Answer>[]
+  openCount: number
+  /** Called with each answer, and when a question has failed. */
+  onEnd: () => void
+}
+
+export function noneAsked<Answer>(): Asking<Answer> {
+  return { asked: new Set(), answers: [], openCount: 0, onEnd: () => {} }
+}
+
 export interface Question<Answer> {
   readonly payload: Uint8Array
   /** Throws when the answer is none. */
   readonly decode: (bytes: Uint8Array) => Answer
   /** True if nobody else needs to be asked. */
   readonly isUsable: (answer: Answer) => boolean
+  /** What was asked before; goes on with it. */
+  readonly asking: Asking<Answer>
   readonly signal: AbortSignal
   readonly trace: Trace
 }
 
-/** What peers answered within CHAIN_TIMEOUT_MS, in the order in which it came; empty on abort. */
+/** What peers answered within CHAIN_TIMEOUT_MS and nobody had heard before, in the order in which it came; empty on abort. */
 export function askPeers<Answer>(topic: Topic, question: Question<Answer>): Promise<PeerAnswer<Answer>[]> {
-  const { payload, decode, isUsable, signal, trace } = question
-  const answers: PeerAnswer<Answer>[] = []
-  const asked = new Set<TopicPeer>()
-  const over = new AbortController()
-  let openCount = 0
+  const { isUsable, asking, signal } = question
   let turnCount = CHAIN_PEER_COUNT_MAX
-  let isFound = false
+  let isOver = false
   let isLastCall = false
   return new Promise((resolve) => {
     const finish = (): void => {
-      if (over.signal.aborted) return
-      over.abort()
+      if (isOver) return
+      isOver = true
       clearInterval(pause)
       clearTimeout(deadline)
       signal.removeEventListener('abort', finish)
       ignoreTopic()
-      resolve(answers)
+      resolve(signal.aborted ? [] : asking.answers.splice(0))
     }
-    const ask = async (peer: TopicPeer): Promise<void> => {
-      openCount++
-      try {
-        const options = { timeoutMs: CHAIN_TIMEOUT_MS, responseLengthMax: CHAIN_ANSWER_LENGTH_MAX, signal: over.signal }
-        const answer = decode(await peer.request(CHAIN_KIND, payload, options))
-        if (!over.signal.aborted) answers.push({ peer, answer })
-        isFound ||= isUsable(answer)
-      } catch (error) {
-        trace(() => `peer ${peer.remote.host}:${peer.remote.port}: ${messageOf(error)}`)
-      }
-      openCount--
-      askMore()
-    }
+    const isFound = (): boolean => asking.answers.some(({ answer }) => isUsable(answer))
     const askMore = (): void => {
+      if (isOver) return
       for (const peer of topic.peers()) {
-        if (isFound || over.signal.aborted || openCount >= turnCount || asked.size >= CHAIN_PEER_ALL_COUNT_MAX) break
-        if (asked.has(peer)) continue
-        asked.add(peer)
-        void ask(peer)
+        const { asked, openCount } = asking
+        if (isFound() || openCount >= turnCount || asked.size >= CHAIN_PEER_ALL_COUNT_MAX) break
+        if (!asked.has(peer)) void ask(peer, question)
       }
-      if (isFound && openCount === 0) finish()
+      if (isFound() && asking.openCount === 0) finish()
     }
+    asking.onEnd = askMore
     // Peers may still be on their way when those that are there have failed.
     const pause = setInterval(() => {
-      if (isFound ? isLastCall : openCount === 0) finish()
-      isLastCall = isFound
+      if (isFound() ? isLastCall : asking.openCount === 0) finish()
+      isLastCall = isFound()
       turnCount += CHAIN_PEER_COUNT_MAX
       askMore()
     }, SOURCE_GRACE_MS)
@@ -87,4 +88,20 @@ export function askPeers<Answer>(topic: Topic, question: Question<Answer>): Prom
     if (signal.aborted) finish()
     askMore()
   })
+}
+
+async function ask<Answer>(
+  peer: TopicPeer,
+  { payload, decode, asking, signal, trace }: Question<Answer>,
+): Promise<void> {
+  asking.asked.add(peer)
+  asking.openCount++
+  try {
+    const options = { timeoutMs: CHAIN_TIMEOUT_MS, responseLengthMax: CHAIN_ANSWER_LENGTH_MAX, signal }
+    asking.answers.push({ peer, answer: decode(await peer.request(CHAIN_KIND, payload, options)) })
+  } catch (error) {
+    trace(() => `peer ${peer.remote.host}:${peer.remote.port}: ${messageOf(error)}`)
+  }
+  asking.openCount--
+  asking.onEnd()
 }

@@ -10,7 +10,7 @@ import type { ChainClaim } from '../chain-message.ts'
 import { type LineTake, planTakes } from './plan.ts'
 
 /** How many of the wanted refs the chains are for, those that end where the origin stands counting double. */
-export function matchOf(chains: readonly ChainClaim[], { refs, wants }: SupplyRequest): number {
+export function matchOf(chains: readonly ChainClaim[], { refs, wants }: Pick<SupplyRequest, 'refs' | 'wants'>): number {
   const wanted = new Set(wants)
   let score = 0
   for (const { ref, tip } of chains) {
@@ -26,16 +26,17 @@ export interface TakePlan {
   readonly complete: readonly string[]
 }
 
-/** What to take of some chains. @throws HelperError 'git-failed' */
+/** What to take of some chains, where the history of the checkpoints in `brought` is there already. @throws HelperError 'git-failed' */
 export async function planFor(
   chains: readonly ChainClaim[],
   request: SupplyRequest,
   gitDir: string,
+  brought: ReadonlySet<string>,
 ): Promise<TakePlan> {
   const wants = new Set(request.wants)
   const complete = request.isUnshallow ? await wholeCheckpoints(chains, gitDir) : []
   const held = request.isClone || request.isUnshallow ? new Set(complete) : await heldCheckpoints(chains, gitDir)
-  return { lines: planTakes(chains, request.refs, wants, (oid) => held.has(oid)), complete }
+  return { lines: planTakes(chains, request.refs, wants, (oid) => held.has(oid) || brought.has(oid)), complete }
 }
 
 /** The newest link tip that is there with all its history, whatever the boundaries and refs of the repository say. */

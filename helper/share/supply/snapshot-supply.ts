@@ -12,7 +12,7 @@ import { NOTHING_SUPPLIED, type SupplyRequest, type SupplyResult } from '../../r
 import type { Trace } from '../../trace.ts'
 import { decodeSnapshots, encodeChainQuestion, type SnapshotClaim } from '../chain-message.ts'
 import type { WebSeeds } from '../webseed/web-seeds.ts'
-import { askPeers } from './ask-peers.ts'
+import { askPeers, noneAsked } from './ask-peers.ts'
 import { takeSnapshot } from './snapshot-intake.ts'
 
 export interface SnapshotSupplyPorts {
@@ -89,6 +89,7 @@ async function offerOfPeers(request: SupplyRequest, { topic, trace }: SnapshotSu
     payload: encodeChainQuestion(objectFormat),
     decode: (bytes) => decodeSnapshots(bytes, objectFormat, levelOf),
     isUsable: (snapshots) => snapshots.length > 0,
+    asking: noneAsked<readonly SnapshotClaim[]>(),
     signal,
     trace,
   })

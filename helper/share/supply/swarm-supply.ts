@@ -6,10 +6,16 @@
 
 import { readFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
-import { createCheckpointRule, GT1, type LevelOf } from '../../../engine/index.ts'
-import { type Net, openNet, type Topic, type TopicPeer } from '../../../net/index.ts'
-import { HelperError, messageOf } from '../../errors.ts'
-import { DOWNLOAD_PARALLEL_COUNT, PEER_WAIT_FOR_FETCH_MS, PEER_WAIT_MS, SOURCE_GRACE_MS } from '../../limits.ts'
+import { createCheckpointRule, GT1, type Oid } from '../../../engine/index.ts'
+import { type Address, type Net, openNet, type Topic, type TopicPeer } from '../../../net/index.ts'
+import { messageOf } from '../../errors.ts'
+import {
+  CLAIM_COUNT_MAX,
+  CLAIM_WASTE_MS_MAX,
+  PEER_WAIT_FOR_FETCH_MS,
+  PEER_WAIT_MS,
+  SOURCE_GRACE_MS,
+} from '../../limits.ts'
 import { humanBytes } from '../../progress.ts'
 import { isPublicHost } from '../../public-origin.ts'
 import {
@@ -26,17 +32,23 @@ import { topicOf } from '../topic.ts'
 import { hasNoWayIn, netOptionsFor, passingListen } from '../ways-in.ts'
 import type { WebSeedLocation } from '../webseed/web-seed.ts'
 import { openWebSeeds, type WebSeeds } from '../webseed/web-seeds.ts'
-import { askPeers, type PeerAnswer } from './ask-peers.ts'
-import { type Incoming, isSwarmed, startDownload } from './download.ts'
+import { type Asking, askPeers, noneAsked } from './ask-peers.ts'
+import { type Claim, claimOfPeer, rankClaims } from './claims.ts'
+import { type Incoming, isSwarmed } from './download.ts'
 import { fsckWanted } from './fsck.ts'
 import { IncomingFile } from './incoming.ts'
+import { countAsGitWould } from './kept-count.ts'
 import { indexThreads, isKeptLine, rememberSegments } from './kept-line.ts'
 import { type Failure, type Intake, takeIn } from './line-intake.ts'
 import { matchOf, planFor } from './match.ts'
 import { bodyRangeOf, type LineTake } from './plan.ts'
 import { Quarantine } from './quarantine.ts'
 import { bringSnapshot } from './snapshot-supply.ts'
+import { startAll } from './start-all.ts'
 import { completeTops, takeLines } from './take-lines.ts'
+import { isNews, type Known, sumOfResults, wholeOf, type Yield } from './yield.ts'
+
+const PROGRESS_INTERVAL_MS = 100
 
 /** Opens the supply of one conversation; costs nothing when nobody can be found. */
 export async function openSwarmSupply(context: SupplyContext): Promise<Supply> {
@@ -72,10 +84,17 @@ interface WebSeedPlan {
   readonly locations: readonly WebSeedLocation[]
 }
 
-/** Chains to follow, and the peers that have them, the one whose claim it is first; none where a web seed made it. */
-interface Offer {
-  readonly chains: readonly ChainClaim[]
+/** What the lines of one claim are taken with. */
+interface FollowedClaim {
+  /** Who made it; null for a web seed. */
+  readonly claimant: Address | null
+  /** Whom to ask, in this order. */
   readonly peers: readonly TopicPeer[]
+  readonly webSeeds: WebSeeds
+  /** The common directory of the repository, absolute. */
+  readonly gitDir: string
+  /** Checkpoints that claims before it made whole. */
+  readonly held: readonly Oid[]
 }
 
 class SwarmSupply implements Supply {
@@ -105,14 +124,7 @@ class SwarmSupply implements Supply {
         const around = { net: this.#net, topic: this.#topic, webSeeds, gitDir, fsckObjects: fsckWanted(config), trace }
         return await bringSnapshot(request, around)
       }
-      const offer = await this.#bestOffer(webSeeds, request)
-      if (offer === null) return { ...NOTHING_SUPPLIED, note: 'nobody has a usable chain' }
-      const gitDir = await commonDirOf(request.gitDir)
-      const { lines, complete } = await planFor(offer.chains, request, gitDir)
-      if (lines.length === 0)
-        return { ...NOTHING_SUPPLIED, haves: complete, note: 'nothing that others have is lacking' }
-      const result = await this.#takeLines(lines, offer.peers, webSeeds, gitDir, request)
-      return { ...result, haves: [...complete, ...result.haves] }
+      return await this.#followClaims(webSeeds, await commonDirOf(request.gitDir), request)
     } finally {
       webSeeds.close()
     }
@@ -124,78 +136,96 @@ class SwarmSupply implements Supply {
     await this.#net?.close()
   }
 
-  /** The offer that reaches furthest, of peers where theirs is as good as a web seed's. */
-  async #bestOffer(webSeeds: WebSeeds, request: SupplyRequest): Promise<Offer | null> {
-    const fromPeers = this.#offerOfPeers(request)
-    const fromWeb = webSeeds.found.then((seeds) => {
-      const offers = seeds.map(({ chains }) => ({ chains, peers: [] }))
-      return offers.reduce<Offer | null>(
-        (best, offer) => (scoreOf(offer, request) > scoreOf(best, request) ? offer : best),
-        null,
-      )
-    })
+  /**
+   * Follows one claim after the other until nothing is lacking. Who lies, stalls or breaks off has the next source asked, and
+   * then peers that have turned up meanwhile; the origin is left with it when none is left, or too much time has gone for nothing.
+   */
+  async #followClaims(webSeeds: WebSeeds, gitDir: string, request: SupplyRequest): Promise<SupplyResult> {
+    const asking = noneAsked<readonly ChainClaim[]>()
+    const claims = await this.#firstClaims(webSeeds, asking, request)
+    const tried = new Set<Claim>()
+    const known: Known = { links: new Set(), peers: new Set() }
+    const held = new Set<Oid>()
+    let result: SupplyResult = { ...NOTHING_SUPPLIED, note: 'nobody has a usable chain' }
+    let wastedMs = 0
+    for (let followedCount = 0; wastedMs < CLAIM_WASTE_MS_MAX && followedCount < CLAIM_COUNT_MAX; ) {
+      const [claim] = rankClaims(claims, request).filter((one) => !tried.has(one))
+      if (claim === undefined) {
+        const later = followedCount === 0 ? [] : await this.#claimsOfPeers(asking, request)
+        if (later.length === 0) break
+        claims.push(...later)
+        continue
+      }
+      tried.add(claim)
+      const { lines, complete } = await planFor(claim.chains, request, gitDir, held)
+      result = { ...result, haves: [...new Set([...result.haves, ...complete])] }
+      if (lines.length === 0 && followedCount === 0) return { ...result, note: 'nothing that others have is lacking' }
+      const others = claims.flatMap(({ peer }) => (peer === null || peer === claim.peer ? [] : peer))
+      const peers = claim.peer === null ? others : [claim.peer, ...others]
+      if (!isNews(lines, peers, known)) continue
+      followedCount++
+      const startedMs = performance.now()
+      const claimant = claim.peer === null ? null : (claim.peer.address ?? claim.peer.remote)
+      const around = { claimant, peers, webSeeds, gitDir, held: [...held] }
+      const brought = await this.#takeLines(lines, around, request)
+      for (const oid of brought.held) held.add(oid)
+      result = sumOfResults(result, brought)
+      if (brought.isWhole) break
+      if (brought.held.length === 0) wastedMs += performance.now() - startedMs
+      this.#context.trace(() => `claim of ${claim.source}: not all of it came, the next source is asked`)
+    }
+    return result
+  }
+
+  /** What peers and web seeds claim. Whoever answers first with something usable waits for the other, but not for long. */
+  async #firstClaims(
+    webSeeds: WebSeeds,
+    asking: Asking<readonly ChainClaim[]>,
+    request: SupplyRequest,
+  ): Promise<Claim[]> {
+    const { settings } = this.#context
+    const fromPeers = this.#claimsOfPeers(asking, request)
+    const fromWeb = webSeeds.found.then((seeds) =>
+      seeds.map(({ chains, url }) => ({ chains, peer: null, source: url, isSigned: settings.webseedKeys.length > 0 })),
+    )
     const first = await Promise.race([fromPeers, fromWeb])
-    // Whoever answered first with something usable waits for the other, but not for long.
     const patience = new AbortController()
-    const enough = first === null ? new Promise<never>(() => {}) : delay(SOURCE_GRACE_MS, patience.signal)
-    const orLate = (offer: Promise<Offer | null>): Promise<Offer | null> =>
-      Promise.race([offer, enough.then(() => null)])
+    const isUseless = rankClaims(first, request).length === 0
+    const enough = isUseless ? new Promise<never>(() => {}) : delay(SOURCE_GRACE_MS, patience.signal)
+    const orLate = (claims: Promise<Claim[]>): Promise<Claim[]> => Promise.race([claims, enough.then(() => [])])
     const [peers, web] = await Promise.all([orLate(fromPeers), orLate(fromWeb)])
     patience.abort()
-    return scoreOf(peers, request) >= scoreOf(web, request) ? (peers ?? web) : web
+    return [...peers, ...web]
   }
 
-  async #offerOfPeers(request: SupplyRequest): Promise<Offer | null> {
-    if (this.#topic === null) return null
+  /** What peers of the topic claim that was not heard before. */
+  async #claimsOfPeers(asking: Asking<readonly ChainClaim[]>, request: SupplyRequest): Promise<Claim[]> {
+    const topic = this.#topic
+    if (topic === null) return []
+    const { objectFormat, signal } = request
     const timeoutMs = request.isClone || request.isUnshallow ? PEER_WAIT_MS : PEER_WAIT_FOR_FETCH_MS
-    const peer = await this.#topic.waitForPeer({ timeoutMs, signal: request.signal })
-    if (peer === null) return null
-    return this.#askForChains(this.#topic, request, await createCheckpointRule(GT1))
-  }
-
-  /** Asks the peers that are there, and takes the answer that reaches furthest; its peer comes first. */
-  async #askForChains(topic: Topic, request: SupplyRequest, levelOf: LevelOf): Promise<Offer | null> {
-    const answers = await this.#ask(
-      topic,
-      request,
-      (bytes) => decodeChainAnswer(bytes, request.objectFormat, levelOf),
-      (chains) => matchOf(chains, request) > 0,
-    )
-    const usable = answers.filter(({ answer }) => matchOf(answer, request) > 0)
-    const [best] = usable.sort((a, b) => matchOf(b.answer, request) - matchOf(a.answer, request))
-    if (best === undefined) return null
-    const others = answers.flatMap((answer) => (answer === best ? [] : [answer.peer]))
-    return { chains: best.answer, peers: [best.peer, ...others] }
-  }
-
-  /** What peers answer about chains, as `decode` reads it; those that say nothing usable are left out. */
-  #ask<Answer>(
-    topic: Topic,
-    { objectFormat, signal }: SupplyRequest,
-    decode: (bytes: Uint8Array) => Answer,
-    isUsable: (answer: Answer) => boolean,
-  ): Promise<PeerAnswer<Answer>[]> {
-    const { trace } = this.#context
-    return askPeers(topic, { payload: encodeChainQuestion(objectFormat), decode, isUsable, signal, trace })
+    if (asking.asked.size === 0 && (await topic.waitForPeer({ timeoutMs, signal })) === null) return []
+    const levelOf = await createCheckpointRule(GT1)
+    const answers = await askPeers(topic, {
+      payload: encodeChainQuestion(objectFormat),
+      decode: (bytes) => decodeChainAnswer(bytes, objectFormat, levelOf),
+      isUsable: (chains) => matchOf(chains, request) > 0,
+      asking,
+      signal,
+      trace: this.#context.trace,
+    })
+    return answers.map(({ peer, answer }) => claimOfPeer(peer, answer))
   }
 
   async #takeLines(
     lines: readonly LineTake[],
-    peers: readonly TopicPeer[],
-    webSeeds: WebSeeds,
-    gitDir: string,
+    { claimant, peers, webSeeds, gitDir, held }: FollowedClaim,
     request: SupplyRequest,
-  ): Promise<SupplyResult> {
+  ): Promise<Yield> {
     const folder = join(gitDir, 'gittorrent', 'incoming')
     await IncomingFile.removeOld(folder)
     const started: Incoming[] = []
-    const title = peers.length > 0 ? 'Receiving from peers' : 'Receiving from web seeds'
-    const total = lines.reduce((sum, { takes }) => sum + takes.reduce((s, take) => s + bodyRangeOf(take).length, 0), 0)
-    const show = setInterval(() => {
-      const received = sumOf(started, (incoming) => incoming.receivedLength() + incoming.webLength())
-      const percent = Math.min(100, Math.floor((received * 100) / total))
-      request.progress.update(title, `${percent}% (${humanBytes(received)} of ${humanBytes(total)})`)
-    }, 100)
+    const shown = showProgress(lines, started, peers.length > 0, request)
     const store = new SegmentStore(gitDir)
     const quarantine = await Quarantine.open(gitDir)
     const enough = new AbortController()
@@ -226,17 +256,23 @@ class SwarmSupply implements Supply {
         }
         return intake
       })
-      const isChecked = (index: number): boolean =>
-        quarantine.isOfEmptyStore || lines.slice(index, index + 1).some((line) => isKeptLine(line, request))
-      const tops = await completeTops(intakes, isChecked, quarantine, !request.isUnshallow)
+      const isKept = (index: number): boolean => lines.slice(index, index + 1).some((line) => isKeptLine(line, request))
+      const isChecked = (index: number): boolean => quarantine.isOfEmptyStore || isKept(index)
+      const tops = await completeTops(intakes, isChecked, quarantine, held, !request.isUnshallow)
       await quarantine.release()
-      this.#remember(intakes, gitDir)
+      this.#remember(
+        intakes,
+        intakes.filter((_, index) => isKept(index)),
+        gitDir,
+        claimant,
+      )
       const bytesFromPeers = sumOf(started, (incoming) => incoming.receivedLength())
       const bytesFromWebSeeds = sumOf(started, (incoming) => incoming.webLength())
-      request.progress.done(title, humanBytes(bytesFromPeers + bytesFromWebSeeds))
-      return { haves: tops, bytesFromPeers, bytesFromWebSeeds, peerCount: peers.length, note: null }
+      shown.done(bytesFromPeers + bytesFromWebSeeds)
+      const bytes = { bytesFromPeers, bytesFromWebSeeds, peerCount: peers.length }
+      return { ...wholeOf(lines, intakes, tops), ...bytes, note: null }
     } finally {
-      clearInterval(show)
+      shown.end()
       enough.abort()
       await quarantine.close()
       // What a swarm brought is kept for the next try, which goes on where this one ended; ranges are not.
@@ -249,10 +285,20 @@ class SwarmSupply implements Supply {
   }
 
   /** Not waited for by whoever asked for objects: the origin can be asked meanwhile. */
-  #remember(intakes: readonly (Intake | null)[], gitDir: string): void {
-    const { trace } = this.#context
-    const remembered = rememberSegments(intakes, gitDir).catch((error: unknown) => trace(() => messageOf(error)))
-    this.settled = Promise.all([this.settled, remembered]).then(() => {})
+  #remember(
+    intakes: readonly (Intake | null)[],
+    kept: readonly (Intake | null)[],
+    gitDir: string,
+    claimant: Address | null,
+  ): void {
+    const { trace, config, settings } = this.#context
+    const remember = async (): Promise<void> => {
+      await this.settled
+      await rememberSegments(intakes, gitDir).catch((error: unknown) => trace(() => messageOf(error)))
+      for (const { packHash, top } of kept.flatMap((intake) => intake ?? []))
+        await countAsGitWould({ gitDir, packHash, top, claimant, peerMemory: settings.peerMemory }, config, trace)
+    }
+    this.settled = remember()
   }
 
   #takeLine(
@@ -272,49 +318,21 @@ class SwarmSupply implements Supply {
   }
 }
 
-/**
- * Starts the takes of all lines, oldest first and a few at a time; each is a promise that settles when its turn comes, or
- * rejects once `signal` says that nobody waits for it any more.
- */
-function startAll(
+/** Shows how much of the lines has come, until `end`. */
+function showProgress(
   lines: readonly LineTake[],
-  started: Incoming[],
-  around: Parameters<typeof startDownload>[1],
-): Promise<Incoming>[][] {
-  let running = 0
-  const waiting: (() => void)[] = []
-  const release = (): void => {
-    running--
-    waiting.shift()?.()
-  }
-  const begin = async (take: LineTake['takes'][number]): Promise<Incoming> => {
-    if (running >= DOWNLOAD_PARALLEL_COUNT) await new Promise<void>((resolveSlot) => waiting.push(resolveSlot))
-    running++
-    if (around.signal.aborted) {
-      release()
-      throw new HelperError('interrupted', 'download: not needed any more')
-    }
-    try {
-      const incoming = await startDownload(take, around)
-      started.push(incoming)
-      void incoming.ended.then(release)
-      return incoming
-    } catch (error) {
-      release()
-      throw error
-    }
-  }
-  return lines.map(({ takes }) =>
-    takes.map((take) => {
-      const incoming = begin(take)
-      incoming.catch(() => {})
-      return incoming
-    }),
-  )
-}
-
-function scoreOf(offer: Offer | null, request: SupplyRequest): number {
-  return offer === null ? 0 : matchOf(offer.chains, request)
+  started: readonly Incoming[],
+  isFromPeers: boolean,
+  { progress }: SupplyRequest,
+): { done(length: number): void; end(): void } {
+  const title = isFromPeers ? 'Receiving from peers' : 'Receiving from web seeds'
+  const total = lines.reduce((sum, { takes }) => sum + takes.reduce((s, take) => s + bodyRangeOf(take).length, 0), 0)
+  const show = setInterval(() => {
+    const received = sumOf(started, (incoming) => incoming.receivedLength() + incoming.webLength())
+    const percent = Math.min(100, Math.floor((received * 100) / total))
+    progress.update(title, `${percent}% (${humanBytes(received)} of ${humanBytes(total)})`)
+  }, PROGRESS_INTERVAL_MS)
+  return { done: (length) => progress.done(title, humanBytes(length)), end: () => clearInterval(show) }
 }
 
 function sumOf(incoming: readonly Incoming[], lengthOf: (one: Incoming) => number): number {

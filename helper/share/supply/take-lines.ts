@@ -58,12 +58,13 @@ function wavesOf(lines: readonly LineTake[]): number[][] {
 
 /**
  * Commits among the new tops whose whole history is there. `isChecked` says of which git has checked that already
- * while it indexed; `areRefsWhole` is false in a shallow repository, whose refs vouch for nothing.
+ * while it indexed; `held` are commits that are whole already; `areRefsWhole` is false in a shallow repository, whose refs vouch for nothing.
  */
 export async function completeTops(
   intakes: readonly (Intake | null)[],
   isChecked: (index: number) => boolean,
   quarantine: Quarantine,
+  held: readonly Oid[],
   areRefsWhole: boolean,
 ): Promise<Oid[]> {
   const complete: Oid[] = []
@@ -74,7 +75,8 @@ export async function completeTops(
     else if (await quarantine.holds(intake.top)) complete.push(intake.top)
   }
   if (others.length === 0) return complete
-  const areConnected = (tops: readonly Oid[]): Promise<boolean> => quarantine.areConnected(tops, complete, areRefsWhole)
+  const areConnected = (tops: readonly Oid[]): Promise<boolean> =>
+    quarantine.areConnected(tops, [...held, ...complete], areRefsWhole)
   if (await areConnected(others)) return [...complete, ...others]
   for (const top of others) if (await areConnected([top])) complete.push(top)
   return complete

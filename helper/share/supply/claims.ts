@@ -1,0 +1,87 @@
+/**
+ * Whose chains to follow first. A claim proves nothing until its links have been taken in; where two claims differ in a
+ * link that both name, the one that more independent sources stand behind goes first, and what a key of the user's has
+ * signed goes before all that. Nothing is thrown away: when what was followed turns out wrong, the next one is tried.
+ */
+
+import { createHash } from 'node:crypto'
+import { classOfHost, formatAddress, type TopicPeer } from '../../../net/index.ts'
+import type { SupplyRequest } from '../../remote/supply.ts'
+import type { ChainClaim } from '../chain-message.ts'
+import { matchOf } from './match.ts'
+
+/** What one peer, or the manifest of one web seed, says that there is. */
+export interface Claim {
+  readonly chains: readonly ChainClaim[]
+  /** Null for a web seed. */
+  readonly peer: TopicPeer | null
+  /** Whose word it is; several claims of one source are one word. */
+  readonly source: string
+  /** A key that the user named has signed it. */
+  readonly isSigned: boolean
+}
+
+/** A claim of a peer. Machines are told apart by address; on loopback every port is one (a test network). */
+export function claimOfPeer(peer: TopicPeer, chains: readonly ChainClaim[]): Claim {
+  const { host } = peer.remote
+  const source = classOfHost(host) === 'loopback' ? formatAddress(peer.address ?? peer.remote) : host
+  return { chains, peer, source, isSigned: false }
+}
+
+/**
+ * The claims that are of use to `request`, those to be followed first at the front: what others contradict with more weight
+ * comes last, then what reaches furthest comes first, then what more sources say, then what came first.
+ * Pairs of claims are compared link by link: at most 32 peers and 8 web seeds, with 4,096 links each.
+ */
+export function rankClaims<Any extends Claim>(
+  claims: readonly Any[],
+  request: Pick<SupplyRequest, 'refs' | 'wants'>,
+): Any[] {
+  const usable = claims.flatMap((claim) => {
+    const score = matchOf(claim.chains, request)
+    return score > 0 ? [{ claim, score, links: linksOf(claim) }] : []
+  })
+  const weighed = usable.map((one) => {
+    const agreeing = usable.filter(({ links }) => compare(one.links, links) === 'agrees')
+    return { ...one, weight: new Set([one.claim.source, ...agreeing.map(({ claim }) => claim.source)]).size }
+  })
+  const ranked = weighed.map((one) => {
+    const isOutweighed = weighed.some((other) => isHeavier(other, one) && compare(one.links, other.links) === 'differs')
+    return { ...one, isOutweighed }
+  })
+  ranked.sort((a, b) => Number(a.isOutweighed) - Number(b.isOutweighed) || b.score - a.score || b.weight - a.weight)
+  return ranked.map(({ claim }) => claim)
+}
+
+interface Weighed {
+  readonly claim: Claim
+  readonly weight: number
+}
+
+function isHeavier(a: Weighed, b: Weighed): boolean {
+  return a.claim.isSigned === b.claim.isSigned ? a.weight > b.weight : a.claim.isSigned
+}
+
+/** What is claimed of each link, by its ends. */
+function linksOf({ chains }: Claim): Map<string, string> {
+  const links = new Map<string, string>()
+  for (const chain of chains) {
+    for (const { tip, base, infohash, sha256, segments } of chain.links) {
+      const hash = createHash('sha256').update(infohash).update(sha256)
+      for (const segment of segments) hash.update(`${segment.plan.tip} ${segment.objectCount} ${segment.sha256}\n`)
+      links.set(`${tip}-${base ?? ''}`, hash.digest('hex'))
+    }
+  }
+  return links
+}
+
+function compare(a: ReadonlyMap<string, string>, b: ReadonlyMap<string, string>): 'agrees' | 'differs' | 'unrelated' {
+  let verdict: 'agrees' | 'unrelated' = 'unrelated'
+  for (const [ends, said] of a) {
+    const other = b.get(ends)
+    if (other === undefined) continue
+    if (other !== said) return 'differs'
+    verdict = 'agrees'
+  }
+  return verdict
+}
