@@ -6,6 +6,7 @@
 import { createHash } from 'node:crypto'
 import { encodeInfo, infohashOf } from '../engine/index.ts'
 import { Bitfield } from '../net/swarm/bitfield.ts'
+import { OutsideLink } from '../net/swarm/outside.ts'
 import { Swarm, type SwarmEnd } from '../net/swarm/swarm.ts'
 import type { SwarmLink } from '../net/swarm/swarm-peer.ts'
 import { type CheckedTorrent, checkTorrent } from '../net/torrent.ts'
@@ -23,6 +24,7 @@ export interface SimulatedLine {
 const SYSTEM_BUFFER_LENGTH = 128 * 1024
 const RETRANSMISSION_MS = 200
 const BEAT_MS = 50
+const WEB_PART_LENGTH = 8 * 1024
 
 /** Numbers 0 ≤ x < 1 that follow from `seed` (mulberry32). */
 export function randomFrom(seed: number): () => number {
@@ -114,6 +116,15 @@ interface Pipe {
 /** A member that wants everything, one that has everything, one that has it and says nothing, one that sends it wrong. */
 export type Role = 'member' | 'source' | 'mute' | 'poisoner'
 
+export interface SimulatedWebServer {
+  /** Bytes per second of one request. */
+  readonly rate: number
+  readonly delayMs: number
+  /** Share of parts at which it breaks off. */
+  readonly breakShare: number
+  readonly isHonest: boolean
+}
+
 export class SimulatedMember {
   readonly name: string
   readonly line: SimulatedLine
@@ -122,6 +133,8 @@ export class SimulatedMember {
   /** Bytes of blocks that were read to be sent. */
   servedLength = 0
   receivedLength = 0
+  /** Bytes that web servers sent. */
+  webLength = 0
   isThere = true
   doneAtMs: number | null = null
   isLost = false
@@ -133,6 +146,7 @@ export class SimulatedMember {
   readonly #network: SimulatedNetwork
   readonly #queue: Pipe[] = []
   readonly #parted = new Set<Pipe>()
+  readonly #webServers: OutsideLink[] = []
   #isSending = false
   #downFreeMs = 0
 
@@ -163,6 +177,7 @@ export class SimulatedMember {
         onPiece: () => {},
         onDone: () => {
           this.doneAtMs = timeline.nowMs
+          for (const link of this.#webServers) link.drop('nothing is lacking')
           this.isLost = !bytes.equals(content)
         },
         onFailure: () => {
@@ -177,6 +192,31 @@ export class SimulatedMember {
       timeline.at(timeline.nowMs + BEAT_MS, beat)
     }
     timeline.at(timeline.nowMs + random() * BEAT_MS, beat)
+  }
+
+  /** Has a web server share the work, until it fails; what it sends takes none of the member's line. */
+  addWebServer(server: SimulatedWebServer): void {
+    const { torrent, content, timeline, random } = this.#network
+    const wait = (durationMs: number): Promise<void> =>
+      new Promise((resolve) => timeline.at(timeline.nowMs + durationMs, resolve, true))
+    const onBytes = (count: number): void => {
+      this.webLength += count
+    }
+    async function* read(offset: number, length: number, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+      await wait(server.delayMs)
+      for (let at = offset; at < offset + length && !signal.aborted; at += WEB_PART_LENGTH) {
+        const part = content.subarray(at, Math.min(at + WEB_PART_LENGTH, offset + length))
+        await wait((part.length * 1000) / server.rate)
+        if (random() < server.breakShare) throw new Error('broke off')
+        onBytes(part.length)
+        yield server.isHonest ? part : part.map((byte) => byte ^ 1)
+      }
+    }
+    const link = new OutsideLink({ name: `web server of ${this.name}`, read }, torrent, () => {})
+    const end = this.swarm.join(link)
+    if (end === null) return
+    this.#webServers.push(link)
+    link.attach(end)
   }
 
   /** Puts bytes on the line, after those of other connections that wait. */

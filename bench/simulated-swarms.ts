@@ -58,11 +58,22 @@ export interface WeatherOutcome {
   /** Members that stayed to the end without getting everything, or with wrong bytes. */
   readonly stuck: readonly string[]
   readonly leftCount: number
+  /** Members to which a web server sent something. */
+  readonly webCount: number
   readonly virtualMs: number
 }
 
-/** A hundred and twenty members in bad weather; at least one source stays. @param hostileCount how many of them are mute or poison */
-export async function simulateWeather(seed: number, memberCount = 120, hostileCount = 0): Promise<WeatherOutcome> {
+/**
+ * A hundred and twenty members in bad weather; at least one source stays.
+ * @param hostileCount how many of them are mute or poison
+ * @param webShare share of members that know a web server, which may be slow, break off or send wrong bytes
+ */
+export async function simulateWeather(
+  seed: number,
+  memberCount = 120,
+  hostileCount = 0,
+  webShare = 0,
+): Promise<WeatherOutcome> {
   const network = new SimulatedNetwork(seed, 512 * 1024 + 77, 16_384)
   const { random, timeline } = network
   const line = (): SimulatedLine => ({
@@ -77,6 +88,15 @@ export async function simulateWeather(seed: number, memberCount = 120, hostileCo
     const role = index <= hostileCount ? hostile : index % 40 === 0
     const member = network.add(`member ${index}`, line(), role)
     timeline.at(1 + random() * 5_000, () => live(network, keeper, member))
+    if (random() < webShare) {
+      const server = {
+        rate: 2_000 * 10 ** (2 * random()),
+        delayMs: 300 * random(),
+        breakShare: random() < 0.3 ? 0.2 * random() : 0,
+        isHonest: random() < 0.8,
+      }
+      timeline.at(1 + random() * 10_000, () => member.addWebServer(server))
+    }
     // Some leave for good, most of them before they are done.
     if (random() < 0.25) timeline.at(2_000 + random() * 30_000, () => member.leave())
   }
@@ -96,6 +116,7 @@ export async function simulateWeather(seed: number, memberCount = 120, hostileCo
   return {
     memberCount,
     stuck: [...waiting(), ...wrong].map(({ name }) => name),
+    webCount: network.members.filter((member) => member.webLength > 0).length,
     leftCount: network.members.filter((member) => !member.isThere).length,
     virtualMs: timeline.nowMs,
   }

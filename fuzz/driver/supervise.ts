@@ -6,9 +6,9 @@
 import { Worker } from 'node:worker_threads'
 import type { CampaignOptions, CampaignReport } from './campaign.ts'
 
+/** Standing still for so long is a hang, in milliseconds of the processor, or on the clock for one who waits for nothing. */
 const HANG_MS = 10_000
-/** Before its first input a thread only loads, which a loaded machine may take its time for. */
-const START_MS_MAX = 120_000
+const WAIT_MS_MAX = 120_000
 const LOOK_MS = 500
 const HEAP_MIB_MAX = 512
 const CELL_LENGTH = 2 ** 20
@@ -24,6 +24,12 @@ export async function superviseCampaign(options: Omit<CampaignOptions, 'cell'>):
   })
   let lastCount = 0
   let lastMs = startMs
+  let lastUsage = process.cpuUsage()
+  const hangs = (): boolean => {
+    const { user, system } = process.cpuUsage(lastUsage)
+    const isBusy = lastCount > 0 && (user + system) / 1000 > HANG_MS
+    return isBusy || performance.now() - lastMs > WAIT_MS_MAX
+  }
   const broken = (kind: string): CampaignReport => ({
     target: options.target,
     executionCount: head[0] ?? 0,
@@ -37,7 +43,8 @@ export async function superviseCampaign(options: Omit<CampaignOptions, 'cell'>):
       if (head[0] !== lastCount) {
         lastCount = head[0] ?? 0
         lastMs = performance.now()
-      } else if (performance.now() - lastMs > (lastCount === 0 ? START_MS_MAX : HANG_MS)) resolve(broken('hangs'))
+        lastUsage = process.cpuUsage()
+      } else if (hangs()) resolve(broken('hangs'))
     }, LOOK_MS)
     worker.on('message', resolve)
     worker.on('error', (error) => resolve(broken(`the thread died: ${error.message}`)))

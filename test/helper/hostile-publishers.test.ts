@@ -9,7 +9,7 @@ import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { after, before, it } from 'node:test'
+import { after, before, describe, it } from 'node:test'
 import { TIP_PARALLEL_COUNT } from '../../helper/publish/limits.ts'
 import { publisherTopic } from '../../helper/publish/names.ts'
 import { decodeRecord } from '../../helper/publish/record.ts'
@@ -124,53 +124,71 @@ const packetsOf = (pack: Uint8Array): Uint8Array =>
     Buffer.from('0000'),
   ])
 
-it('an eclipse: those who know nothing, say garbage or are silent take no place of the one who knows', async () => {
-  const kinds: Manners[] = [
-    { records: async () => encodeRecordsAnswer([]) },
-    { records: async () => Buffer.from('garbage') },
-    { records: never },
-  ]
-  await withLiars(
-    Array.from({ length: 45 }, (_, index) => kinds[index % 3] ?? {}),
-    async (addresses) => {
-      await assertClones('eclipsed', [...addresses, publisher.address])
-    },
-  )
-})
-
-it('documents that come byte by byte, never, or as another one are had from the next peer', async () => {
-  const liars: Manners[] = [
-    { page: async (offset) => document.subarray(offset, offset + 1) },
-    { page: never },
-    { page: async () => document.map((byte) => byte ^ 1) },
-  ]
-  await withLiars(liars, (addresses) => assertClones('documents', [...addresses, publisher.address]))
-})
-
-it('tunnels that bring garbage, nothing, another pack, silence, an error, or a kilobyte a second', async () => {
-  await world.git('owner', 'init', '--quiet', '--bare', 'other.git')
-  const blob = await gitBytes(['hash-object', '-w', '--stdin'], {
-    directory: join(world.folder, 'other.git'),
-    input: randomBytes(1000),
+// What these spend is waiting, and nothing is published meanwhile.
+describe('side by side', { concurrency: true }, () => {
+  it('an eclipse: those who know nothing, say garbage or are silent take no place of the one who knows', async () => {
+    const kinds: Manners[] = [
+      { records: async () => encodeRecordsAnswer([]) },
+      { records: async () => Buffer.from('garbage') },
+      { records: never },
+    ]
+    await withLiars(
+      Array.from({ length: 45 }, (_, index) => kinds[index % 3] ?? {}),
+      async (addresses) => {
+        await assertClones('eclipsed', [...addresses, publisher.address])
+      },
+    )
   })
-  const pack = await gitBytes(['pack-objects', '--stdout'], { directory: join(world.folder, 'other.git'), input: blob })
-  const whole = await withPeer(async (peer) => {
-    const request = encodeTipRequest({ objectFormat: 'sha1', wants: [head], haves: [] })
-    const parts: Uint8Array[] = []
-    const options = { stallTimeoutMs: 5_000, lengthMax: 2 ** 26 }
-    for await (const part of peer.requestStream(TIP_KIND, request, options)) parts.push(part)
-    return Buffer.concat(parts)
+
+  it('documents that come byte by byte, never, or as another one are had from the next peer', async () => {
+    const liars: Manners[] = [
+      { page: async (offset) => document.subarray(offset, offset + 1) },
+      { page: never },
+      { page: async () => document.map((byte) => byte ^ 1) },
+    ]
+    await withLiars(liars, (addresses) => assertClones('documents', [...addresses, publisher.address]))
   })
-  const liars: Manners[] = [
-    { tip: async () => Buffer.from('garbage') },
-    { tip: async () => new Uint8Array(0) },
-    { tip: async () => packetsOf(pack) },
-    { tip: async () => whole.subarray(0, whole.length >> 1) },
-    { tip: never },
-    { tip: () => Promise.reject(new Refusal('busy-for-ever')) },
-    { tip: async () => whole, uploadLimit: 1_000 },
-  ]
-  await withLiars(liars, (addresses) => assertClones('tunnels', [...addresses, publisher.address]))
+
+  it('tunnels that bring garbage, nothing, another pack, silence, an error, or a kilobyte a second', async () => {
+    await world.git('owner', 'init', '--quiet', '--bare', 'other.git')
+    const blob = await gitBytes(['hash-object', '-w', '--stdin'], {
+      directory: join(world.folder, 'other.git'),
+      input: randomBytes(1000),
+    })
+    const pack = await gitBytes(['pack-objects', '--stdout'], {
+      directory: join(world.folder, 'other.git'),
+      input: blob,
+    })
+    const whole = await withPeer(async (peer) => {
+      const request = encodeTipRequest({ objectFormat: 'sha1', wants: [head], haves: [] })
+      const parts: Uint8Array[] = []
+      const options = { stallTimeoutMs: 5_000, lengthMax: 2 ** 26 }
+      for await (const part of peer.requestStream(TIP_KIND, request, options)) parts.push(part)
+      return Buffer.concat(parts)
+    })
+    const liars: Manners[] = [
+      { tip: async () => Buffer.from('garbage') },
+      { tip: async () => new Uint8Array(0) },
+      { tip: async () => packetsOf(pack) },
+      { tip: async () => whole.subarray(0, whole.length >> 1) },
+      { tip: never },
+      { tip: () => Promise.reject(new Refusal('busy-for-ever')) },
+      { tip: async () => whole, uploadLimit: 1_000 },
+    ]
+    await withLiars(liars, (addresses) => assertClones('tunnels', [...addresses, publisher.address]))
+  })
+
+  it('with hostile peers alone the clone ends with one sentence, and no directory is left', async () => {
+    await withLiars([{ tip: async () => Buffer.from('garbage') }, { page: never }], async (addresses) => {
+      const { status, stderr } = await world.gitOutcome(
+        'alone',
+        [...FORGETFUL, 'clone', publisher.url, 'alone'],
+        addresses,
+      )
+      assert.equal(status, 128)
+      assert.match(stderr, /expected all refs from its peers, got/)
+    })
+  })
 })
 
 it('a replayed answer of an earlier day does not hide the later one', async () => {
@@ -247,16 +265,4 @@ it('askers who take every place of the tunnel and do not read keep nobody out', 
   } finally {
     await Promise.all(nets.map((net) => net.close()))
   }
-})
-
-it('with hostile peers alone the clone ends with one sentence, and no directory is left', async () => {
-  await withLiars([{ tip: async () => Buffer.from('garbage') }, { page: never }], async (addresses) => {
-    const { status, stderr } = await world.gitOutcome(
-      'alone',
-      [...FORGETFUL, 'clone', publisher.url, 'alone'],
-      addresses,
-    )
-    assert.equal(status, 128)
-    assert.match(stderr, /expected all refs from its peers, got/)
-  })
 })

@@ -37,8 +37,14 @@ test('nobody who stays is stuck when every sixth is mute or sends wrong bytes', 
   }
 })
 
+test('nobody who stays is stuck where web servers share the work, slow, breaking off and lying ones among them', async () => {
+  const { stuck, webCount } = await simulateWeather(1, 120, 0, 0.25)
+  assert.deepEqual(stuck, [])
+  assert.ok(webCount > 10, `${webCount}`)
+})
+
 test('the same seed gives the same course', async () => {
-  assert.deepEqual(await simulateWeather(5, 40), await simulateWeather(5, 40))
+  assert.deepEqual(await simulateWeather(5, 40, 0, 0.5), await simulateWeather(5, 40, 0, 0.5))
 })
 
 test('a member that nobody can serve does count as stuck', async () => {
