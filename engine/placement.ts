@@ -12,6 +12,8 @@
 import type { DeltaBase, DeltaEncoder } from './delta-encode.ts'
 import { deltaLengthMax, weightOf } from './delta-rules.ts'
 import { contentOf, type EntryTools, EntryWriter, type PlacedEntries } from './entry-writer.ts'
+import type { FormatParameters } from './format.ts'
+import type { TableViews } from './object-table.ts'
 import { PlacementQueue } from './placement-queue.ts'
 
 /** One shard of one segment. Numbers are rows of the object table; "member" is an index into `members`. */
@@ -45,6 +47,23 @@ export interface PlacementTools extends EntryTools {
   readonly encoder: DeltaEncoder
   /** Bytes of deltas that may wait for their turn. */
   readonly pendingLengthMax: number
+}
+
+/** Adds the numbers whose contents placing a shard surely needs, as far as the table tells by now. */
+export function addNeeded(
+  needed: Set<number>,
+  shard: ShardSegment,
+  { table, parameters }: Pick<EntryTools, 'table' | 'parameters'>,
+): void {
+  const { members, edgeTo, spineOlds } = shard
+  const own = new Set(members)
+  for (const number of members) needed.add(number)
+  for (const number of edgeTo) {
+    if (!own.has(number)) needed.add(standIn(number, parameters.depthMax, table, parameters))
+  }
+  for (const number of spineOlds) {
+    if (number !== NONE) needed.add(standIn(number, parameters.spineDepthMax, table, parameters))
+  }
 }
 
 /** Places every member of the shard. @throws object-missing */
@@ -81,11 +100,9 @@ class Placement {
 
   /** Asks for everything that will surely be needed in one go. */
   async load(): Promise<void> {
-    const { members, edgeTo, spineOlds } = this.#shard
-    const older = new Set<number>()
-    for (const number of edgeTo) if (!this.#memberOf.has(number)) older.add(this.#standIn(number, this.#depthLimit))
-    for (const number of spineOlds) if (number !== NONE) older.add(this.#standIn(number, this.#spineLimit))
-    await this.#tools.contents.load([...members, ...older])
+    const needed = new Set<number>()
+    addNeeded(needed, this.#shard, this.#tools)
+    await this.#tools.contents.load([...needed])
   }
 
   async placeSpine(): Promise<void> {
@@ -161,13 +178,8 @@ class Placement {
     return edgeTo.subarray(edgeStart[member], edgeStart[member + 1])
   }
 
-  /** The object itself while its depth leaves room for one more level, else the ancestor that stands in for it. */
   #standIn(number: number, depthLimit: number): number {
-    const { depths, bases } = this.#tools.table
-    if ((depths[number] ?? 0) < depthLimit) return number
-    let ancestor = number
-    while ((depths[ancestor] ?? 0) > depthLimit - this.#tools.parameters.depthStep) ancestor = bases[ancestor] ?? 0
-    return ancestor
+    return standIn(number, depthLimit, this.#tools.table, this.#tools.parameters)
   }
 
   /** Up to `sameNameCount` placed members on each side of a position, nearest first, the earlier side first. */
@@ -245,9 +257,9 @@ class Placement {
   /** The delta of a member against a base when it is shorter than half the object and than `lengthBest`. */
   async #tryDelta(base: number, member: number, lengthBest: number | null): Promise<Uint8Array | null> {
     const number = this.#shard.members[member] ?? 0
-    const source = await this.#contentOf(base)
-    const target = await this.#contentOf(number)
     const { parameters, table, contents, encoder } = this.#tools
+    const source = contents.get(base) ?? (await this.#contentOf(base))
+    const target = contents.get(number) ?? (await this.#contentOf(number))
     const lengthMax = deltaLengthMax(source.length, target.length, lengthBest, table.hashLength, parameters)
     if (lengthMax === null) return null
     // Nearly always both are here, and nothing has to be waited for.
@@ -273,4 +285,17 @@ class Placement {
   #contentOf(number: number): Promise<DeltaBase> {
     return contentOf(number, this.#tools.contents)
   }
+}
+
+/** The object itself while its depth leaves room for one more level, else the ancestor that stands in for it. */
+function standIn(
+  number: number,
+  depthLimit: number,
+  { depths, bases }: TableViews,
+  { depthStep }: FormatParameters,
+): number {
+  if ((depths[number] ?? 0) < depthLimit) return number
+  let ancestor = number
+  while ((depths[ancestor] ?? 0) > depthLimit - depthStep) ancestor = bases[ancestor] ?? 0
+  return ancestor
 }

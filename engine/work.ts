@@ -11,7 +11,7 @@ import type { FormatParameters } from './format.ts'
 import type { ByteSink } from './held-bytes.ts'
 import type { DeflatePart, StreamObject } from './long-entry.ts'
 import { type TableBuffers, viewTable } from './object-table.ts'
-import { type PlacedShard, placeShard, type ShardSegment } from './placement.ts'
+import { addNeeded, type PlacedShard, placeShard, type ShardSegment } from './placement.ts'
 import { encodeRun } from './snapshot-run.ts'
 import { type Change, diffTrees, type ReadObjects, type TreePair } from './tree-diff.ts'
 
@@ -68,6 +68,10 @@ export async function runPlaceTask(task: PlaceTask, tools: WorkTools): Promise<P
   const contents = new ContentCache(table, tools)
   const encoder = new DeltaEncoder()
   const openSink = tools.openSinks()
+  // One request for all segments: of small ones, a round trip for each is most of the time.
+  const needed = new Set<number>()
+  for (const shard of task.segments) addNeeded(needed, shard, { table, parameters })
+  await contents.load([...needed])
   const placed: PlacedShard[] = []
   for (const shard of task.segments) {
     try {
