@@ -30,3 +30,12 @@ export function pickDeflatePart(): DeflatePart {
     return deflateRawSync(bytes, { level: 6, finishFlush, chunkSize: partOutputLengthMax(bytes.length) })
   })
 }
+
+/** The same, chosen when the first part comes: hardly a repository has one, and the self-test is most of a worker's start. */
+export function pickDeflatePartLater(): DeflatePart {
+  let picked: DeflatePart | null = null
+  return (bytes, isLast) => {
+    picked ??= pickDeflatePart()
+    return picked(bytes, isLast)
+  }
+}

@@ -7,7 +7,7 @@ import { parentPort, threadId, workerData } from 'node:worker_threads'
 import { type PlacedShard, runDiffTask, runPlaceTask, runSnapshotTask, type WorkTools } from '../../engine/index.ts'
 import { CatFile } from '../git/cat-file.ts'
 import { BUILD_HEAVY_LENGTH, BUILD_PENDING_LENGTH_MAX } from '../limits.ts'
-import { pickDeflate, pickDeflatePart } from './deflate.ts'
+import { pickDeflate, pickDeflatePartLater } from './deflate.ts'
 import { heavyGateOf } from './heavy-gate.ts'
 import type { WorkerSettings, WorkTask } from './pool.ts'
 import { sinkOpener } from './spill.ts'
@@ -19,7 +19,7 @@ const tools: WorkTools = {
   readContents: (oids, lengthMax, types) => catFile.readUpTo(oids, lengthMax, types),
   stream: (oid) => catFile.stream(oid),
   deflate: pickDeflate(),
-  deflatePart: pickDeflatePart(),
+  deflatePart: pickDeflatePartLater(),
   openSinks: sinkOpener(spillFolder, String(threadId)),
   cacheLengthMax,
   heavyLength: BUILD_HEAVY_LENGTH,
