@@ -44,6 +44,8 @@ export interface BuildInputs {
   /** Where the pool puts compressed entries aside; null for a pool that holds everything in memory. */
   readonly spills: SpillStore | null
   readonly parameters: FormatParameters
+  /** How many segments `onSegment` may be busy with at a time; 1 unless given. */
+  readonly handOverCount?: number
   /** The usual sizes unless given. */
   readonly workSizes?: WorkSizes
 }
@@ -59,8 +61,8 @@ interface SegmentWork {
 }
 
 /**
- * Builds consecutive segments and hands each to `onSegment`, in order; the next is not handed over before the promise
- * of the last is settled. @throws object-missing, object-malformed
+ * Builds consecutive segments and hands each to `onSegment`, in order, and no more than `handOverCount` before one of
+ * their promises is settled. @throws object-missing, object-malformed
  */
 export async function buildSegments(
   ranges: readonly SegmentRange[],
@@ -178,15 +180,19 @@ async function finishBatch(
   batch: readonly SegmentWork[],
   placing: Promise<PlacedShard[][]>,
   before: Promise<void>,
-  { line, spills }: BuildInputs,
+  { line, spills, handOverCount = 1 }: BuildInputs,
   onSegment: (segment: BuiltSegment) => Promise<void>,
 ): Promise<void> {
   const placed = await placing
   await before
-  for (const [index, { range, commits }] of batch.entries()) {
-    const shards = (placed[index] ?? []).filter((shard) => shard !== undefined)
-    const body = assembleBody(shards, line.rows.views, spills)
-    await onSegment({ ...body, range, commitCount: commits.length })
-    for (const { data } of shards) if (!(data instanceof Uint8Array)) await spills?.release(data)
+  const left = batch.entries()
+  const handOver = async (): Promise<void> => {
+    for (const [index, { range, commits }] of left) {
+      const shards = (placed[index] ?? []).filter((shard) => shard !== undefined)
+      const body = assembleBody(shards, line.rows.views, spills)
+      await onSegment({ ...body, range, commitCount: commits.length })
+      for (const { data } of shards) if (!(data instanceof Uint8Array)) await spills?.release(data)
+    }
   }
+  await Promise.all(Array.from({ length: handOverCount }, handOver))
 }

@@ -34,6 +34,8 @@ export interface BuildReport {
 
 /** Rows read at a time. */
 const ROWS_READ_COUNT = 64
+/** Segments written at a time: each waits for the disk, which takes many at once. */
+const SEGMENT_WRITE_COUNT = 8
 
 export interface BuildPorts {
   readonly store: SegmentStore
@@ -221,8 +223,9 @@ class HistoryBuilder {
     const { graph } = this.#history
     const taken = this.#marksAt(missing[0]?.base ?? null)
     const { pool, spills } = (this.#workshop ??= await this.#ports.openWorkshop())
+    const inputs = { graph, line, taken, pool, spills, parameters: GT1, handOverCount: SEGMENT_WRITE_COUNT }
     let index = 0
-    await buildSegments(missing, { graph, line, taken, pool, spills, parameters: GT1 }, async (segment) => {
+    await buildSegments(missing, inputs, async (segment) => {
       const plan = missing[index++]
       if (plan === undefined) return
       await store.writeRows(plan, encodeSegmentRows(segment.numbers, this.#rows))

@@ -26,9 +26,12 @@ export class AtomicFile {
   /** Creates the folder of `path` too. */
   static async create(path: string): Promise<AtomicFile> {
     const folder = dirname(path)
-    await mkdir(folder, { recursive: true })
     const temporary = temporaryPath(folder)
-    return new AtomicFile(path, temporary, await open(temporary, 'wx'))
+    const file = await open(temporary, 'wx').catch(async () => {
+      await mkdir(folder, { recursive: true })
+      return open(temporary, 'wx')
+    })
+    return new AtomicFile(path, temporary, file)
   }
 
   async write(part: Uint8Array): Promise<void> {
