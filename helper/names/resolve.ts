@@ -1,7 +1,8 @@
 /**
  * From a name to a key, step by step, each step with its answer and age, so that a reader can say why a name means this key.
  * gittorrent://<name>/: the user's petname, else the Bitcoin registrations that were scanned. gittorrent://@<domain>/: DNS and
- * the well-known document, both are asked. gittorrent.names says which ways are used. Answers that differ are an error.
+ * the well-known document, both are asked. gittorrent.names says which ways are used, and in which order: of a petname and a registration the
+ * first that answers holds, because one is the user's own word. Everything else that differs is an error.
  */
 import { configValue, type Environment, type GitConfig, type HostPort } from '../config.ts'
 import { HelperError, messageOf } from '../errors.ts'
@@ -42,27 +43,26 @@ const WAYS = ['petname', 'dns', 'well-known', 'bitcoin'] as const
 export async function resolveSteps(address: NamedAddress, around: ResolveSurroundings): Promise<Step[]> {
   const ways = waysOf(around.config)
   if (address.kind === 'domain') {
-    const asked = [
-      ...(ways.includes('dns')
-        ? [stepOrFailure('dns', `TXT _gittorrent.${address.domain}`, () => dnsStep(address.domain, around))]
-        : []),
-      ...(ways.includes('well-known')
-        ? [
-            stepOrFailure('well-known', `https://${address.domain}/.well-known/gittorrent`, () =>
-              wellKnownStep(address.domain, around),
-            ),
-          ]
-        : []),
-    ]
+    const { domain } = address
+    const asked = ways.flatMap((way) => {
+      if (way === 'dns') return [stepOrFailure(way, textName(domain), () => dnsStep(domain, around))]
+      if (way === 'well-known') return [stepOrFailure(way, documentUrl(domain), () => wellKnownStep(domain, around))]
+      return []
+    })
     return Promise.all(asked)
   }
   const name = address.petname.toLowerCase()
   const steps: Step[] = []
-  if (ways.includes('petname')) steps.push(await petnameStep(name, around))
-  if (steps[0]?.key != null) return steps
-  if (ways.includes('bitcoin')) steps.push(await bitcoinStep(name, around))
+  for (const way of ways) {
+    if (way === 'petname') steps.push(await petnameStep(name, around))
+    if (way === 'bitcoin') steps.push(await bitcoinStep(name, around))
+    if (steps.at(-1)?.key != null) break
+  }
   return steps
 }
+
+const textName = (domain: string): string => `TXT _gittorrent.${domain}`
+const documentUrl = (domain: string): string => `https://${domain}/.well-known/gittorrent`
 
 /** The key that all answers agree on. @throws HelperError name-unresolved, name-conflict */
 export function keyOfSteps(address: NamedAddress, steps: readonly Step[]): string {
@@ -84,12 +84,13 @@ function idOf(key: string): string {
   return key.length === 64 ? keyId(Buffer.from(key, 'hex')) : key
 }
 
-function waysOf(config: GitConfig): readonly string[] {
+function waysOf(config: GitConfig): readonly Step['way'][] {
   const text = configValue(config, 'gittorrent.names')
   if (text === null) return WAYS
-  const ways = text.split(/[\s,]+/).filter(Boolean)
-  const strange = ways.find((way) => !WAYS.some((known) => known === way))
-  if (strange === undefined) return ways
+  const words = text.split(/[\s,]+/).filter(Boolean)
+  const ways = words.flatMap((word) => WAYS.find((known) => known === word) ?? [])
+  const strange = words.find((word) => !WAYS.some((known) => known === word))
+  if (strange === undefined) return [...new Set(ways)]
   throw new HelperError(
     'setting-malformed',
     `cannot use gittorrent.names: expected ${WAYS.join(', ')}, got '${strange}'`,
@@ -119,7 +120,7 @@ async function petnameStep(name: string, { env, nowMs }: ResolveSurroundings): P
 }
 
 async function dnsStep(domain: string, { config, signal }: ResolveSurroundings): Promise<Step> {
-  const asked = `TXT _gittorrent.${domain}`
+  const asked = textName(domain)
   const answer = await lookUpTxt(`_gittorrent.${domain}`, dnsServerOf(config), signal)
   const key = keyIn(answer.texts, asked)
   const dnssec = answer.isAuthenticated
@@ -131,7 +132,7 @@ async function dnsStep(domain: string, { config, signal }: ResolveSurroundings):
 }
 
 async function wellKnownStep(domain: string, { config, signal, connectTo }: ResolveSurroundings): Promise<Step> {
-  const asked = `https://${domain}/.well-known/gittorrent`
+  const asked = documentUrl(domain)
   const text = await readWellKnown(domain, { caFile: configValue(config, 'http.sslcainfo'), connectTo, signal })
   const key = text === null ? null : keyIn(text.split(/\r?\n/), asked)
   const explanation = key === null ? `${asked}: no document` : `${asked}: the web server of the domain says so`

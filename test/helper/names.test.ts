@@ -138,6 +138,22 @@ test('a petname is set, replaced and removed, and goes before what strangers reg
       await assert.rejects(petnames.set(name, key), { code: 'usage' })
   }))
 
+test('gittorrent.names says which ways are asked, and in which order', () =>
+  withTemporaryDirectory(async (directory) => {
+    const env = { GITTORRENT_DATA: directory }
+    await new Petnames(env).set('friend', ID)
+    const address = { kind: 'name', petname: 'friend', repository: 'x' } as const
+    const waysWith = async (names: string): Promise<string> => {
+      const around = { env, config: new Map([['gittorrent.names', [names]]]), nowMs: Date.now(), signal: SIGNAL }
+      return (await resolveSteps(address, around)).map(({ way }) => way).join(' ')
+    }
+    assert.equal(await waysWith('petname, bitcoin'), 'petname')
+    assert.equal(await waysWith('bitcoin petname'), 'bitcoin petname')
+    assert.equal(await waysWith('bitcoin'), 'bitcoin')
+    assert.equal(await waysWith('dns'), '')
+    await assert.rejects(waysWith('petname ens'), { code: 'setting-malformed', message: /got 'ens'/ })
+  }))
+
 test('a clone by petname, and one by a domain, is a clone by key', async (t) => {
   const world = await PublishedWorld.open(directoryUntilExit())
   t.after(() => world.close())
