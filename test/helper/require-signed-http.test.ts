@@ -10,6 +10,7 @@ import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { promisify } from 'node:util'
 import { directoryUntilExit } from '../support/temporary-directory.ts'
+import { makeOpenPgpKey } from './openpgp-key.ts'
 import { startSmartHttp, type TestOrigin } from './origin.ts'
 import { type Outcome, PublishedWorld } from './published-world.ts'
 
@@ -121,6 +122,31 @@ test('new tags must be signed where tags are required', async () => {
   assert.match(refused.stderr, /tag refs\/tags\/v2 .*nothing was fetched/)
   assert.equal(await refsIn('tagged'), before)
   await world.git('owner', '-C', 'origin', 'tag', '-d', 'v2')
+})
+
+test('OpenPGP over HTTP: merges count as any commit, the oldest trusted commit ends the walk, a good history comes', async (t) => {
+  const { fingerprint, signing, checking } = await makeOpenPgpKey(t, folder)
+  const inOrigin = (...args: string[]): Promise<string> => world.git('owner', '-C', 'origin', ...args)
+  const byKey = (key: string, ...args: string[]): Promise<Outcome> =>
+    signed('commits', ...checking, '-c', `gittorrent.allowedKey=${key}`, ...args)
+  const old = await inOrigin('rev-parse', 'HEAD')
+  await inOrigin('checkout', '--quiet', '-b', 'side')
+  await commit('on the side', ...signing)
+  await inOrigin('checkout', '--quiet', 'main')
+  await inOrigin(...signing, 'commit', '--quiet', '--allow-empty', '-S', '-m', 'on the line')
+  await inOrigin('merge', '--quiet', '--no-ff', '--no-gpg-sign', '-m', 'unsigned merge', 'side')
+  const merge = await inOrigin('rev-parse', 'HEAD')
+  const trusting = ['-c', `gittorrent.trustedCommit=${old}`]
+  const refused = await byKey(fingerprint, ...trusting, 'clone', '--quiet', url(), 'merged')
+  assert.match(refused.stderr, new RegExp(`fatal: commit ${merge}: .*got no signature`))
+  await inOrigin(...signing, 'commit', '--quiet', '--amend', '-S', '-m', 'signed merge')
+  const cloned = await byKey(fingerprint, ...trusting, 'clone', '--quiet', url(), 'merged')
+  assert.equal(cloned.status, 0, cloned.stderr)
+  const tip = await commit('later', ...signing)
+  assert.match((await byKey('0'.repeat(40), '-C', 'merged', 'fetch')).stderr, /allowedKey does not name; nothing/)
+  const fetched = await byKey(fingerprint, '-C', 'merged', 'fetch', '--quiet')
+  assert.equal(fetched.status, 0, fetched.stderr)
+  assert.equal(await world.git('reader', '-C', 'merged', 'rev-parse', 'origin/main'), tip)
 })
 
 test('what moves no ref here needs no signature: ls-remote outside of a repository, and a push', async () => {

@@ -4,11 +4,12 @@
  */
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { promisify } from 'node:util'
 import { directoryUntilExit } from '../support/temporary-directory.ts'
+import { makeOpenPgpKey } from './openpgp-key.ts'
 import { type Outcome, PublishedWorld } from './published-world.ts'
 
 const run = promisify(execFile)
@@ -127,36 +128,62 @@ test('with tags, new tags must be signed and commits need not be', async () => {
 })
 
 test('an OpenPGP signature counts when its fingerprint is allowed', async (t) => {
-  const home = join(folder, 'gnupg')
-  await mkdir(home, { mode: 0o700 })
-  const gpg = { env: { ...process.env, GNUPGHOME: home } }
-  t.after(() => run('gpgconf', ['--kill', 'all'], gpg))
-  const user = 'A U Thor <author@example.com>'
-  await run('gpg', ['--batch', '--quiet', '--passphrase', '', '--quick-gen-key', user, 'ed25519', 'sign', 'never'], gpg)
-  const { stdout } = await run('gpg', ['--batch', '--with-colons', '--list-keys'], gpg)
-  const fingerprint = /^fpr:+([0-9A-F]{40}):/m.exec(stdout)?.[1] ?? ''
-  const program = join(folder, 'gpg')
-  await writeFile(program, `#!/bin/sh\nGNUPGHOME='${home}' exec gpg "$@"\n`, { mode: 0o755 })
-  await commit('OpenPGP', '-c', `gpg.program=${program}`, '-c', `user.signingKey=${fingerprint}`)
+  const { fingerprint, signing, checking } = await makeOpenPgpKey(t, folder)
+  await commit('OpenPGP', ...signing)
   const signed = (key: string): Promise<Outcome> =>
-    fetchSigned('-c', `gpg.program=${program}`, '-c', `gittorrent.allowedKey=${key}`, '-C', 'clone', 'fetch', '--quiet')
+    fetchSigned(...checking, '-c', `gittorrent.allowedKey=${key}`, '-C', 'clone', 'fetch', '--quiet')
   assert.match((await signed('0'.repeat(40))).stderr, /allowedKey does not name/)
   const good = await signed(fingerprint)
   assert.equal(good.status, 0, good.stderr)
 })
 
-test('a publication is held to the same rule', async (t) => {
+test('a publication is held to the same rule, by OpenPGP as well: commits, tags, off, per remote', async (t) => {
   await world.keygen('owner')
-  await commit('unsigned and published')
+  const home = await mkdtemp(join(folder, 'pgp-'))
+  const { fingerprint, signing, checking } = await makeOpenPgpKey(t, home)
   const publisher = await world.startPublisher('owner', 'origin')
   t.after(() => publisher.stop())
-  const peers = [publisher.address]
-  const refused = await world.gitOutcome(
-    'reader',
-    [...allow, '-c', 'gittorrent.requireSigned=commits', 'clone', publisher.url, 'no-clone'],
-    peers,
-  )
+  const allowed = [...allow, ...checking, '-c', `gittorrent.allowedKey=${fingerprint}`]
+  const by = (rule: string, ...args: string[]): Promise<Outcome> =>
+    world.gitOutcome('reader', [...allowed, '-c', `gittorrent.requireSigned=${rule}`, ...args], [publisher.address])
+  const inClone = (rule: string, ...args: string[]): Promise<Outcome> =>
+    by(rule, '-C', 'published', ...args, 'fetch', '--quiet')
+  const again = (): Promise<string> =>
+    world.run('owner', 'gittorrent', 'publish', 'origin', '--once', '--no-dht', '--no-lsd', '--listen', '127.0.0.1:0')
+  // The history until here has unsigned commits: the oldest trusted commit ends the walk.
+  const refused = await by('commits', 'clone', publisher.url, 'no-clone')
   assert.equal(refused.status, 128)
   assert.match(refused.stderr, /fatal: commit [0-9a-f]{40}: expected a signature by an allowed key/)
-  await world.viaKey('reader', ['clone', '--quiet', publisher.url, 'published-clone'], peers)
+  const old = await world.git('owner', '-C', 'origin', 'rev-parse', 'HEAD')
+  const cloned = await by(
+    'commits',
+    '-c',
+    `gittorrent.trustedCommit=${old}`,
+    'clone',
+    '--quiet',
+    publisher.url,
+    'published',
+  )
+  assert.equal(cloned.status, 0, cloned.stderr)
+  const tip = await commit('signed by OpenPGP', ...signing)
+  await again()
+  const fetched = await inClone('commits')
+  assert.equal(fetched.status, 0, fetched.stderr)
+  assert.equal(await world.git('reader', '-C', 'published', 'rev-parse', 'origin/main'), tip)
+  await world.git('owner', '-C', 'origin', ...signing, 'tag', '-s', '-m', 'signed', 'pgp1')
+  const bad = await commit('unsigned')
+  await again()
+  const before = await refsIn('published')
+  const strict = await inClone('commits')
+  assert.match(strict.stderr, new RegExp(`fatal: commit ${bad}: .*got no signature; nothing was fetched`))
+  assert.equal(await refsIn('published'), before)
+  const tags = await inClone('tags')
+  assert.equal(tags.status, 0, tags.stderr)
+  assert.match(await refsIn('published'), /refs\/tags\/pgp1/)
+  await world.git('owner', '-C', 'origin', 'tag', '-a', '-m', 'unsigned', 'pgp2')
+  await again()
+  assert.match((await inClone('tags')).stderr, /tag refs\/tags\/pgp2 .*nothing was fetched/)
+  assert.match((await inClone('off', '-c', 'remote.origin.requireSigned=tags')).stderr, /tag refs\/tags\/pgp2 /)
+  const free = await inClone('tags', '-c', 'remote.origin.requireSigned=off')
+  assert.equal(free.status, 0, free.stderr)
 })
