@@ -4,6 +4,8 @@ import assert from 'node:assert/strict'
 import { createSocket } from 'node:dgram'
 import { type TestContext, test } from 'node:test'
 import {
+  type Bencode,
+  type BencodeDict,
   bencodeDict,
   type Dht,
   decodeBencode,
@@ -110,23 +112,43 @@ test('a forged or unsigned item is neither stored nor believed', async (t) => {
   assert.deepEqual(await at(nodes, 2).getItems(TARGET, SALT), [])
 })
 
-test('who has a seq already is told of it without the value', async (t) => {
-  const [node] = await openNodes(t, 1)
-  assert.ok(node !== undefined)
-  await node.putItem(itemOf(10))
+/** Asks one node by hand; returns the dictionary of its reply. */
+function asker(t: TestContext, { address }: Dht): (q: string, args: Record<string, Bencode>) => Promise<BencodeDict> {
   const socket = createSocket('udp4')
   t.after(() => socket.close())
-  const ask = async (seq: bigint): Promise<string[]> => {
-    const a = bencodeDict({ id: Buffer.alloc(20, 1), target: TARGET, seq })
-    const query = encodeBencode(bencodeDict({ a, q: Buffer.from('get'), t: Buffer.from('aa'), y: Buffer.from('q') }))
+  return async (q, args) => {
+    const a = bencodeDict({ id: Buffer.alloc(20, 1), ...args })
+    const query = encodeBencode(bencodeDict({ a, q: Buffer.from(q), t: Buffer.from('aa'), y: Buffer.from('q') }))
     const answered = new Promise<Uint8Array>((resolve) => socket.once('message', resolve))
-    socket.send(query, node.address.port, node.address.host)
+    socket.send(query, address.port, address.host)
     const reply = decodeBencode(await answered, { canonical: false })
     assert.ok(reply instanceof Map)
     const r = reply.get('r')
     assert.ok(r instanceof Map)
-    return [...r.keys()].filter((key) => ['k', 'seq', 'sig', 'token', 'v'].includes(key)).sort()
+    return r
   }
-  assert.deepEqual(await ask(9n), ['k', 'seq', 'sig', 'token', 'v'])
-  assert.deepEqual(await ask(10n), ['seq', 'token'])
+}
+
+test('who has a seq already is told of it without the value', async (t) => {
+  const [node] = await openNodes(t, 1)
+  assert.ok(node !== undefined)
+  await node.putItem(itemOf(10))
+  const ask = asker(t, node)
+  const told = async (seq: bigint): Promise<string[]> =>
+    [...(await ask('get', { target: TARGET, seq })).keys()].filter((key) => !['id', 'nodes'].includes(key)).sort()
+  assert.deepEqual(await told(9n), ['k', 'seq', 'sig', 'token', 'v'])
+  assert.deepEqual(await told(10n), ['seq', 'token'])
+})
+
+test('an immutable item is kept under the hash of its value, as test 3 of BEP 44 has it', async (t) => {
+  const [node] = await openNodes(t, 1)
+  assert.ok(node !== undefined)
+  const ask = asker(t, node)
+  const target = Buffer.from('e5f96f6f38320f0f33959cb4d3d656452117aadb', 'hex')
+  const token = (await ask('get', { target })).get('token')
+  assert.ok(token !== undefined)
+  await ask('put', { token, v: Buffer.from('Hello World!') })
+  const value = (await ask('get', { target })).get('v')
+  assert.ok(value instanceof Uint8Array)
+  assert.equal(Buffer.from(value).toString(), 'Hello World!')
 })
