@@ -27,13 +27,22 @@ export function fuzz(bytes: Uint8Array): void {
 export function seeds(): Uint8Array[] {
   const [hash, key] = ['ab'.repeat(32), 'cd'.repeat(32)]
   const shared = { expires: 1_797_419_200 }
-  const plain = { documentHash: hash, documentLength: 100, refCount: 2, objectFormat: 'sha1' } as const
+  const plain = {
+    documentHash: hash,
+    documentLength: 100,
+    refCount: 2,
+    objectFormat: 'sha1',
+    objectsLength: null,
+  } as const
   const delegates = [{ key, expires: 1_797_000_000, patterns: ['refs/heads/dev/*', 'refs/tags/v1'] }]
   const repositories = [{ name: 'project', refs: [{ name: 'refs/heads/main', oid: 'ef'.repeat(20) }] }]
   const profile = { type: 'profile', name: 'A U Thor', email: 'a@b', repositories, leftOutCount: 3, ...shared } as const
   return [
     encodeRecord({ type: 'repository', name: 'project', onBehalfOf: null, delegates, ...plain, ...shared }),
-    encodeRecord({ type: 'repository', name: 'a/b', onBehalfOf: '01'.repeat(20), delegates: [], ...plain, ...shared }),
+    encodeRecord({
+      ...{ type: 'repository', name: 'a/b', onBehalfOf: '01'.repeat(20), delegates: [], ...plain, ...shared },
+      objectsLength: 4096,
+    }),
     encodeProfile({ ...profile, next: null }),
     encodeProfile({ ...profile, next: '23'.repeat(52) }),
     encodeRecord({ type: 'succession', from: key, reason: 'revoked', ...shared }),

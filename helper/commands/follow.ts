@@ -80,7 +80,7 @@ class Follower {
 
   /** Takes one repository, or all of a publisher's while the budget lasts. */
   async take({ key, name }: Address): Promise<void> {
-    if (name !== null) return this.#takeOne(key, name)
+    if (name !== null) return this.#takeOne(key, name, () => Number.POSITIVE_INFINITY)
     const { env, signal, printText } = this.#context
     const { trace } = this.#parsed
     const nowSeconds = Math.floor(Date.now() / 1000)
@@ -88,17 +88,21 @@ class Follower {
     if (profile.leftOutCount > 0)
       printText(`warning: ${profile.leftOutCount} repositories of ${key} are not in the profile, name them\n`)
     for (const repository of profile.repositories) {
-      if (this.#kept.reduce((sum, { diskLength }) => sum + diskLength, 0) >= this.#budget) {
+      if (this.#roomLeft() === 0) {
         printText(`gittorrent: budget of ${humanBytes(this.#budget)} used, '${repository.name}' is left out\n`)
         continue
       }
-      await this.#takeOne(key, repositoryName(repository.name)).catch((error: unknown) => {
+      await this.#takeOne(key, repositoryName(repository.name), () => this.#roomLeft()).catch((error: unknown) => {
         printText(`warning: ${messageOf(error)}\n`)
       })
     }
   }
 
-  async #takeOne(key: string, name: string): Promise<void> {
+  #roomLeft(): number {
+    return Math.max(0, this.#budget - this.#kept.reduce((sum, { diskLength }) => sum + diskLength, 0))
+  }
+
+  async #takeOne(key: string, name: string, roomLeft: () => number): Promise<void> {
     const { env, signal, printText } = this.#context
     const { config, settings, trace } = this.#parsed
     const kept = new KeptPublication(
@@ -107,6 +111,7 @@ class Follower {
         ...{ net: this.#net, tips: this.#tips, openChains: buildHere, env, config, settings, trace, signal },
         progress: progressOf(this.#context),
         log: (text) => printText(`gittorrent: ${text}\n`),
+        roomLeft,
       },
     )
     await kept.look()

@@ -27,7 +27,7 @@ export const keygenCommand: Command = {
     const key = await store.create()
     print([key], parsed, context)
     context.printText(
-      `gittorrent: ${key.isSealed ? 'sealed' : 'unsealed'} key in '${store.folder}'; back it up: gittorrent keys export ${key.id.slice(0, 8)}\n`,
+      `gittorrent: id (for URLs) and public key (for delegations) of a new key, ${key.isSealed ? 'sealed' : 'unsealed'}, in '${store.folder}'; back it up: gittorrent keys export ${key.id.slice(0, 8)}\n`,
     )
     return 0
   },
@@ -39,8 +39,11 @@ export const keysCommand: Command = {
     const parsed = parseCommand(args, KEYS_USAGE, OPTIONS)
     const [verb, what, ...rest] = parsed.positionals
     const store = await openKeyStore(parsed, context)
-    if (verb === undefined) print(await store.list(), parsed, context)
-    else if (verb === 'export' && what !== undefined && rest.length === 0)
+    if (verb === undefined) {
+      const keys = await store.list()
+      print(keys, parsed, context)
+      if (keys.length === 0) context.printText('gittorrent: no keys yet, try gittorrent keygen\n')
+    } else if (verb === 'export' && what !== undefined && rest.length === 0)
       context.printResult((await store.choose(what)).text)
     else if (verb === 'import' && what !== undefined && rest.length === 0)
       print([await store.import(await readFile(what, 'utf8'))], parsed, context)

@@ -10,16 +10,11 @@ import { handOverPublication } from '../daemon/hand-over.ts'
 import { HelperError, messageOf, printable } from '../errors.ts'
 import { openRepository } from '../git/repository.ts'
 import { keyId } from '../keys/key-store.ts'
+import { counted } from '../progress.ts'
 import { PUBLISHER_LOCK_WAIT_MS, RECORD_LIFETIME_S } from '../publish/limits.ts'
 import { repositoryName, repositorySalt } from '../publish/names.ts'
-import {
-  type PublishChanges,
-  type Published,
-  type PublishSurroundings,
-  publishRepository,
-  publishSuccession,
-  type Signer,
-} from '../publish/publish.ts'
+import type { PublishSurroundings, Signer } from '../publish/own-record.ts'
+import { type PublishChanges, type Published, publishRepository, publishSuccession } from '../publish/publish.ts'
 import { PublisherFolder } from '../publish/publisher-folder.ts'
 import { type Delegate, decodeRecord } from '../publish/record.ts'
 import { keepAlive, servePublisher } from '../publish/serve-publisher.ts'
@@ -72,7 +67,11 @@ export const publishCommand: Command = {
     const net = await openNet(publicNetOptions(settings, settings.listen ?? ANY_PORT, trace))
     try {
       const lifetimeSeconds = lifetimeOf(parsed)
-      const around = (): PublishSurroundings => ({ env: context.env, net, trace, nowSeconds: now(), lifetimeSeconds })
+      const warn = (text: string): void => context.printText(`warning: ${printable(text)}\n`)
+      const around = (): PublishSurroundings => ({
+        ...{ env: context.env, net, trace, warn },
+        ...{ nowSeconds: now(), lifetimeSeconds },
+      })
       const changes = await changesOf(parsed, folder, name, now() + lifetimeSeconds, context)
       await succeed(parsed, signer, around())
       const published = await folder.exclusively(PUBLISHER_LOCK_WAIT_MS, async () => {
@@ -89,7 +88,7 @@ export const publishCommand: Command = {
         return 0
       }
       const renew = async (): Promise<void> => {
-        await folder.exclusively(PUBLISHER_LOCK_WAIT_MS, () => publishRepository(signer, name, {}, around()))
+        await folder.exclusively(PUBLISHER_LOCK_WAIT_MS, () => publishRepository(signer, name, { read: [] }, around()))
       }
       await serve(net, folder, name, { renew, lifetimeSeconds, parsed, context })
       return 0
@@ -199,8 +198,10 @@ function report(
   if (parsed.values.json === true)
     context.printResult(`${JSON.stringify({ url, seq, refs: record.refCount, expires, nodes: nodeCount })}\n`)
   else context.printResult(`${url}\n`)
-  const told = nodeCount === null ? 'no DHT: only peers can tell' : `${nodeCount} nodes told`
-  context.printText(`gittorrent: ${record.refCount} refs signed, seq ${seq}, until ${expires.slice(0, 10)}; ${told}\n`)
+  const told = nodeCount === null ? 'no DHT: only peers can tell' : `${nodeCount} DHT nodes told`
+  context.printText(
+    `gittorrent: ${counted(record.refCount, 'ref')} signed, seq ${seq}, until ${expires.slice(0, 10)}; ${told}\n`,
+  )
 }
 
 async function serve(

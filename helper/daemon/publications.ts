@@ -134,7 +134,7 @@ export class Publications {
     if (known !== undefined) return known
     if (this.#kept.size >= PUBLICATION_COUNT_MAX)
       throw new HelperError('limit', `cannot keep '${name}': expected at most ${PUBLICATION_COUNT_MAX} publications`)
-    const kept = new KeptPublication({ key, name }, this.#keeper)
+    const kept = new KeptPublication({ key, name }, { ...this.#keeper, roomLeft: () => this.#roomFor(place) })
     this.#kept.set(place, kept)
     void kept.heard()
     return kept
@@ -148,8 +148,7 @@ export class Publications {
       const profile = await readProfile(key, { net, env, trace, signal, nowSeconds: Math.floor(Date.now() / 1000) })
       for (const { name } of profile.repositories) {
         if (this.#kept.has(placeOf(key, name))) continue
-        const used = this.#usedBy(idOf(key))
-        if (used >= (budget ?? FOLLOW_BUDGET_BYTES)) {
+        if (this.#usedBy(idOf(key)) >= (budget ?? FOLLOW_BUDGET_BYTES)) {
           log(`publisher ${idOf(key)}: budget of ${budget ?? FOLLOW_BUDGET_BYTES} bytes used, '${name}' is left out`)
           continue
         }
@@ -160,6 +159,14 @@ export class Publications {
     } finally {
       await net.close()
     }
+  }
+
+  /** Bytes that may come for a publication: what is left of its publisher's budget, unless it was asked for by its name. */
+  #roomFor(place: string): number {
+    const id = place.slice(0, place.indexOf('/'))
+    const whole = this.#entries.get(`${id}/`)
+    if (whole === undefined || this.#entries.has(place)) return Number.POSITIVE_INFINITY
+    return Math.max(0, (whole.budget ?? FOLLOW_BUDGET_BYTES) - this.#usedBy(id))
   }
 
   #usedBy(id: string): number {

@@ -38,6 +38,13 @@ export function runGit(gitDir: string, args: readonly string[], input = ''): Pro
   })
 }
 
+/** Bytes of packs and loose objects on disk. @throws HelperError 'git-failed' */
+export async function lengthOfObjects({ gitDir }: Repository): Promise<number> {
+  const counted = await runGit(gitDir, ['count-objects', '-v'])
+  const kibibytes = [...counted.matchAll(/^size(?:-pack)?: (\d+)$/gm)].map(([, count]) => Number(count))
+  return kibibytes.reduce((sum, count) => sum + count * 1024, 0)
+}
+
 /** Opens a repository: a work tree, a bare repository or a git directory. @throws HelperError 'repository-unusable' */
 export async function openRepository(path: string): Promise<Repository> {
   const questions = ['--git-common-dir', '--show-object-format', '--is-shallow-repository', '--is-bare-repository']

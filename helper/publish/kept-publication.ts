@@ -1,6 +1,6 @@
 /**
  * One repository of a publisher, ourselves or somebody else, that is kept alive: served from what lies on disk, its records put
- * again, news looked for and brought, and, where the key is ours, the record signed anew before it runs out. Begins with
+ * again, news looked for and brought, and, where the key, or that of a delegate, is ours, the record signed anew before it runs out. Begins with
  * what is on disk, so that a restart needs no network; whatever fails is told and tried again at the next round.
  * When the key has successors, all are served: readers of an old URL learn of the new key here.
  */
@@ -13,20 +13,16 @@ import { KeyStore, keyId } from '../keys/key-store.ts'
 import type { Progress } from '../progress.ts'
 import { publicNetOptions } from '../share/ways-in.ts'
 import type { Trace } from '../trace.ts'
-import {
-  HOLDER_ASKED_COUNT_MAX,
-  PUBLISHER_LOCK_PATIENCE_MS,
-  RECORDS_ANSWER_COUNT_MAX,
-  REFS_TIMEOUT_MS,
-} from './limits.ts'
+import { HOLDER_ASKED_COUNT_MAX, RECORDS_ANSWER_COUNT_MAX, REFS_TIMEOUT_MS } from './limits.ts'
+import type { Contribution } from './merge-refs.ts'
 import { repositorySalt } from './names.ts'
-import { publishRepository } from './publish.ts'
 import { PublisherFolder } from './publisher-folder.ts'
 import { type Publication, readPublication } from './reader.ts'
 import { decodeRecord } from './record.ts'
 import { decodeRecordsAnswer, encodeRefsQuestion, REFS_KIND } from './refs-message.ts'
+import { renewRecords } from './renew.ts'
 import { type OpenChains, openPublisherService, type PublisherService, republishPublisher } from './serve-publisher.ts'
-import { syncPublication } from './sync.ts'
+import { type ReadAgain, type SyncOutcome, type SyncSurroundings, syncPublication } from './sync.ts'
 import type { TipServer } from './tip-serve.ts'
 
 export interface PublicationAddress {
@@ -47,6 +43,8 @@ export interface PublicationKeeperPorts {
   readonly trace: Trace
   readonly log: (text: string) => void
   readonly signal: AbortSignal
+  /** Bytes of objects that may come still, asked each time; unbounded unless given. */
+  readonly roomLeft?: () => number
 }
 
 /** new: nothing is here yet; failed: nothing is here, and the last look brought nothing. */
@@ -80,6 +78,10 @@ export class KeptPublication {
   #current: PublisherFolder
   #working: Promise<void> = Promise.resolve()
   #isClosed = false
+  /** What publisher and delegates said when it was last brought. */
+  #words: string | null = null
+  /** Words for which there was too little room, and how much there was. */
+  #refused: { readonly words: string; readonly room: number } | null = null
 
   constructor(address: PublicationAddress, ports: PublicationKeeperPorts) {
     this.address = address
@@ -118,12 +120,12 @@ export class KeptPublication {
   /** Looks for news, brings them, signs anew where it is due, and asks who else is there. */
   look(): Promise<void> {
     return this.#inTurn(async () => {
-      try {
-        await this.#bring()
-        await this.#renew()
-      } catch (error) {
+      const read = await this.#bring().catch((error: unknown) => {
         this.#fail(error)
-      }
+        return null
+      })
+      // What is ours does not run out because nobody can be reached, or because what is read contradicts itself.
+      await this.#renew(read?.contributions ?? []).catch((error: unknown) => this.#fail(error))
       await this.#countHolders()
     })
   }
@@ -149,7 +151,8 @@ export class KeptPublication {
     return `gittorrent://${this.id}/${this.address.name}`
   }
 
-  async #bring(): Promise<void> {
+  /** Returns what is published now, by everybody who may write. */
+  async #bring(): Promise<Publication> {
     const { settings, trace, config, env, signal, progress } = this.#ports
     const net = await openNet(publicNetOptions(settings, null, trace))
     try {
@@ -157,9 +160,14 @@ export class KeptPublication {
       const read = (earlier?: Publication): Promise<Publication> =>
         readPublication(this.address.key, this.address.name, { ...around, earlier })
       const found = await read()
-      const isNews = found.seq !== this.seq || found.folder.id !== this.id || !this.#served.has(found.folder.id)
+      const isServed = this.#served.has(found.folder.id)
+      const isKnown = isServed && wordsOf(found) === this.#words
       const sync = { net, config, settings, trace, signal, progress }
-      const publication = isNews ? (await syncPublication(found, read, sync)).publication : found
+      const { publication, hasMoved } = isKnown
+        ? { publication: found, hasMoved: false }
+        : await this.#syncWithin(found, read, sync)
+      const isNews = hasMoved || found.seq !== this.seq || found.folder.id !== this.id || !isServed
+      this.#words = wordsOf(publication)
       for (const note of publication.notes)
         if (!this.notes.includes(note)) this.#ports.log(`'${this.#url}': warning: ${note}`)
       this.notes = publication.notes
@@ -171,27 +179,48 @@ export class KeptPublication {
         await this.#serve(predecessor, false)
       }
       this.#current = folder
-      if (!isNews) return
+      if (!isNews) return publication
       await this.#serve(folder, true)
       await this.#put()
+      return publication
     } finally {
       await net.close()
     }
   }
 
+  /** Synchronises as far as there is room; what did not fit is not tried again until it changes or there is more room. */
+  async #syncWithin(found: Publication, read: ReadAgain, around: SyncSurroundings): Promise<SyncOutcome> {
+    const room = this.#ports.roomLeft?.() ?? Number.POSITIVE_INFINITY
+    const words = wordsOf(found)
+    if (this.#refused?.words === words && room <= this.#refused.room)
+      throw new HelperError(
+        'limit',
+        this.notes.at(-1) ?? `'${this.address.name}': expected more room, got ${room} bytes`,
+      )
+    try {
+      return await syncPublication(found, read, { ...around, lengthMax: room })
+    } catch (error) {
+      if (error instanceof HelperError && error.code === 'limit') this.#refused = { words, room }
+      throw error
+    }
+  }
+
   /** Serves one folder, if the repository is there; with `isChanged` its chains are opened anew. */
   async #serve(folder: PublisherFolder, isChanged: boolean): Promise<void> {
-    const { net, tips, openChains } = this.#ports
+    const { net, tips, openChains, trace } = this.#ports
     const { name } = this.address
     if ((await folder.repository(name)) === null || this.#isClosed) return
     await this.#readState()
     const known = this.#served.get(folder.id)
     if (known !== undefined && !isChanged) return
-    const service = known?.service ?? (await openPublisherService(net, folder, name, tips, openChains))
+    const service = known?.service ?? (await openPublisherService(net, folder, name, tips, openChains, trace))
     this.#served.set(folder.id, { folder, service })
     this.state = 'serving'
     // Records and tunnel answer by now; a long history may take its time.
-    service.refresh().catch((error: unknown) => this.#fail(error))
+    service
+      .refresh()
+      .then(() => this.#readState())
+      .catch((error: unknown) => this.#fail(error))
   }
 
   /** What is accepted and held of the key that signs now. */
@@ -218,24 +247,14 @@ export class KeptPublication {
     if (counts.length > 0) this.put = { atMs: Date.now(), nodeCount: Math.min(...counts) }
   }
 
-  /** Signs our own record anew when half of its time is over, for as long as it held before. */
-  async #renew(): Promise<void> {
-    const { env, net, trace } = this.#ports
-    const { seq, expires } = this
-    await this.#readState()
-    if (!this.isOwn || seq === null || expires === null) return
-    const lifetimeSeconds = expires - seq
-    if (expires - nowSeconds() > lifetimeSeconds / 2 || lifetimeSeconds <= 0) return
-    const store = new KeyStore(env)
-    const key = await store.find(this.id)
-    if (key === null) return
-    const seed = await store.seedOf(key)
-    const signer = { seed, publicKey: Buffer.from(key.publicKey, 'hex') }
-    const around = { env, net, trace, nowSeconds: nowSeconds(), lifetimeSeconds }
-    const { name } = this.address
-    await this.#current.exclusively(PUBLISHER_LOCK_PATIENCE_MS, () => publishRepository(signer, name, {}, around))
-    this.#ports.log(`'${this.#url}': signed anew`)
-    await this.#serve(this.#current, false)
+  /** Signs anew what is ours, and due. */
+  async #renew(read: readonly Contribution[]): Promise<void> {
+    const { env, net, trace, log } = this.#ports
+    const warn = (text: string): void => log(`'${this.#url}': warning: ${text}`)
+    const around = { env, net, trace, nowSeconds: nowSeconds(), warn }
+    const renewed = await renewRecords(this.#current, this.address.name, read, around)
+    for (const id of renewed) log(`'${this.#url}': signed anew by ${id}`)
+    if (renewed.length > 0) await this.#serve(this.#current, false)
   }
 
   /** Asks the peers that are connected what they hold; readers that only came to fetch hold nothing. */
@@ -278,6 +297,11 @@ export function idOf(key: string): string {
   if (/^[0-9a-f]{40}$/.test(key)) return key
   if (/^[0-9a-f]{64}$/.test(key)) return keyId(Buffer.from(key, 'hex'))
   throw new HelperError('usage', `key: expected 40 or 64 hexadecimal digits, got '${key.slice(0, 80)}'`)
+}
+
+/** Who says what: changes when the publisher or a delegate has signed something. */
+function wordsOf({ contributions }: Publication): string {
+  return contributions.map(({ document, seq }) => `${document.publisher} ${seq}`).join('\n')
 }
 
 const nowSeconds = (): number => Math.floor(Date.now() / 1000)

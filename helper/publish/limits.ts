@@ -30,6 +30,12 @@ export const REFS_PEER_ALL_COUNT_MAX = 128
 /** Proofs of two values for one seq that are kept per publisher. */
 export const EVIDENCE_COUNT_MAX = 32
 
+/** How often a record is signed above what other machines with the key have signed meanwhile, before it is put as it is. */
+export const OWN_RECORD_ATTEMPT_COUNT_MAX = 4
+
+/** Milliseconds that a machine which has signed the same seq as another one leaves to that one, whose word goes first. */
+export const OWN_RECORD_PAUSE_MS = 1_000
+
 /** Successors that are followed from the key of a URL; each is a rotation that its holder made. */
 export const SUCCESSOR_COUNT_MAX = 8
 
@@ -113,6 +119,10 @@ export const PUBLICATION_COUNT_MAX = 1_000
 
 /** Peers of a topic that are asked now and then whether they hold the publication, too. */
 export const HOLDER_ASKED_COUNT_MAX = 32
+
+/** Bytes of the main line, and share of it, from which a second copy on disk is worth an indexing of all. */
+export const TWICE_LENGTH_MIN = 1024 * 1024
+export const TWICE_SHARE_MIN = 0.25
 
 /** How often a publication is read again because a newer record turned up while its objects came. */
 export const REREAD_COUNT_MAX = 3

@@ -32,8 +32,11 @@ export function mayWrite(delegate: Delegate, name: string, nowSeconds: number): 
   return delegate.expires > nowSeconds && delegate.patterns.some((pattern) => matchesPattern(pattern, name))
 }
 
-/** Merges contributions, the publisher's first. Deleted refs are absent; the rest comes in order of their names. */
-export function mergeRefs(contributions: readonly Contribution[], nowSeconds: number): MergedRef[] {
+/** The newest change of each ref, deletions (without an oid) included; contributions come the publisher's first. */
+export function newestChanges(
+  contributions: readonly Contribution[],
+  nowSeconds: number,
+): Map<string, PublishedRef & { readonly by: string }> {
   const newest = new Map<string, PublishedRef & { readonly by: string }>()
   for (const { document, seq, delegate } of contributions) {
     for (const ref of document.refs) {
@@ -42,6 +45,12 @@ export function mergeRefs(contributions: readonly Contribution[], nowSeconds: nu
       if (claimed.seq > (newest.get(ref.name)?.seq ?? -1)) newest.set(ref.name, claimed)
     }
   }
+  return newest
+}
+
+/** Merges contributions, the publisher's first. Deleted refs are absent; the rest comes in order of their names. */
+export function mergeRefs(contributions: readonly Contribution[], nowSeconds: number): MergedRef[] {
+  const newest = newestChanges(contributions, nowSeconds)
   const refs = [...newest.values()].flatMap(({ name, oid, seq, by }) => (oid === null ? [] : [{ name, oid, seq, by }]))
   return refs.sort((a, b) => compareNames(a.name, b.name))
 }

@@ -1,18 +1,16 @@
 /**
- * Publishing: the refs of an isolated repository become a signed document and records. The network is asked for what it
- * has before a seq is chosen, so that a publisher who lost all state goes on where the network stands, delegates included.
- * A ref that did not change keeps the seq of its last change. Signing and storing here come before the network is told.
+ * Publishing: the refs of an isolated repository become a signed document and records (own-record.ts writes them). A
+ * publisher who lost all state goes on where the network stands, delegates included. A ref that did not change keeps the
+ * seq of its last change, whoever made it, so that signing again takes nothing back that a delegate pushed meanwhile.
  */
-import { itemTarget, type MutableItem, type Net, signItem } from '../../net/index.ts'
-import type { Environment } from '../config.ts'
+import type { MutableItem } from '../../net/index.ts'
 import { HelperError } from '../errors.ts'
-import { type Repository, runGit } from '../git/repository.ts'
+import { lengthOfObjects, type Repository, runGit } from '../git/repository.ts'
 import { keyId } from '../keys/key-store.ts'
-import type { Trace } from '../trace.ts'
-import { judge, nextSeq } from './judge.ts'
 import type { PublisherMemory } from './memory.ts'
-import { type MergedRef, mayWrite } from './merge-refs.ts'
+import { type Contribution, mayWrite, newestChanges } from './merge-refs.ts'
 import { delegateSalt, PROFILE_SALT, repositorySalt, SUCCESSION_SALT } from './names.ts'
+import { type PublishSurroundings, type Signer, writeOwnRecord } from './own-record.ts'
 import { PublisherFolder } from './publisher-folder.ts'
 import {
   type Delegate,
@@ -25,22 +23,6 @@ import {
 import { decodeDocument, encodeDocument, isRefName, type PublishedRef } from './refs-document.ts'
 import { commitmentOf } from './succession.ts'
 
-export interface Signer {
-  /** 32 bytes. */
-  readonly seed: Uint8Array
-  readonly publicKey: Uint8Array
-}
-
-export interface PublishSurroundings {
-  readonly env: Environment
-  /** Null: sign and store only; the records are told later (republishPublisher). */
-  readonly net: Net | null
-  readonly trace: Trace
-  readonly nowSeconds: number
-  /** Seconds that the records hold. */
-  readonly lifetimeSeconds: number
-}
-
 /** What is to be changed beside the refs; absent: as it was. */
 export interface PublishChanges {
   readonly name?: string | undefined
@@ -48,6 +30,11 @@ export interface PublishChanges {
   readonly delegates?: readonly Delegate[] | undefined
   /** Commitment to the next key; the first one stands for ever. */
   readonly next?: string | undefined
+  /**
+   * What was read before refs of the isolated repository were changed: whoever wrote them, those that are gone now were
+   * deleted, and nothing newer may be replaced. Absent: the repository as it is replaces what this key published.
+   */
+  readonly read?: readonly Contribution[] | undefined
 }
 
 export interface Published {
@@ -60,7 +47,7 @@ export interface Published {
 
 /**
  * Publishes the isolated repository `name` of the signer; to be called under the publisher's lock (PublisherFolder.exclusively).
- * @throws HelperError record-conflict, limit
+ * @throws HelperError limit; busy where `changes.read` is behind what another machine with this key has published
  */
 export async function publishRepository(
   signer: Signer,
@@ -74,30 +61,52 @@ export async function publishRepository(
   if (repository === null)
     throw new HelperError('not-published', `'${name}': expected it to be published, got nothing here`)
   const memory = await folder.memory()
-  const salt = repositorySalt(name)
-  const known = await knownItems(signer.publicKey, salt, memory, around)
-  const before = newestRecord(known)
-  const delegates = changes.delegates ?? before?.delegates ?? []
-  const seq = nextSeq(nowSeconds, known)
-  const refs = await refsOf(repository, seq, await refsBefore(folder, before), delegates.length > 0)
-  const record = await makeRecord(folder, signer, repository, {
-    name,
-    refs,
-    delegates,
-    onBehalfOf: null,
-    expires: nowSeconds + lifetimeSeconds,
-  })
-  const item = signItem(signer.seed, { salt, seq, value: encodeRecord(record) })
-  const profile = await makeProfile(signer, memory, { name, refs, head: await headOf(repository) }, changes, around)
-  await memory.remember([item, profile], commitmentOf(profile) === null ? null : profile)
+  let made: Made | null = null
+  const written = await writeOwnRecord(
+    signer,
+    {
+      salt: repositorySalt(name),
+      what: `the record of '${name}'`,
+      mayReplaceUnseen: changes.read === undefined,
+      value: async (known, seq) => {
+        const before = newestRecord(known)
+        const delegates = changes.delegates ?? before?.record.delegates ?? []
+        const said = await contributionsHere(folder, memory, name, before)
+        const newest = newestChanges(said, nowSeconds)
+        const own = said.find(({ delegate }) => delegate === null)?.document.refs ?? []
+        const read = newestChanges(changes.read ?? [], nowSeconds).values()
+        const deletable = delegates.length > 0 ? [...own, ...read].map((ref) => ref.name) : []
+        const refs = await refsOf(repository, seq, newest, deletable)
+        const content = { name, refs, delegates, onBehalfOf: null, expires: nowSeconds + lifetimeSeconds }
+        made = { refs, record: await makeRecord(folder, signer, repository, content) }
+        return encodeRecord(made.record)
+      },
+    },
+    memory,
+    around,
+  )
+  const { refs, record } = requireMade(made)
+  await memory.remember([written.item])
+  const profile = await writeProfile(signer, memory, { name, refs, head: await headOf(repository) }, changes, around)
+  await memory.remember([profile], commitmentOf(profile) === null ? null : profile)
   await folder.collectDocuments(documentsOf(memory.items()))
-  return { folder, seq, record, nodeCount: await tell([item, profile], around) }
+  return { folder, seq: written.item.seq, record, nodeCount: written.nodeCount }
+}
+
+interface Made {
+  readonly refs: readonly PublishedRef[]
+  readonly record: RepositoryRecord
+}
+
+function requireMade(made: Made | null): Made {
+  if (made === null) throw new Error('a record was written that was not made')
+  return made
 }
 
 /**
- * Publishes what a delegate changed in somebody else's repository. `merged` is what was read before the change.
+ * Publishes what a delegate changed in somebody else's repository. `read` is what was read before the change.
  * The delegate's own word holds only refs that the delegation names. Under the lock of the owner's folder, too.
- * @throws HelperError not-yours for others
+ * @throws HelperError not-yours for others; busy if another machine with this key was faster
  */
 export async function publishOnBehalf(
   signer: Signer,
@@ -105,44 +114,58 @@ export async function publishOnBehalf(
     readonly folder: PublisherFolder
     readonly name: string
     readonly delegate: Delegate
-    readonly merged: readonly MergedRef[]
+    readonly read: readonly Contribution[]
   },
   around: PublishSurroundings,
 ): Promise<Published> {
-  const { folder, name, delegate, merged } = owner
+  const { folder, name, delegate } = owner
+  const { nowSeconds, lifetimeSeconds } = around
   const repository = await folder.repository(name)
   if (repository === null) throw new HelperError('not-published', `'${name}': expected it to be here, got nothing`)
   const memory = await folder.memory()
-  const salt = delegateSalt(folder.id, name)
-  const known = await knownItems(signer.publicKey, salt, memory, around)
-  const seq = nextSeq(around.nowSeconds, known)
-  const baseline = new Map(merged.map((ref) => [ref.name, ref]))
-  const own = await refsBefore(folder, newestRecord(known))
-  const now = await refsOf(repository, seq, baseline, true)
+  const newest = newestChanges(owner.read, nowSeconds)
   const key = Buffer.from(signer.publicKey).toString('hex')
-  const changed = now.filter((ref) => ref.oid !== (baseline.get(ref.name)?.oid ?? null))
-  const refused = changed.find((ref) => !mayWrite(delegate, ref.name, around.nowSeconds))
-  if (refused !== undefined) {
-    const allowed = delegate.patterns.join(', ')
-    throw new HelperError(
-      'not-yours',
-      `'${refused.name}': expected a ref that is delegated to key ${keyId(signer.publicKey)} (${allowed})`,
-    )
-  }
-  const kept = [...own.values()].filter(
-    (ref) => baseline.get(ref.name)?.by === key && !changed.some((c) => c.name === ref.name),
+  let made: Made | null = null
+  const written = await writeOwnRecord(
+    signer,
+    {
+      salt: delegateSalt(folder.id, name),
+      what: `the record of a delegate of '${name}'`,
+      mayReplaceUnseen: false,
+      value: async (known, seq) => {
+        const now = await refsOf(repository, seq, newest, newest.keys())
+        const changed = now.filter((ref) => ref.oid !== (newest.get(ref.name)?.oid ?? null))
+        refuseUndelegated(signer, delegate, changed, nowSeconds)
+        const own = await refsBefore(folder, newestRecord(known)?.record ?? null)
+        const isKept = (ref: PublishedRef): boolean =>
+          newest.get(ref.name)?.by === key && !changed.some((change) => change.name === ref.name)
+        const refs = [...own.filter(isKept), ...changed]
+        const content = { name, refs, delegates: [], onBehalfOf: folder.id, expires: nowSeconds + lifetimeSeconds }
+        made = { refs, record: await makeRecord(folder, signer, repository, content) }
+        return encodeRecord(made.record)
+      },
+    },
+    memory,
+    around,
   )
-  const refs = [...kept, ...changed]
-  const record = await makeRecord(folder, signer, repository, {
-    name,
-    refs,
-    delegates: [],
-    onBehalfOf: folder.id,
-    expires: around.nowSeconds + around.lifetimeSeconds,
-  })
-  const item = signItem(signer.seed, { salt, seq, value: encodeRecord(record) })
-  await memory.remember([item])
-  return { folder, seq, record, nodeCount: await tell([item], around) }
+  await memory.remember([written.item])
+  return { folder, seq: written.item.seq, record: requireMade(made).record, nodeCount: written.nodeCount }
+}
+
+/** @throws HelperError not-yours */
+function refuseUndelegated(
+  { publicKey }: Signer,
+  delegate: Delegate,
+  changed: readonly PublishedRef[],
+  nowSeconds: number,
+): void {
+  const refused = changed.find((ref) => !mayWrite(delegate, ref.name, nowSeconds))
+  if (refused === undefined) return
+  const allowed = delegate.patterns.join(', ')
+  throw new HelperError(
+    'not-yours',
+    `'${refused.name}': expected a ref that is delegated to key ${keyId(publicKey)} (${allowed})`,
+  )
 }
 
 /** The record by which the signer's key takes over from an older key that committed to it. */
@@ -154,58 +177,59 @@ export async function publishSuccession(
 ): Promise<number | null> {
   const old = new PublisherFolder(around.env, keyId(from))
   const memory = await old.memory()
-  const known = await knownItems(signer.publicKey, SUCCESSION_SALT, memory, around)
   const expires = around.nowSeconds + around.lifetimeSeconds
   const value = encodeRecord({ type: 'succession', from: Buffer.from(from).toString('hex'), reason, expires })
-  const item = signItem(signer.seed, { salt: SUCCESSION_SALT, seq: nextSeq(around.nowSeconds, known), value })
+  const what = 'the succession'
+  const draft = { salt: SUCCESSION_SALT, what, mayReplaceUnseen: true, value: async () => value }
+  const { item, nodeCount } = await writeOwnRecord(signer, draft, memory, around)
   await memory.remember([item])
-  return tell([item], around)
+  return nodeCount
 }
 
-/** What this machine and the network have under a key and salt. @throws HelperError record-conflict */
-async function knownItems(
-  key: Uint8Array,
-  salt: Uint8Array,
-  memory: PublisherMemory,
-  { net, trace }: PublishSurroundings,
-): Promise<MutableItem[]> {
-  const seen = memory.item(key, salt)
-  const found = (await (await net?.dht())?.getItems(itemTarget(key, salt), salt)) ?? []
-  const { item } = judgeOwn(found, seen, trace)
-  return [...found, ...(seen === null ? [] : [seen]), ...(item === null ? [] : [item])]
+interface OwnWord {
+  readonly record: RepositoryRecord
+  readonly seq: number
 }
 
-/** Two machines with one key may have published at once; the next seq is above both, and heals it. */
-function judgeOwn(found: readonly MutableItem[], seen: MutableItem | null, trace: Trace) {
-  try {
-    return judge('own record', found, seen)
-  } catch (error) {
-    if (!(error instanceof HelperError)) throw error
-    trace(() => error.message)
-    return { item: seen }
-  }
-}
-
-function newestRecord(items: readonly MutableItem[]): RepositoryRecord | null {
+function newestRecord(items: readonly MutableItem[]): OwnWord | null {
   const [newest] = [...items].sort((a, b) => b.seq - a.seq)
   const record = newest === undefined ? null : decodeRecord(newest.value)
-  return record?.type === 'repository' ? record : null
+  return newest === undefined || record?.type !== 'repository' ? null : { record, seq: newest.seq }
 }
 
-async function refsBefore(
+/** What the publisher and the delegates said last, as far as it is on this machine; the publisher's first. */
+async function contributionsHere(
   folder: PublisherFolder,
-  record: RepositoryRecord | null,
-): Promise<Map<string, PublishedRef>> {
-  const bytes = record === null ? null : await folder.document(record.documentHash)
-  return new Map(bytes === null ? [] : decodeDocument(bytes).refs.map((ref) => [ref.name, ref]))
+  memory: PublisherMemory,
+  name: string,
+  own: OwnWord | null,
+): Promise<Contribution[]> {
+  if (own === null) return []
+  const contributions: Contribution[] = []
+  const add = async ({ record, seq }: OwnWord, delegate: Delegate | null): Promise<void> => {
+    const bytes = await folder.document(record.documentHash)
+    if (bytes !== null) contributions.push({ document: decodeDocument(bytes), seq, delegate })
+  }
+  await add(own, null)
+  for (const delegate of own.record.delegates) {
+    const item = memory.item(Buffer.from(delegate.key, 'hex'), delegateSalt(folder.id, name))
+    const word = item === null ? null : newestRecord([item])
+    if (word !== null) await add(word, delegate)
+  }
+  return contributions
 }
 
-/** The refs of the repository; those that differ from `before` changed with `seq`. */
+async function refsBefore(folder: PublisherFolder, record: RepositoryRecord | null): Promise<readonly PublishedRef[]> {
+  const bytes = record === null ? null : await folder.document(record.documentHash)
+  return bytes === null ? [] : decodeDocument(bytes).refs
+}
+
+/** The refs of the repository; those that differ from `newest` changed with `seq`, those of `deletable` that are gone were deleted. */
 async function refsOf(
   repository: Repository,
   seq: number,
-  before: ReadonlyMap<string, { readonly oid: string | null; readonly seq: number }>,
-  keepsDeletions: boolean,
+  newest: ReadonlyMap<string, Pick<PublishedRef, 'oid' | 'seq'>>,
+  deletable: Iterable<string>,
 ): Promise<PublishedRef[]> {
   const listed = await runGit(repository.gitDir, [
     'for-each-ref',
@@ -214,15 +238,15 @@ async function refsOf(
     'refs/tags/',
   ])
   const refs = new Map<string, PublishedRef>()
+  const note = (name: string, oid: string | null): void => {
+    const old = newest.get(name)
+    refs.set(name, { name, oid, seq: old !== undefined && old.oid === oid ? old.seq : seq })
+  }
   for (const line of listed.split('\n')) {
     const [oid = '', name = ''] = [line.slice(0, line.indexOf(' ')), line.slice(line.indexOf(' ') + 1)]
-    if (!isRefName(name)) continue
-    const old = before.get(name)
-    refs.set(name, { name, oid, seq: old?.oid === oid ? old.seq : seq })
+    if (isRefName(name)) note(name, oid)
   }
-  for (const [name, old] of keepsDeletions ? before : []) {
-    if (!refs.has(name)) refs.set(name, { name, oid: null, seq: old.oid === null ? old.seq : seq })
-  }
+  for (const name of deletable) if (!refs.has(name)) note(name, null)
   return [...refs.values()]
 }
 
@@ -245,6 +269,7 @@ async function makeRecord(
     name,
     onBehalfOf,
     objectFormat,
+    objectsLength: await lengthOfObjects(repository),
     documentHash,
     documentLength: bytes.length,
     refCount,
@@ -253,30 +278,42 @@ async function makeRecord(
   }
 }
 
-async function makeProfile(
+/** Reads, merges and writes the profile: what other machines have put into it stays. */
+async function writeProfile(
   signer: Signer,
   memory: PublisherMemory,
   published: { readonly name: string; readonly refs: readonly PublishedRef[]; readonly head: string | null },
   changes: PublishChanges,
   around: PublishSurroundings,
 ): Promise<MutableItem> {
-  const known = await knownItems(signer.publicKey, PROFILE_SALT, memory, around)
-  const [newest] = [...known].sort((a, b) => b.seq - a.seq)
-  const decoded = newest === undefined ? null : decodeRecord(newest.value)
-  const before: ProfileRecord | null = decoded?.type === 'profile' ? decoded : null
   const head = published.refs.find(({ name }) => name === published.head)
   const refs = head === undefined || head.oid === null ? [] : [{ name: head.name, oid: head.oid }]
-  const others = (before?.repositories ?? []).filter(({ name }) => name !== published.name)
-  const value = encodeProfile({
-    type: 'profile',
-    name: changes.name ?? before?.name ?? '',
-    email: changes.email ?? before?.email ?? '',
-    repositories: [{ name: published.name, refs }, ...others],
-    leftOutCount: before?.leftOutCount ?? 0,
-    expires: around.nowSeconds + around.lifetimeSeconds,
-    next: memory.next ?? before?.next ?? changes.next ?? null,
-  })
-  return signItem(signer.seed, { salt: PROFILE_SALT, seq: nextSeq(around.nowSeconds, known), value })
+  const value = async (known: readonly MutableItem[]): Promise<Uint8Array> => {
+    const [before, ...rivals] = newestProfiles(known)
+    const others = [before, ...rivals]
+      .flatMap((profile) => profile?.repositories ?? [])
+      .filter(({ name }) => name !== published.name)
+    return encodeProfile({
+      type: 'profile',
+      name: changes.name ?? before?.name ?? '',
+      email: changes.email ?? before?.email ?? '',
+      repositories: [{ name: published.name, refs }, ...new Map(others.map((other) => [other.name, other])).values()],
+      leftOutCount: before?.leftOutCount ?? 0,
+      expires: around.nowSeconds + around.lifetimeSeconds,
+      next: memory.next ?? before?.next ?? changes.next ?? null,
+    })
+  }
+  // Nothing is lost where another machine has written one: it is merged.
+  const quiet = { ...around, warn: undefined }
+  const draft = { salt: PROFILE_SALT, what: 'the profile', mayReplaceUnseen: true, value }
+  return (await writeOwnRecord(signer, draft, memory, quiet)).item
+}
+
+/** Profiles with the highest seq; more than one only if two machines wrote at once. */
+function newestProfiles(known: readonly MutableItem[]): ProfileRecord[] {
+  const seq = known.reduce((max, item) => Math.max(max, item.seq), -1)
+  const records = known.filter((item) => item.seq === seq).map(({ value }) => decodeRecord(value))
+  return records.flatMap((record) => (record.type === 'profile' ? [record] : []))
 }
 
 async function headOf(repository: Repository): Promise<string | null> {
@@ -287,12 +324,4 @@ async function headOf(repository: Repository): Promise<string | null> {
 function documentsOf(items: readonly MutableItem[]): Set<string> {
   const records = items.map(({ value }) => decodeRecord(value))
   return new Set(records.flatMap((record) => (record.type === 'repository' ? [record.documentHash] : [])))
-}
-
-/** Puts items into the DHT; the number of nodes that took the first. */
-async function tell(items: readonly MutableItem[], { net }: PublishSurroundings): Promise<number | null> {
-  const dht = await net?.dht()
-  if (dht === null || dht === undefined) return null
-  const outcomes = await Promise.all(items.map((item) => dht.putItem(item)))
-  return outcomes[0]?.count ?? 0
 }

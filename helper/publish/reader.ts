@@ -318,7 +318,7 @@ class Reader {
     const url = `gittorrent://${this.#wanted}/${this.#name}`
     return new HelperError(
       'not-published',
-      `${url}: expected ${what}, got none from ${this.#source.offers.length} peers (ways in: ${ways}), try later or gittorrent.peer`,
+      `${url}: expected ${what}, got none from ${this.#source.offers.length} peers (ways in: ${ways}), try later, gittorrent.peer or gittorrent.dht`,
     )
   }
 

@@ -34,6 +34,8 @@ export interface RepositoryRecord {
   /** Id of the publisher whose repository it is, in a delegate's record; null in the publisher's own. */
   readonly onBehalfOf: string | null
   readonly objectFormat: 'sha1' | 'sha256'
+  /** Bytes of the objects where the record was signed, packed as they were there; null where it does not say. */
+  readonly objectsLength: number | null
   /** SHA-256 of the refs document, hexadecimal. */
   readonly documentHash: string
   readonly documentLength: number
@@ -115,6 +117,7 @@ function dictOf(record: PublisherRecord): BencodeDict {
         g: record.delegates.length === 0 ? undefined : record.delegates.map(delegateList),
         l: BigInt(record.documentLength),
         n: text(record.name),
+        o: record.objectsLength === null ? undefined : BigInt(record.objectsLength),
       })
     case 'profile':
       return bencodeDict({
@@ -168,6 +171,7 @@ function readRepository(dict: BencodeDict, expires: number): RepositoryRecord {
     name: textOf(dict.get('n'), 64),
     onBehalfOf: dict.has('b') ? hexOf(dict.get('b'), 20) : null,
     objectFormat: format,
+    objectsLength: dict.has('o') ? need(asInteger(dict.get('o'), 0, Number.MAX_SAFE_INTEGER), 'a size') : null,
     documentHash: hexOf(dict.get('d'), 32),
     documentLength: need(asInteger(dict.get('l'), 0, REFS_DOCUMENT_LENGTH_MAX), 'a length within bounds'),
     refCount: need(asInteger(dict.get('c'), 0, REMEMBERED_REF_COUNT_MAX), 'a count within bounds'),

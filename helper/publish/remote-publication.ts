@@ -10,7 +10,7 @@ import { handOverPublication } from '../daemon/hand-over.ts'
 import { HelperError, printable } from '../errors.ts'
 import { passphraseAsker } from '../keys/ask-passphrase.ts'
 import { KeyStore, keyId, type OwnKey } from '../keys/key-store.ts'
-import { humanBytes, openProgress, SILENT } from '../progress.ts'
+import { counted, humanBytes, openProgress, SILENT } from '../progress.ts'
 import { connectService, NO_WISHES } from '../remote/connect.ts'
 import { GO_ON, over, type Verb } from '../remote/dialogue.ts'
 import type { Session } from '../remote/session.ts'
@@ -98,7 +98,8 @@ class Run {
       const target = await this.#pushTarget(net)
       const { env, trace } = this.#session
       const nowSeconds = Math.floor(Date.now() / 1000)
-      const { status, isPublished } = await servePush(this.#session, target, { env, net, trace, nowSeconds })
+      const warn = (text: string): void => this.#ports.printText(`warning: ${text}\n`)
+      const { status, isPublished } = await servePush(this.#session, target, { env, net, trace, nowSeconds, warn })
       if (isPublished) await handOverPublication({ ...this.#session, id: target.folder.id, name: target.name })
       return status
     })
@@ -156,7 +157,7 @@ class Run {
     const until = new Date(publication.record.expires * 1000).toISOString().slice(0, 10)
     if (isShown)
       this.#ports.printText(
-        `gittorrent: ${publication.refs.length} refs signed by ${publication.folder.id}, seq ${publication.seq}, valid until ${until}; ${humanBytes(outcome.bytesFromPeers)} from peers\n`,
+        `gittorrent: ${counted(publication.refs.length, 'ref')} signed by ${publication.folder.id}, seq ${publication.seq}, valid until ${until}; ${humanBytes(outcome.bytesFromPeers)} from peers\n`,
       )
     trace(() => `received ${outcome.bytesFromPeers} bytes from peers, 0 from the origin`)
     return outcome

@@ -12,13 +12,14 @@ import type { Repository } from '../git/repository.ts'
 import { CHAIN_KIND } from '../share/chain-message.ts'
 import { commitFinder } from '../share/commit-asks.ts'
 import { answererOf, type Service } from '../share/serve.ts'
-import type { Trace } from '../trace.ts'
+import { openTrace, type Trace } from '../trace.ts'
 import { REFS_PAGE_LENGTH, REPUBLISH_INTERVAL_MS } from './limits.ts'
 import { PROFILE_TOPIC_NAME, publisherTopic } from './names.ts'
 import type { PublisherFolder } from './publisher-folder.ts'
 import { decodeRecord } from './record.ts'
 import { decodeDocument } from './refs-document.ts'
 import { decodeRefsQuestion, encodeRecordsAnswer, REFS_KIND } from './refs-message.ts'
+import { isStoredTwice, storeOnce } from './store-once.ts'
 import { TIP_KIND } from './tip-fetch.ts'
 import type { TipServer } from './tip-serve.ts'
 
@@ -52,6 +53,7 @@ export async function openPublisherService(
   name: string,
   tips: TipServer,
   openChains: OpenChains = buildHere,
+  trace: Trace = openTrace({}),
 ): Promise<PublisherService> {
   const repository = await folder.repository(name)
   if (repository === null)
@@ -79,8 +81,13 @@ export async function openPublisherService(
   }
   const refreshOnce = async (): Promise<void> => {
     if (isClosed) return
-    const chains = await openChains(repository)
+    let chains = await openChains(repository)
     await withdraw()
+    if (isStoredTwice(chains)) {
+      await chains.close()
+      await storeOnce(repository, trace)
+      chains = await openChains(repository)
+    }
     const links = chains.chains.flatMap(({ links }) => links)
     const seeds = isClosed ? [] : links.map((link) => net.seed(link, link))
     const stopAnswering = isClosed ? () => {} : net.answerAsks(commitFinder(chains))

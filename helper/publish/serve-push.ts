@@ -1,7 +1,7 @@
 /**
  * `git push` to a publication: receive-pack on its isolated repository, then the signed record, then the answer. What
  * receive-pack says is held back until the record is signed and stored, so that git hears of success only when there is
- * one; if signing fails, the refs go back to where they were. Whoever serves the publication reads it from disk each time.
+ * one; if signing fails, or another machine with the key was faster, the refs go back to where they were. Whoever serves the publication reads it from disk each time.
  * All of it under the publisher's lock. After a crash in the middle the record still names the old refs, which is what is
  * published; the next read puts the refs back.
  */
@@ -11,7 +11,8 @@ import { type OriginStream, openProcess, serverEnvironment } from '../remote/ori
 import { readPacket } from '../remote/pkt-line.ts'
 import type { Session } from '../remote/session.ts'
 import { PUBLISHER_LOCK_WAIT_MS, PUSH_REPORT_LENGTH_MAX, RECORD_LIFETIME_S } from './limits.ts'
-import { type PublishSurroundings, publishOnBehalf, publishRepository, type Signer } from './publish.ts'
+import type { PublishSurroundings, Signer } from './own-record.ts'
+import { publishOnBehalf, publishRepository } from './publish.ts'
 import type { PublisherFolder } from './publisher-folder.ts'
 import type { Publication } from './reader.ts'
 import type { Delegate } from './record.ts'
@@ -79,8 +80,9 @@ async function publish(
   { folder, name, signer, publication, delegate }: PushTarget,
   around: PublishSurroundings,
 ): Promise<void> {
-  if (delegate === null || publication === null) await publishRepository(signer, name, {}, around)
-  else await publishOnBehalf(signer, { folder, name, delegate, merged: publication.refs }, around)
+  const read = publication?.contributions ?? []
+  if (delegate === null) await publishRepository(signer, name, { read }, around)
+  else await publishOnBehalf(signer, { folder, name, delegate, read }, around)
 }
 
 /** Lets git push; returns what receive-pack said after its advertisement, which has passed already. */

@@ -5,32 +5,22 @@
  */
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type MutableItem, type Net, NetError, type TopicPeer } from '../../net/index.ts'
+import type { Net } from '../../net/index.ts'
 import type { GitConfig, Settings } from '../config.ts'
-import { HelperError, messageOf } from '../errors.ts'
-import { type Repository, runGit } from '../git/repository.ts'
+import { messageOf } from '../errors.ts'
+import { lengthOfObjects, type Repository, runGit } from '../git/repository.ts'
 import { humanBytes, type Progress } from '../progress.ts'
-import { fsckWanted } from '../share/supply/fsck.ts'
-import { Quarantine } from '../share/supply/quarantine.ts'
-import { raceOfPeers } from '../share/supply/race-of-peers.ts'
 import { swarmSupplyOn } from '../share/supply/swarm-supply.ts'
 import type { Trace } from '../trace.ts'
-import type { PeerOffer } from './find-records.ts'
+import { bringRest, isOutdated, missingOf, tipsOf, tooLarge } from './bring-rest.ts'
 import {
   PUBLISHER_LOCK_PATIENCE_MS,
   REF_LOCK_ATTEMPT_COUNT_MAX,
   REF_LOCK_DELAY_MS,
   REREAD_COUNT_MAX,
-  TIP_ALIVE_LENGTH,
-  TIP_BUSY_COUNT_MAX,
-  TIP_BUSY_PAUSE_MS,
-  TIP_PATIENCE_MS,
 } from './limits.ts'
 import { delegateSalt, repositorySalt } from './names.ts'
 import type { Publication } from './reader.ts'
-import { decodeRecord } from './record.ts'
-import { decodeDocument } from './refs-document.ts'
-import { fetchThroughTunnel, type TipFetch } from './tip-fetch.ts'
 
 export interface SyncSurroundings {
   readonly net: Net
@@ -39,6 +29,8 @@ export interface SyncSurroundings {
   readonly trace: Trace
   readonly signal: AbortSignal
   readonly progress: Progress
+  /** Bytes of objects that may come; unbounded unless given. */
+  readonly lengthMax?: number | undefined
 }
 
 export interface SyncOutcome {
@@ -46,6 +38,8 @@ export interface SyncOutcome {
   readonly publication: Publication
   readonly repository: Repository
   readonly bytesFromPeers: number
+  /** Whether a ref moved. */
+  readonly hasMoved: boolean
 }
 
 /** Reads what is published again, from the peers of `earlier` and those that have come since. */
@@ -53,7 +47,7 @@ export type ReadAgain = (earlier: Publication) => Promise<Publication>
 
 /**
  * Synchronises; does nothing but look if all is there. Who answered first may have been behind: when a newer record turns up
- * on the way, that one counts. @throws HelperError not-published
+ * on the way, that one counts. @throws HelperError not-published; limit if more would come than may
  */
 export async function syncPublication(
   given: Publication,
@@ -71,21 +65,22 @@ export async function syncPublication(
       if (!mayReadAgain || around.signal.aborted || !isOutdated(publication)) throw error
     }
     if (!mayReadAgain || !isOutdated(publication)) {
-      await moveRefsUnlessOvertaken(publication, repository)
-      return { publication, repository, bytesFromPeers }
+      const hasMoved = await moveRefsUnlessOvertaken(publication, repository)
+      return { publication, repository, bytesFromPeers, hasMoved }
     }
     around.trace(() => `'${publication.name}': a record newer than seq ${publication.seq} has turned up`)
     publication = await readAgain(publication)
   }
 }
 
-function moveRefsUnlessOvertaken(publication: Publication, repository: Repository): Promise<void> {
+/** Returns whether one moved. */
+function moveRefsUnlessOvertaken(publication: Publication, repository: Repository): Promise<boolean> {
   return publication.folder.exclusively(PUBLISHER_LOCK_PATIENCE_MS, async () => {
-    if (!(await isOvertaken(publication))) await moveRefs(repository, publication)
+    return !(await isOvertaken(publication)) && (await moveRefs(repository, publication))
   })
 }
 
-/** Brings what the refs reach; returns the bytes that came. @throws HelperError not-published */
+/** Brings what the refs reach; returns the bytes that came. @throws HelperError not-published, limit */
 async function bringObjects(
   publication: Publication,
   repository: Repository,
@@ -94,16 +89,20 @@ async function bringObjects(
   const known = await tipsOf(repository)
   const missing = await missingOf(repository, [...new Set(publication.refs.map(({ oid }) => oid))])
   if (missing.length === 0) return 0
+  await refuseIfTooLarge(publication, repository, around)
   const bytesOfChains = await bringChains(publication, repository, known, around)
-  return bytesOfChains + (await bringRest(publication, repository, known, around))
+  const lengthMax = (around.lengthMax ?? Number.POSITIVE_INFINITY) - bytesOfChains
+  return bytesOfChains + (await bringRest(publication, repository, known, { ...around, lengthMax }))
 }
 
-/** True if peers tell of a newer record than the one that was read. */
-function isOutdated({ source, key, name, seq }: Publication): boolean {
-  const salt = Buffer.from(repositorySalt(name))
-  const isNewer = (item: MutableItem): boolean =>
-    item.seq > seq && salt.equals(item.salt) && Buffer.compare(item.key, key) === 0
-  return source.toldOf(isNewer).length > 0
+/** What the publisher's record claims is looked at before anything comes. @throws HelperError limit */
+async function refuseIfTooLarge(
+  { record, name }: Publication,
+  repository: Repository,
+  { lengthMax = Number.POSITIVE_INFINITY }: SyncSurroundings,
+): Promise<void> {
+  const claimed = (record.objectsLength ?? 0) - (await lengthOfObjects(repository))
+  if (claimed > lengthMax) throw tooLarge(name, lengthMax, humanBytes(claimed))
 }
 
 /** True if newer words than those of this publication were signed or accepted here while its objects came. */
@@ -115,23 +114,12 @@ async function isOvertaken({ folder, name, contributions }: Publication): Promis
   })
 }
 
-async function tipsOf(repository: Repository): Promise<string[]> {
-  const listed = await runGit(repository.gitDir, ['for-each-ref', '--format=%(objectname)'])
-  return [...new Set(listed.split('\n').filter(Boolean))]
-}
-
-async function missingOf(repository: Repository, oids: readonly string[]): Promise<string[]> {
-  if (oids.length === 0) return []
-  const answers = await runGit(repository.gitDir, ['cat-file', '--batch-check'], `${oids.join('\n')}\n`)
-  return answers.split('\n').flatMap((line) => (line.endsWith(' missing') ? [line.split(' ')[0] ?? ''] : []))
-}
-
 /** Whatever goes wrong here only means that the tunnel brings more. */
 async function bringChains(
   { topic, refs, head }: Publication,
   { gitDir, objectFormat }: Repository,
   known: readonly string[],
-  { net, config, settings, trace, signal, progress }: SyncSurroundings,
+  { net, config, settings, trace, signal, progress, lengthMax }: SyncSurroundings,
 ): Promise<number> {
   const origin = {
     kind: 'origin',
@@ -152,6 +140,7 @@ async function bringChains(
       isClone: known.length === 0,
       isUnshallow: false,
       haves: known,
+      lengthMax,
       progress,
       signal,
     }
@@ -166,145 +155,8 @@ async function bringChains(
   }
 }
 
-/** The rest, through tunnels: each peer's pack waits in a quarantine of its own until all that it was asked for is there. */
-async function bringRest(
-  publication: Publication,
-  repository: Repository,
-  known: readonly string[],
-  around: SyncSurroundings,
-): Promise<number> {
-  const { trace, config, signal, progress } = around
-  const haves = [...new Set([...known, ...(await tipsOf(repository))])]
-  const wanted = [...new Set(publication.refs.map(({ oid }) => oid))]
-  const checked = new Set<string>()
-  const tried = new Set<TopicPeer>()
-  const wantsOf = new Map<TopicPeer, string[]>()
-  let missing = await missingOf(repository, wanted)
-  let bytes = 0
-  const onBytes = (count: number): void => {
-    bytes += count
-    progress.update('Receiving from peers', humanBytes(bytes))
-  }
-  const attempt = async (peer: TopicPeer, over: AbortSignal): Promise<readonly string[]> => {
-    const { objectFormat } = repository
-    const wants = wantsOf.get(peer) ?? []
-    const fetch = { objectFormat, wants, haves, fsckObjects: fsckWanted(config), onBytes, signal: over }
-    try {
-      await bringThroughTunnel(peer, repository, fetch)
-      return wants
-    } catch (error) {
-      // Who was merely overtaken may be asked for something else.
-      if (over.aborted) tried.delete(peer)
-      else trace(() => `tunnel to ${peer.remote.host}:${peer.remote.port}: ${messageOf(error)}`)
-      throw error
-    }
-  }
-  const outdated = new AbortController()
-  const next = async (): Promise<TopicPeer | null> => {
-    const found = await nextPeer(publication, missing, tried)
-    if (isOutdated(publication)) outdated.abort()
-    if (found === null || outdated.signal.aborted) return null
-    tried.add(found.peer)
-    wantsOf.set(found.peer, found.wants)
-    return found.peer
-  }
-  while (missing.length > 0) {
-    const over = AbortSignal.any([signal, outdated.signal])
-    const race = { next, attempt, patienceMs: TIP_PATIENCE_MS, aliveLength: TIP_ALIVE_LENGTH, signal: over }
-    const brought = await raceOfPeers(race)
-    if (signal.aborted) throw new HelperError('interrupted', 'tunnel: interrupted')
-    if (brought === null) break
-    for (const oid of brought) checked.add(oid)
-    missing = missing.filter((oid) => !checked.has(oid))
-  }
-  const isWhole =
-    missing.length === 0 && (wanted.every((oid) => checked.has(oid)) || (await isConnected(repository, wanted)))
-  if (!isWhole) {
-    const got = missing.length > 0 ? `${missing.length} of ${wanted.length} missing` : 'history with holes'
-    throw new HelperError(
-      'not-published',
-      `'${publication.name}': expected all refs from its peers, got ${got}, try later`,
-    )
-  }
-  progress.done('Receiving from peers', humanBytes(bytes))
-  return bytes
-}
-
-/** Brings what was asked for into the repository, whole or not at all. */
-async function bringThroughTunnel(peer: TopicPeer, { gitDir }: Repository, fetch: TipFetch): Promise<void> {
-  const quarantine = await Quarantine.open(gitDir)
-  try {
-    for (let count = 0; ; count++) {
-      try {
-        await fetchThroughTunnel(peer, quarantine, fetch)
-        break
-      } catch (error) {
-        const isBusy = error instanceof NetError && error.data.reason === 'busy'
-        if (!isBusy || count === TIP_BUSY_COUNT_MAX || fetch.signal.aborted) throw error
-      }
-      await new Promise((resolve) => setTimeout(resolve, TIP_BUSY_PAUSE_MS))
-    }
-    // A pack without what was wanted is as good as none: another peer may have it.
-    if (!(await quarantine.areConnected(fetch.wants, [], true)))
-      throw new HelperError('origin-protocol', 'tunnel: expected all that was wanted, got history with holes')
-    if (fetch.signal.aborted) throw new HelperError('interrupted', 'tunnel: not needed any more')
-    await quarantine.release()
-  } finally {
-    await quarantine.close()
-  }
-}
-
-async function isConnected({ gitDir }: Repository, oids: readonly string[]): Promise<boolean> {
-  const quarantine = await Quarantine.open(gitDir)
-  try {
-    return await quarantine.areConnected(oids, [], true)
-  } finally {
-    await quarantine.close()
-  }
-}
-
-/** The peer whose own records name most of what is missing, and what of it; waits for one; null if none comes. */
-async function nextPeer(
-  publication: Publication,
-  missing: readonly string[],
-  tried: ReadonlySet<TopicPeer>,
-): Promise<{ peer: TopicPeer; wants: string[] } | null> {
-  do {
-    let best: { peer: TopicPeer; wants: string[] } | null = null
-    for (const offer of publication.source.offers) {
-      if (tried.has(offer.peer)) continue
-      const offered = await offeredBy(offer, publication)
-      const wants = missing.filter((oid) => offered.has(oid))
-      if (wants.length > (best?.wants.length ?? 0)) best = { peer: offer.peer, wants }
-    }
-    if (best !== null) return best
-  } while (await publication.source.more())
-  return null
-}
-
-/** Oids in the documents that a peer's records name. */
-async function offeredBy({ items }: PeerOffer, { contributions, folder }: Publication): Promise<Set<string>> {
-  const writers = new Set(contributions.map(({ document }) => document.publisher))
-  const offered = new Set<string>()
-  for (const { key, value } of items) {
-    const record = readOrNull(value)
-    if (record?.type !== 'repository' || !writers.has(Buffer.from(key).toString('hex'))) continue
-    const bytes = await folder.document(record.documentHash)
-    for (const { oid } of bytes === null ? [] : decodeDocument(bytes).refs) if (oid !== null) offered.add(oid)
-  }
-  return offered
-}
-
-function readOrNull(value: Uint8Array) {
-  try {
-    return decodeRecord(value)
-  } catch {
-    return null
-  }
-}
-
 /** Moves refs, again if another run of ours holds a lock just now. */
-async function moveRefs(repository: Repository, publication: Publication): Promise<void> {
+async function moveRefs(repository: Repository, publication: Publication): Promise<boolean> {
   for (let attempt = 1; ; attempt++) {
     try {
       return await moveRefsOnce(repository, publication)
@@ -316,7 +168,7 @@ async function moveRefs(repository: Repository, publication: Publication): Promi
 }
 
 /** All changes in one transaction; refs that are published no more go. */
-async function moveRefsOnce({ gitDir }: Repository, { refs, head }: Publication): Promise<void> {
+async function moveRefsOnce({ gitDir }: Repository, { refs, head }: Publication): Promise<boolean> {
   const listed = await runGit(gitDir, ['for-each-ref', '--format=%(objectname) %(refname)'])
   const held = new Map(listed.split('\n').flatMap((line) => [[line.slice(line.indexOf(' ') + 1), line.split(' ')[0]]]))
   const wanted = new Set(refs.map(({ name }) => name))
@@ -327,6 +179,7 @@ async function moveRefsOnce({ gitDir }: Repository, { refs, head }: Publication)
   if (changed.length > 0) await runGit(gitDir, ['update-ref', '--stdin'], changed.join(''))
   if (changed.length > MANY_REFS) await runGit(gitDir, ['pack-refs', '--all'])
   if (head !== null) await runGit(gitDir, ['symbolic-ref', 'HEAD', head])
+  return gone.length + changed.length > 0
 }
 
 /** From so many changes on, refs are packed: a file each would slow every later reader. */

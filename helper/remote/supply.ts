@@ -28,6 +28,8 @@ export interface SupplyRequest {
   readonly isClone: boolean
   /** A shallow repository wants all history: what its refs reach is not complete, so it counts for nothing. */
   readonly isUnshallow: boolean
+  /** Bytes that may come; unbounded unless given. */
+  readonly lengthMax?: number | undefined
   readonly progress: Progress
   readonly signal: AbortSignal
 }

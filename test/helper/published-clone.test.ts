@@ -133,6 +133,52 @@ it('a push that is no fast-forward is refused, and moves nothing', async () => {
   await world.git('owner', '-C', 'project', 'checkout', '--quiet', 'main')
 })
 
+it('a push does what git does: force, lease, atomic, several refs, tags, dry run; each time record and repository move together', async () => {
+  const push = (...args: string[]) => world.gitOutcome('owner', ['-C', 'pushing', 'push', '--porcelain', ...args])
+  const here = (ref: string): Promise<string> => world.git('owner', '-C', 'pushing', 'rev-parse', ref)
+  const listed = async (): Promise<Map<string, string>> => {
+    const { stdout } = await world.gitOutcome('another', ['ls-remote', publisher.url])
+    return new Map(stdout.split('\n').map((line) => [line.split('\t')[1] ?? '', line.split('\t')[0] ?? '']))
+  }
+  await world.viaKey('owner', ['clone', '--quiet', publisher.url, 'pushing'])
+  const tip = await here('main')
+  await world.git('owner', '-C', 'pushing', 'reset', '--quiet', '--hard', 'HEAD~1')
+  const other = await world.commit('owner', 'pushing', 'other way')
+  await world.git('owner', '-C', 'pushing', 'tag', 'v2')
+  const before = await listed()
+  const atomic = await push('--atomic', 'origin', 'main', 'v2', 'main:refs/heads/new')
+  assert.equal(atomic.status, 1)
+  assert.match(atomic.stdout, /!\tmain:refs\/heads\/main|atomic/)
+  const stale = await push(`--force-with-lease=main:${other}`, 'origin', 'main')
+  assert.match(stale.stdout, /stale info/)
+  assert.equal((await push('--dry-run', '--force', 'origin', 'main')).status, 0)
+  const strange = await push('origin', 'main:refs/notes/commits')
+  assert.notEqual(strange.status, 0)
+  assert.match(strange.stderr, /expected branches and tags, got 'refs\/notes\/commits'/)
+  assert.deepEqual(await listed(), before, 'nothing of that moved anything')
+  // Without --atomic, what can move does.
+  const partly = await push('origin', 'main', 'v2', 'main:refs/heads/new')
+  assert.equal(partly.status, 1)
+  assert.deepEqual([(await listed()).get('refs/heads/main'), (await listed()).get('refs/tags/v2')], [tip, other])
+  assert.equal((await push(`--force-with-lease=main:${tip}`, 'origin', 'main')).status, 0)
+  assert.equal((await push('--force', 'origin', `${tip}:refs/heads/main`)).status, 0)
+  assert.equal((await push('--atomic', 'origin', '--delete', 'v2', 'new')).status, 0)
+  const after = await listed()
+  assert.deepEqual(
+    [after.get('refs/heads/main'), after.has('refs/tags/v2'), after.has('refs/heads/new')],
+    [tip, false, false],
+  )
+  assert.equal(await world.git('owner', '-C', mirrorOf('owner'), 'rev-parse', 'main'), tip)
+})
+
+it('the first push to a name of the own key publishes it', async () => {
+  const url = `gittorrent://${key.id}/fresh`
+  const { status, stderr } = await world.gitOutcome('owner', ['-C', 'pushing', 'push', url, 'main'])
+  assert.equal(status, 0, stderr)
+  const { stdout } = await world.gitOutcome('owner', ['ls-remote', '--symref', url])
+  assert.match(stdout, /ref: refs\/heads\/main\tHEAD/)
+})
+
 it("a push with somebody else's key is refused in one line", async () => {
   await world.commit('another', 'by-key', 'intrusion')
   const { status, stderr } = await world.gitOutcome('another', ['-C', 'by-key', 'push', 'origin', 'main'])

@@ -96,7 +96,10 @@ it('a bare key is followed with all that its profile names, within a budget', as
   }
   const all = await follow('follower')
   assert.deepEqual(all, [`gittorrent://${id}/one`, `gittorrent://${id}/two`], said)
-  assert.equal((await follow('frugal', '--budget', '1')).length, 1)
+  // The record says how large it is: what does not fit is not even begun.
+  assert.deepEqual(await follow('frugal', '--budget', '1'), [])
+  assert.match(said, /'one': expected at most 1 bytes, got .*KiB, try --budget/)
+  assert.equal((await follow('frugal', '--budget', '6k')).length, 1, said)
   await Promise.all([one.stop(), two.stop()])
 })
 

@@ -15,7 +15,7 @@ import { decodeDocument, encodeDocument, type RefsDocument } from '../../helper/
 import { decodeRefsQuestion, encodeRecordsAnswer } from '../../helper/publish/refs-message.ts'
 import { keepAlive } from '../../helper/publish/serve-publisher.ts'
 import { commitmentTo } from '../../helper/publish/succession.ts'
-import { openNet } from '../../net/index.ts'
+import { type Net, openNet } from '../../net/index.ts'
 import { importCommits } from '../support/fast-import.ts'
 import { git } from '../support/git.ts'
 import { hexOf, KEY, LIFETIME_S, LISTEN, published, QUIET, START, signerOf, TRACE, User } from './publishing-user.ts'
@@ -152,9 +152,9 @@ test('a delegate writes what the publisher allows, until the publisher takes it 
   await owner.publish(KEY, 10, { delegates: [allowed] })
   const ownerNet = await owner.serve(t, KEY)
   const maintainer = new User()
-  const merged = (await maintainer.read(KEY, [ownerNet], 11)).refs
+  const read = (await maintainer.read(KEY, [ownerNet], 11)).contributions
   const around = { env: maintainer.env, net: null, trace: TRACE, nowSeconds: START + 20, lifetimeSeconds: LIFETIME_S }
-  const target = { folder: maintainer.folder(KEY), name: 'project', delegate: allowed, merged }
+  const target = { folder: maintainer.folder(KEY), name: 'project', delegate: allowed, read }
   await maintainer.write(KEY, 'dev/feature')
   await publishOnBehalf(delegate, target, around)
   const nets = [ownerNet, await maintainer.serve(t, KEY)]
@@ -182,6 +182,42 @@ test('a delegate writes what the publisher allows, until the publisher takes it 
     revoked.refs.map(({ name }) => name),
     ['refs/heads/main'],
   )
+})
+
+test('neither side takes back what the other pushed meanwhile, and what a delegate deleted stays deleted', async (t) => {
+  const delegate = signerOf(4)
+  const allowed = { key: hexOf(delegate), expires: START + 1000, patterns: ['refs/heads/dev/*'] }
+  const owner = await published()
+  await owner.publish(KEY, 10, { delegates: [allowed] })
+  const maintainer = new User()
+  const around = { env: maintainer.env, net: null, trace: TRACE, nowSeconds: START + 20, lifetimeSeconds: LIFETIME_S }
+  const target = { folder: maintainer.folder(KEY), name: 'project', delegate: allowed }
+  const push = async (at: number, change: () => Promise<unknown>, ...peers: Net[]): Promise<void> => {
+    const read = (await maintainer.read(KEY, peers, at)).contributions
+    await change()
+    await publishOnBehalf(delegate, { ...target, read }, { ...around, nowSeconds: START + at })
+  }
+  const ownerNet = await owner.serve(t, KEY)
+  await push(20, () => maintainer.write(KEY, 'dev/a', 'dev/b'), ownerNet)
+  const maintainerNet = await maintainer.serve(t, KEY)
+  // The owner has read dev/a as it was, and signs again after it has moved.
+  await owner.read(KEY, [maintainerNet], 21)
+  await push(30, () => maintainer.write(KEY, 'dev/a'), ownerNet)
+  await owner.publish(KEY, 40, { read: [] })
+  const reader = new User()
+  await reader.read(KEY, [ownerNet, maintainerNet], 41)
+  assert.equal(await reader.tip(KEY, 'dev/a'), await maintainer.tip(KEY, 'dev/a'))
+  const gitDir = maintainer.folder(KEY).repositoryPath('project')
+  await push(50, () => git(['update-ref', '-d', 'refs/heads/dev/b'], { directory: gitDir }), ownerNet)
+  await push(60, () => maintainer.write(KEY, 'dev/c'), ownerNet)
+  const names = (await reader.read(KEY, [ownerNet, maintainerNet], 61)).refs.map(({ name }) => name.slice(11))
+  assert.deepEqual(names, ['dev/a', 'dev/c', 'main'])
+  // What the publisher deletes, knowing it, is gone as well.
+  const { contributions } = await owner.read(KEY, [maintainerNet], 62)
+  await git(['update-ref', '-d', 'refs/heads/dev/c'], { directory: owner.folder(KEY).repositoryPath('project') })
+  await owner.publish(KEY, 70, { read: contributions })
+  const left = (await reader.read(KEY, [ownerNet, maintainerNet], 71)).refs.map(({ name }) => name.slice(11))
+  assert.deepEqual(left, ['dev/a', 'main'])
 })
 
 test('a publication that nobody holds any more ends with a sentence, not with a wait', async () => {

@@ -2,13 +2,15 @@
  * Users for tests of publishing in one process: each has a data folder, publishes with keys of the test's choosing at moments of
  * the test's choosing, serves what lies there on a net of its own, and reads from nets that the test names.
  */
+import { createHash } from 'node:crypto'
 import { cp } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { readSettings } from '../../helper/config.ts'
 import { keyId } from '../../helper/keys/key-store.ts'
 import { SILENT } from '../../helper/progress.ts'
-import { type PublishChanges, publishRepository, type Signer } from '../../helper/publish/publish.ts'
+import type { Signer } from '../../helper/publish/own-record.ts'
+import { type PublishChanges, publishRepository } from '../../helper/publish/publish.ts'
 import { PublisherFolder } from '../../helper/publish/publisher-folder.ts'
 import { type Publication, readPublication } from '../../helper/publish/reader.ts'
 import { servePublisher } from '../../helper/publish/serve-publisher.ts'
@@ -24,6 +26,7 @@ export const TRACE = openTrace({})
 export const START = 1_795_000_000
 export const LIFETIME_S = 30 * 24 * 3600
 const ROOT = directoryUntilExit()
+const BYTES_COMMIT_COUNT = 12
 let userCount = 0
 let commitCount = 0
 export const QUIET = { listen: null, peers: [], trackers: [], dht: false, dhtBootstrap: [], lsd: false }
@@ -54,13 +57,24 @@ export class User {
     await importCommits(repository.gitDir, commits)
   }
 
+  /** Makes refs/heads/main of the isolated repository of `signer` a few commits, whose files have so many random bytes in all. */
+  async writeBytes(signer: Signer, length: number): Promise<void> {
+    const repository = await this.folder(signer).openRepository('project', 'sha1')
+    const outputLength = Math.ceil(length / BYTES_COMMIT_COUNT)
+    const commits = Array.from({ length: BYTES_COMMIT_COUNT }, (_, n) => ({
+      files: { [`file${n}`]: createHash('shake256', { outputLength }).update(String(n)).digest() },
+    }))
+    await importCommits(repository.gitDir, commits)
+  }
+
   async publish(
     signer: Signer,
     at: number,
     changes: PublishChanges = {},
     lifetimeSeconds = LIFETIME_S,
+    net: Net | null = null,
   ): Promise<number> {
-    const around = { env: this.env, net: null, trace: TRACE, nowSeconds: START + at, lifetimeSeconds }
+    const around = { env: this.env, net, trace: TRACE, nowSeconds: START + at, lifetimeSeconds }
     return (await publishRepository(signer, 'project', changes, around)).seq
   }
 

@@ -160,6 +160,8 @@ class SwarmSupply implements Supply {
       const { lines, complete } = await planFor(claim.chains, request, gitDir, held)
       result = { ...result, haves: [...new Set([...result.haves, ...complete])] }
       if (lines.length === 0 && followedCount === 0) return { ...result, note: 'nothing that others have is lacking' }
+      const { bytesFromPeers } = result
+      if (lengthOf(lines) + bytesFromPeers > (request.lengthMax ?? Number.POSITIVE_INFINITY)) continue
       const others = claims.flatMap(({ peer }) => (peer === null || peer === claim.peer ? [] : peer))
       const peers = claim.peer === null ? others : [claim.peer, ...others]
       if (!isNews(lines, peers, known)) continue
@@ -326,13 +328,18 @@ function showProgress(
   { progress }: SupplyRequest,
 ): { done(length: number): void; end(): void } {
   const title = isFromPeers ? 'Receiving from peers' : 'Receiving from web seeds'
-  const total = lines.reduce((sum, { takes }) => sum + takes.reduce((s, take) => s + bodyRangeOf(take).length, 0), 0)
+  const total = lengthOf(lines)
   const show = setInterval(() => {
     const received = sumOf(started, (incoming) => incoming.receivedLength() + incoming.webLength())
     const percent = Math.min(100, Math.floor((received * 100) / total))
     progress.update(title, `${percent}% (${humanBytes(received)} of ${humanBytes(total)})`)
   }, PROGRESS_INTERVAL_MS)
   return { done: (length) => progress.done(title, humanBytes(length)), end: () => clearInterval(show) }
+}
+
+/** Bytes of all takes. */
+function lengthOf(lines: readonly LineTake[]): number {
+  return lines.flatMap(({ takes }) => takes).reduce((sum, take) => sum + bodyRangeOf(take).length, 0)
 }
 
 function sumOf(incoming: readonly Incoming[], lengthOf: (one: Incoming) => number): number {
