@@ -25,9 +25,11 @@ export const resolveCommand: Command = {
   usage: RESOLVE_USAGE,
   async run(args, { env, signal, printResult, printText }) {
     const parsed = parseCommand(args, RESOLVE_USAGE, { json: { type: 'boolean' } })
-    const name = onlyPositional(parsed.positionals, RESOLVE_USAGE)
+    // As it stands in a URL, too.
+    const name = onlyPositional(parsed.positionals, RESOLVE_USAGE).replace(/^gittorrent:\/\/([^/]+).*$/, '$1')
     const address = parseRemoteUrl(`gittorrent://${name}/any`)
-    if (address.kind === 'origin' || address.kind === 'key')
+    if (address.kind === 'key') throw new HelperError('usage', 'resolve: expected a name, got a key, which needs none')
+    if (address.kind === 'origin')
       throw new HelperError('usage', `resolve: expected a name without a dot, or @domain, got '${name}'`)
     const steps = await resolveSteps(address, { env, config: await readGitConfig(env), nowMs: Date.now(), signal })
     const asJson = parsed.values.json === true
@@ -57,7 +59,8 @@ export const petnameCommand: Command = {
     const [name, key, ...rest] = parsed.positionals
     const removed = textOption(parsed, 'remove')
     if (removed !== null) await petnames.set(removed, null)
-    else if (name !== undefined && key !== undefined && rest.length === 0) await petnames.set(name, key)
+    else if (name !== undefined && key !== undefined && rest.length === 0)
+      await petnames.set(name, key.replace(/^gittorrent:\/\/([^/]+).*$/, '$1'))
     else if (name !== undefined) throw new HelperError('usage', `usage: gittorrent ${PETNAME_USAGE}`)
     else if (parsed.values.json === true) printResult(`${JSON.stringify(Object.fromEntries(await petnames.all()))}\n`)
     else for (const [petname, value] of await petnames.all()) printResult(`${petname} ${value}\n`)

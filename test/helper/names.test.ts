@@ -166,7 +166,9 @@ test('a clone by petname, and one by a domain, is a clone by key', async (t) => 
     isTruncated: false,
   }))
   const settings = ['-c', `gittorrent.dnsServer=${server}`, '-c', 'gittorrent.names=petname dns']
-  await world.run('reader', 'gittorrent', 'petname', 'friend', id)
+  // As publish prints it, and as clone takes it.
+  await world.run('reader', 'gittorrent', 'petname', 'friend', publisher.url)
+  assert.equal(await world.run('reader', 'gittorrent', 'resolve', 'gittorrent://friend/project'), id)
   await world.viaKey('reader', ['clone', '--quiet', 'gittorrent://friend/project', 'by-petname'], [publisher.address])
   await world.viaKey(
     'reader',
