@@ -38,11 +38,10 @@ export function runGit(gitDir: string, args: readonly string[], input = ''): Pro
   })
 }
 
-/** Bytes of packs and loose objects on disk. @throws HelperError 'git-failed' */
+/** Bytes of all objects as they are stored, packed or loose, each once. @throws HelperError 'git-failed' */
 export async function lengthOfObjects({ gitDir }: Repository): Promise<number> {
-  const counted = await runGit(gitDir, ['count-objects', '-v'])
-  const kibibytes = [...counted.matchAll(/^size(?:-pack)?: (\d+)$/gm)].map(([, count]) => Number(count))
-  return kibibytes.reduce((sum, count) => sum + count * 1024, 0)
+  const args = ['cat-file', '--batch-all-objects', '--unordered', '--batch-check=%(objectsize:disk)']
+  return (await runGit(gitDir, args)).split('\n').reduce((sum, length) => sum + Number(length), 0)
 }
 
 /** Opens a repository: a work tree, a bare repository or a git directory. @throws HelperError 'repository-unusable' */
