@@ -5,8 +5,7 @@
  * uplink; 32 DHT nodes with an address each forget records after 20 seconds, and the daemons are told to put them again
  * every 3 (GITTORRENT_TEST_PACE_S). Prints each check; the last line is JSON. Exit status 1 if one fails.
  */
-import { execFileSync } from 'node:child_process'
-import { cpSync, existsSync, writeFileSync } from 'node:fs'
+import { cpSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { PublicationStatus } from '../helper/daemon/publication-status.ts'
@@ -15,42 +14,19 @@ import { repositorySalt } from '../helper/publish/names.ts'
 import { itemTarget } from '../net/index.ts'
 import { obstacle } from './flash-network.ts'
 import { generateRepository } from './generate-repository.ts'
+import { check, open, results, until } from './walk-checks.ts'
+import { DOMAIN, startDomain } from './walk-domain.ts'
 import { type Outcome, type WalkMachine, WalkMachines } from './walk-machines.ts'
 
 const NODE_COUNT = 32
 const ITEM_AGE_MS = 20_000
 const PACE_S = 3
 const COMMIT_COUNT = 400
-const DOMAIN = 'project.example'
-const WAIT_TIMEOUT_MS = 180_000
-const LOOK_INTERVAL_MS = 500
 const HERE = dirname(fileURLToPath(import.meta.url))
 
 interface Key {
   readonly id: string
   readonly publicKey: string
-}
-
-const results: { scene: string; claim: string; holds: boolean }[] = []
-let scene = ''
-
-function open(name: string): void {
-  scene = name
-  process.stdout.write(`\n${name}\n`)
-}
-
-function check(claim: string, holds: boolean, why = ''): void {
-  results.push({ scene, claim, holds })
-  process.stdout.write(`  ${holds ? 'yes' : 'NO '}  ${claim}${holds || why === '' ? '' : `\n       ${why.trim()}`}\n`)
-}
-
-async function until<T>(what: string, find: () => Promise<T>, isWanted: (found: T) => boolean): Promise<T> {
-  for (const deadlineMs = performance.now() + WAIT_TIMEOUT_MS; ; ) {
-    const found = await find()
-    if (isWanted(found)) return found
-    if (performance.now() > deadlineMs) throw new Error(`expected ${what}, got ${JSON.stringify(found)}`)
-    await new Promise((resolve) => setTimeout(resolve, LOOK_INTERVAL_MS))
-  }
 }
 
 /** Everything that the scenes share. */
@@ -186,6 +162,51 @@ async function clonesAndFetches({ publisher, reader, url }: Cast): Promise<void>
   await reader.run('git', '-C', 'clone', 'reset', '--quiet', '--hard', 'HEAD~1')
 }
 
+/** What git was told of success for is there afterwards, whichever machine was faster. */
+async function pushesFromTwo(walk: Walk, { publisher, reader, key, url }: Cast): Promise<void> {
+  open('Two machines with one key push at the same moment')
+  const office = await walk.machine('office')
+  writeFileSync(join(office.home, 'backup'), await publisher.run('gittorrent', 'keys', 'export', key.id))
+  await office.run('gittorrent', 'keys', 'import', 'backup')
+  await startDaemon(office)
+  await office.run('git', 'clone', '--quiet', url, 'work')
+  await commit(publisher, 'work', 'from the one machine')
+  await commit(office, 'work', 'from the other machine')
+  const push = (machine: WalkMachine, branch: string): Promise<Outcome> =>
+    machine.outcome('git', '-C', 'work', 'push', '--quiet', 'origin', `HEAD:refs/heads/${branch}`)
+  const outcomes = await Promise.all([push(publisher, 'one'), push(office, 'two')])
+  const said = outcomes.map(({ status, stderr }) => `${status} ${stderr.trim()}`).join('\n')
+  const isTold = ({ status, stderr }: Outcome): boolean => status === 0 || /another machine|push again/.test(stderr)
+  check('one of them at least succeeds, and the other is told in a line if it does not', outcomes.every(isTold), said)
+  check(
+    'not both are refused',
+    outcomes.some(({ status }) => status === 0),
+    said,
+  )
+  if (outcomes[0]?.status !== 0)
+    await publisher.run('git', '-C', 'work', 'push', '--quiet', 'origin', 'HEAD:refs/heads/one')
+  if (outcomes[1]?.status !== 0)
+    await office.run('git', '-C', 'work', 'push', '--quiet', 'origin', 'HEAD:refs/heads/two')
+  const tips = [
+    await publisher.run('git', '-C', 'work', 'rev-parse', 'HEAD'),
+    await office.run('git', '-C', 'work', 'rev-parse', 'HEAD'),
+  ]
+  const { stdout } = await reader.outcome('git', 'ls-remote', url, 'refs/heads/one', 'refs/heads/two')
+  check(
+    'after that both pushes are there',
+    tips.every((tip) => stdout.includes(tip)),
+    stdout,
+  )
+  const seq = (await statusOf(office, 'project'))?.seq ?? 0
+  await until(
+    "the publisher's daemon to hold the newest",
+    () => statusOf(publisher, 'project'),
+    (found) => (found?.seq ?? 0) >= seq,
+  )
+  await office.stop()
+  await publisher.run('git', '-C', 'work', 'push', '--quiet', 'origin', 'HEAD')
+}
+
 async function follows(walk: Walk, { publisher, follower, url }: Cast): Promise<WalkMachine> {
   open('Follow: another daemon keeps it, without the key')
   await startDaemon(follower)
@@ -282,40 +303,6 @@ async function rotates(walk: Walk, { reader, follower, vault, key, next, url }: 
   check('and to the new commit', (await late.run('git', '-C', 'clone', 'rev-parse', 'HEAD')) === tip)
 }
 
-function dnsmasqPath(): string | null {
-  const candidates = [process.env.DNSMASQ ?? '', '/usr/sbin/dnsmasq', '/usr/local/sbin/dnsmasq']
-  return candidates.find((path) => path !== '' && existsSync(path)) ?? null
-}
-
-async function startDomain(machine: WalkMachine, key: Key): Promise<(line: string) => Promise<void>> {
-  const subject = ['-subj', `/CN=${DOMAIN}`, '-addext', `subjectAltName=DNS:${DOMAIN}`]
-  const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2']
-  const files = ['-keyout', join(machine.home, 'site.key'), '-out', join(machine.home, 'site.pem')]
-  execFileSync('openssl', ['req', '-x509', ...curve, ...files, ...subject], { stdio: 'ignore' })
-  const dnsmasq = dnsmasqPath()
-  if (dnsmasq !== null) {
-    const zone = [`--address=/${DOMAIN}/${machine.host}`, `--txt-record=_gittorrent.${DOMAIN},gittorrent=${key.id}`]
-    const quiet = [
-      '--keep-in-foreground',
-      '--conf-file=/dev/null',
-      '--no-resolv',
-      '--no-hosts',
-      '--user=root',
-      '--pid-file=',
-    ]
-    const listen = ['--port=53', `--listen-address=${machine.host}`, '--bind-interfaces', '--log-facility=-']
-    await machine.start(/started/, dnsmasq, ...quiet, ...listen, ...zone)
-  }
-  process.stdout.write(`  (names: ${dnsmasq === null ? 'our own DNS server, dnsmasq is not installed' : 'dnsmasq'})\n`)
-  const args = [machine.host, DOMAIN, key.id, machine.home, ...(dnsmasq === null ? [] : ['no-dns'])]
-  const { child } = await machine.start(/ready/, process.execPath, join(HERE, 'walk-names.js'), ...args)
-  return (line) =>
-    new Promise((resolve) => {
-      child.stdout?.once('data', () => resolve())
-      child.stdin?.write(`${line}\n`)
-    })
-}
-
 async function resolvesNames(walk: Walk, { key, next }: Cast): Promise<void> {
   open('Names: a DNS server and an HTTPS server')
   const domain = await walk.machine('domain')
@@ -360,6 +347,7 @@ async function main(): Promise<void> {
     await walk.startDht()
     const cast = await publishes(walk)
     await clonesAndFetches(cast)
+    await pushesFromTwo(walk, cast)
     const liar = await follows(walk, cast)
     await refusesRollback(cast, liar)
     await survives(walk, cast)
