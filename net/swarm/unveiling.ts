@@ -14,11 +14,16 @@ const QUICK_MS = 500
 const SLOW_MS = 1_000
 /** Milliseconds after which a peer that asks for nothing of what it was shown wants something else … */
 const UNWANTED_MS = 1_000
-/** … and one that was promised to somebody, and should have come round by itself, is shown to others as well … */
-const OVERDUE_MS = 4_000
+/**
+ * … and one that was promised to somebody, and should have come round by itself, is shown to others as well: after so many times what a
+ * piece takes on average, on a slow or lossy line too, where a fixed time would have the source send everything twice …
+ */
+const OVERDUE_MS_MIN = 4_000
+const OVERDUE_MS_MAX = 16_000
+const OVERDUE_FACTOR = 8
 /** … to those who wait for nothing else after four times what a piece usually takes them, within these bounds. */
 const OVERDUE_FOR_IDLE_MS_MIN = 100
-const OVERDUE_FOR_IDLE_MS_MAX = 1_000
+const OVERDUE_FOR_IDLE_MS_MAX = 4_000
 /** Among so many of the first pieces one is chosen by chance, so that two sources seldom show the same. */
 const SPREAD_COUNT = 128
 
@@ -41,6 +46,8 @@ export class Unveiling {
   readonly #views = new Map<object, View>()
   /** By piece: when it was last shown to or asked for by somebody who did not have it; 0 for never. */
   readonly #promisedAtMs: Float64Array
+  /** Average milliseconds from shown to had, of all peers. */
+  #tookMs = 0
   /** Pieces that nobody has and that are promised to nobody, ascending; null when it has to be made anew. */
   #fresh: number[] | null = null
 
@@ -99,6 +106,7 @@ export class Unveiling {
     view.asked.delete(index)
     const tookMs = nowMs - shownAtMs
     view.tookMs += (tookMs - view.tookMs) / 8
+    this.#tookMs += this.#tookMs === 0 ? tookMs : (tookMs - this.#tookMs) / 16
     if (tookMs < QUICK_MS) view.windowCount += 1
     else if (tookMs > SLOW_MS && view.windowCount > WINDOW_COUNT_MIN) view.windowCount -= 1
   }
@@ -167,7 +175,8 @@ export class Unveiling {
   /** Of the pieces that were shown to others and should have come round by now: the rarest. */
   #rarest(view: View, pieces: Bitfield, nowMs: number): number | null {
     const idleMs = Math.min(OVERDUE_FOR_IDLE_MS_MAX, Math.max(OVERDUE_FOR_IDLE_MS_MIN, 4 * view.tookMs))
-    const overdueMs = view.open.size === 0 ? idleMs : OVERDUE_MS
+    const lateMs = Math.min(OVERDUE_MS_MAX, Math.max(OVERDUE_MS_MIN, OVERDUE_FACTOR * this.#tookMs))
+    const overdueMs = view.open.size === 0 ? idleMs : lateMs
     let best: number | null = null
     let bestCount = Number.POSITIVE_INFINITY
     for (let index = 0; index < this.#promisedAtMs.length; index++) {
