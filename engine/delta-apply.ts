@@ -70,6 +70,28 @@ export function applyDelta(deltaBase: Uint8Array, delta: Uint8Array): Uint8Array
   return result
 }
 
+/**
+ * What a delta takes from its base, in order: triples of offset in the result, length, offset in the base, all in bytes.
+ * @param delta one that applyDelta has taken
+ */
+export function readCopies(delta: Uint8Array): number[] {
+  const copies: number[] = []
+  let filled = 0
+  for (let at = readDeltaHeader(delta).headerLength; at < delta.length; ) {
+    const opcode = byteAt(delta, at)
+    if (opcode < 128) {
+      filled += opcode
+      at += 1 + opcode
+      continue
+    }
+    const { offset, length, end } = readCopy(delta, at)
+    copies.push(filled, length, offset)
+    filled += length
+    at = end
+  }
+  return copies
+}
+
 /** Bits 0 to 3 of the opcode say which offset bytes follow, bits 4 to 6 which length bytes; little-endian, absent is zero. */
 function readCopy(delta: Uint8Array, at: number): { offset: number; length: number; end: number } {
   const opcode = byteAt(delta, at)

@@ -64,6 +64,8 @@ export {
   sourceOfBytes,
   totalsOf,
 } from './pack-reader.ts'
+export { areAllNamedBut, ReferenceMarks } from './pack-references.ts'
+export { type PackTable, readPackTable } from './pack-table.ts'
 export type { PlacedShard } from './placement.ts'
 export {
   type GitObject,

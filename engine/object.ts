@@ -45,6 +45,11 @@ export class TreeCursor {
     this.hashLength = hashLength
   }
 
+  /** Makes the entry at `offset` the next one. */
+  seek(offset: number): void {
+    this.#end = offset
+  }
+
   /** Steps to the next entry; false at the end. @throws object-malformed */
   next(): boolean {
     const { bytes } = this

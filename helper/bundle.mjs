@@ -15,11 +15,11 @@ const entries = names.map((name) => [name, join(room, 'bin', `${name}.ts`)])
 
 rmSync(output, { recursive: true, force: true })
 await build({
-  // What runs beside us lies beside whatever chunk starts it.
+  // Workers lie beside whatever chunk starts them.
   entryPoints: Object.fromEntries([
     ...entries,
     ['worker', join(room, 'build', 'worker.ts')],
-    ['count-kept-pack', join(room, 'share', 'supply', 'count-kept-pack.ts')],
+    ['exact-worker', join(room, 'share', 'supply', 'exact-worker.ts')],
   ]),
   outdir: output,
   bundle: true,

@@ -169,6 +169,13 @@ export const BUNDLE_HEADER_LENGTH_MAX = 1024
 /** Packs that git indexes at the same time; each `git index-pack` has threads of its own. */
 export const INDEX_PARALLEL_COUNT = 4
 
+/** Objects of a pack that is checked by our own threads, which keep about 60 bytes of each; git checks longer ones itself. */
+export const EXACT_OBJECT_COUNT_MAX = 1_500_000
+
+/** Threads of that check, where nothing says how many git gets, and objects that are worth one more. */
+export const EXACT_THREAD_COUNT = 2
+export const EXACT_OBJECTS_PER_THREAD = 25_000
+
 /** Snapshots of one repository that are kept and offered: the newest, and the one that clones still ask for. */
 export const SNAPSHOT_COUNT_MAX = 2
 

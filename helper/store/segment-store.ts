@@ -12,7 +12,7 @@
 
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { type FileHandle, readdir, readFile, rm } from 'node:fs/promises'
+import { type FileHandle, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type BuiltSegment, type SegmentPlan, segmentNameOf } from '../../engine/index.ts'
 import { HelperError } from '../errors.ts'
@@ -137,27 +137,14 @@ export class SegmentStore {
     await rm(this.#bodyPath(segment.name), { force: true })
   }
 
-  drop(plan: SegmentPlan): Promise<void> {
-    return this.#drop(segmentNameOf(plan))
-  }
-
-  async #drop(name: string): Promise<void> {
+  async drop(plan: SegmentPlan): Promise<void> {
+    const name = segmentNameOf(plan)
     this.#known.set(name, null)
     this.#checks.forget(name)
     await rm(join(this.folder, 'segments', `${name}.json`), { force: true })
     await rm(this.#bodyPath(name), { force: true })
     await BODIES.forget(this.#bodyPath(name))
     await rm(this.#rowsPath(name), { force: true })
-  }
-
-  /** Forgets all segments whose bodies are in one pack. */
-  async dropOfPack(pack: string): Promise<void> {
-    const folder = join(this.folder, 'segments')
-    for (const file of await readdir(folder).catch(() => [])) {
-      if (!file.endsWith('.json')) continue
-      const name = file.slice(0, -'.json'.length)
-      if ((await this.#read(name))?.pack === pack) await this.#drop(name)
-    }
   }
 
   /** Bytes of a body; the range lies inside it. @throws HelperError 'store-corrupt' */

@@ -4,11 +4,23 @@
  */
 
 import { createHash } from 'node:crypto'
-import { type ObjectFormat, type Oid, PACK_HEADER_LENGTH, writePackHeader } from '../../../engine/index.ts'
+import {
+  hashLengthOf,
+  type ObjectFormat,
+  type Oid,
+  PACK_HEADER_LENGTH,
+  writePackHeader,
+} from '../../../engine/index.ts'
 import { messageOf } from '../../errors.ts'
-import { READ_CHUNK_LENGTH } from '../../limits.ts'
+import {
+  EXACT_OBJECT_COUNT_MAX,
+  EXACT_OBJECTS_PER_THREAD,
+  EXACT_THREAD_COUNT,
+  READ_CHUNK_LENGTH,
+} from '../../limits.ts'
 import type { Trace } from '../../trace.ts'
 import type { Incoming } from './download.ts'
+import { holdsExactly } from './exact-check.ts'
 import { bodyRangeOf, type LinkTake, segmentsOf, takeUpTo } from './plan.ts'
 import type { Quarantine } from './quarantine.ts'
 
@@ -36,8 +48,8 @@ export interface IntakeOptions {
   readonly trace: Trace
 }
 
-/** Why nothing was taken in: the bytes did not come, or git did not want them. */
-export type Failure = 'broke-off' | 'refused'
+/** Why nothing was taken in: the bytes did not come, git did not want them, or they are not the history and nothing else. */
+export type Failure = 'broke-off' | 'refused' | 'not-exact'
 
 /** Indexes as many of the segments, oldest first, as arrive whole. */
 export async function takeIn(
@@ -48,10 +60,10 @@ export async function takeIn(
 ): Promise<Intake | Failure> {
   for (let there = takes; there.length > 0; ) {
     const outcome = await indexTakes(there, coming, quarantine, options)
-    if (outcome === 'refused') return outcome
+    if (typeof outcome === 'string') return outcome
     if ('packHash' in outcome) {
-      const top = there.flatMap(segmentsOf).at(-1)?.plan.tip
-      if (top === undefined) return 'refused'
+      const top = topOf(there)
+      if (top === null) return 'refused'
       return { top, takes: there, isComplete: there === takes, packHash: outcome.packHash }
     }
     // What came and cannot be read would be tried for ever.
@@ -66,10 +78,13 @@ async function indexTakes(
   takes: readonly LinkTake[],
   coming: readonly Promise<Incoming>[],
   quarantine: Quarantine,
-  { objectFormat, isWholeHistory, fsckObjects, threadCount, trace }: IntakeOptions,
-): Promise<Pick<Intake, 'packHash'> | { readonly left: readonly LinkTake[] } | 'refused'> {
+  options: IntakeOptions,
+): Promise<Pick<Intake, 'packHash'> | { readonly left: readonly LinkTake[] } | Exclude<Failure, 'broke-off'>> {
+  const { objectFormat, isWholeHistory, fsckObjects, threadCount, trace } = options
   const lengthMax = takes.reduce((sum, take) => sum + bodyRangeOf(take).length, PACK_OVERHEAD_LENGTH)
-  const checksLinks = quarantine.isOfEmptyStore
+  const objectCount = objectCountOf(takes)
+  const isForExactCheck = isWholeHistory && objectCount <= EXACT_OBJECT_COUNT_MAX
+  const checksLinks = !isForExactCheck && (isWholeHistory || quarantine.isOfEmptyStore)
   const threads = threadCount === null ? {} : { threadCount }
   const indexer = quarantine.index({
     keep: isWholeHistory,
@@ -88,7 +103,6 @@ async function indexTakes(
     isGitWilling = true
   }
   const header = new Uint8Array(PACK_HEADER_LENGTH)
-  const objectCount = takes.flatMap(segmentsOf).reduce((sum, segment) => sum + segment.objectCount, 0)
   writePackHeader(header, 0, objectCount)
   const left: LinkTake[] = []
   let there: Incoming | null = null
@@ -109,11 +123,46 @@ async function indexTakes(
   }
   try {
     await indexer.write(hash.digest())
-    return { packHash: await indexer.finish() }
+    const packHash = await indexer.finish()
+    if (!isForExactCheck || (await isExact(packHash, takes, quarantine, options))) return { packHash }
+    await quarantine.discard(packHash)
+    return 'not-exact'
   } catch (error) {
     trace(() => `pack refused: ${messageOf(error)}`)
     return 'refused'
   }
+}
+
+/** True if the pack of a whole history holds that and nothing else; where that cannot be found out, if it is complete. */
+async function isExact(
+  packHash: string,
+  takes: readonly LinkTake[],
+  quarantine: Quarantine,
+  { objectFormat, threadCount, trace }: IntakeOptions,
+): Promise<boolean> {
+  const top = topOf(takes)
+  if (top === null) return false
+  const pack = { path: quarantine.pathOf(packHash), hashLength: hashLengthOf(objectFormat) }
+  const threads = Math.min(
+    threadCount ?? EXACT_THREAD_COUNT,
+    Math.ceil(objectCountOf(takes) / EXACT_OBJECTS_PER_THREAD),
+  )
+  try {
+    const holds = await holdsExactly(pack, top, Math.max(1, threads))
+    trace(() => `exact check: ${holds ? 'the history of' : 'not what belongs to'} ${top}`)
+    return holds
+  } catch (error) {
+    trace(() => `exact check: ${messageOf(error)}`)
+    return quarantine.areConnected([top], [], false)
+  }
+}
+
+function objectCountOf(takes: readonly LinkTake[]): number {
+  return takes.flatMap(segmentsOf).reduce((sum, segment) => sum + segment.objectCount, 0)
+}
+
+function topOf(takes: readonly LinkTake[]): Oid | null {
+  return takes.flatMap(segmentsOf).at(-1)?.plan.tip ?? null
 }
 
 /** The segments of a take that are there from its start on. */

@@ -19,9 +19,9 @@ const ERROR_TEXT_LENGTH_MAX = 4096
 export interface IndexOptions {
   /** Keep the pack from repacking; only for a pack that stands alone. */
   readonly keep: boolean
-  /** Verify that everything the pack's objects name is in it (a whole history), or append missing delta bases. */
+  /** The pack stands alone; else missing delta bases are appended. */
   readonly isWholeHistory: boolean
-  /** Verify that everything that the objects of a pack with missing bases name is in it or in the store. */
+  /** Verify that everything that the pack's objects name is in it, or in the store unless it stands alone; absent: if it does. */
   readonly checksLinks?: boolean
   /** Bytes at most that the pack may have. */
   readonly lengthMax: number
@@ -43,7 +43,7 @@ export class PackIndexer {
     if (options.fsckObjects) args.push('--fsck-objects')
     if (options.threadCount !== undefined) args.push(`--threads=${options.threadCount}`)
     if (!options.isWholeHistory) args.push('--fix-thin')
-    if (options.isWholeHistory || options.checksLinks) args.push('--check-self-contained-and-connected')
+    if (options.checksLinks ?? options.isWholeHistory) args.push('--check-self-contained-and-connected')
     // With this status git says that all is well, but for objects that are elsewhere in the store.
     const isFine = (status: number | null): boolean => status === 0 || (status === 1 && !options.isWholeHistory)
     this.#child = spawn('git', args, { env: environment })
@@ -142,6 +142,16 @@ export class Quarantine {
       const args = ['--git-dir', this.#gitDir, 'cat-file', '-e', `${oid}^{commit}`]
       execFile('git', args, { env: this.environment }, (error) => resolve(error === null))
     })
+  }
+
+  /** Where a pack is that was indexed, without `.pack` and `.idx`. */
+  pathOf(packHash: string): string {
+    return join(this.#folder, 'pack', `pack-${packHash}`)
+  }
+
+  /** Forgets a pack that was indexed. */
+  async discard(packHash: string): Promise<void> {
+    for (const suffix of ['idx', 'pack', 'keep', 'rev']) await rm(`${this.pathOf(packHash)}.${suffix}`, { force: true })
   }
 
   /** Moves the packs over, not what an indexer that failed has left: what makes a pack visible, its index, comes last. */

@@ -33,11 +33,11 @@ import { hasNoWayIn, netOptionsFor, passingListen } from '../ways-in.ts'
 import type { WebSeedLocation } from '../webseed/web-seed.ts'
 import { openWebSeeds, type WebSeeds } from '../webseed/web-seeds.ts'
 import { type Asking, askPeers, noneAsked } from './ask-peers.ts'
+import { banClaimant } from './ban-claimant.ts'
 import { type Claim, claimOfPeer, rankClaims } from './claims.ts'
 import { type Incoming, isSwarmed } from './download.ts'
 import { fsckWanted } from './fsck.ts'
 import { IncomingFile } from './incoming.ts'
-import { countAsGitWould } from './kept-count.ts'
 import { indexThreads, isKeptLine, rememberSegments } from './kept-line.ts'
 import { type Failure, type Intake, takeIn } from './line-intake.ts'
 import { matchOf, planFor } from './match.ts'
@@ -233,7 +233,7 @@ class SwarmSupply implements Supply {
     const enough = new AbortController()
     try {
       const signal = AbortSignal.any([request.signal, enough.signal])
-      const { trace } = this.#context
+      const { trace, settings } = this.#context
       const around = {
         net: this.#net,
         topic: this.#topic,
@@ -248,9 +248,10 @@ class SwarmSupply implements Supply {
       const coming = startAll(lines, started, around)
       const intakes = await takeLines(lines, async (line, index) => {
         const intake = await this.#takeLine(line, coming[index] ?? [], quarantine, request)
-        if (typeof intake === 'string') return intake
+        if (intake === 'not-exact' && claimant !== null) await banClaimant(claimant, settings.peerMemory, trace)
         // What came of a link that broke off is kept for the next try.
-        for (const [at, take] of intake.takes.entries()) {
+        const used = typeof intake !== 'string' ? intake.takes : intake === 'not-exact' ? line.takes : []
+        for (const [at, take] of used.entries()) {
           if (take !== line.takes[at]) continue
           const incoming = await coming[index]?.[at]
           await incoming?.stop()
@@ -258,16 +259,11 @@ class SwarmSupply implements Supply {
         }
         return intake
       })
-      const isKept = (index: number): boolean => lines.slice(index, index + 1).some((line) => isKeptLine(line, request))
-      const isChecked = (index: number): boolean => quarantine.isOfEmptyStore || isKept(index)
+      const isChecked = (index: number): boolean =>
+        quarantine.isOfEmptyStore || lines.slice(index, index + 1).some((line) => isKeptLine(line, request))
       const tops = await completeTops(intakes, isChecked, quarantine, held, !request.isUnshallow)
       await quarantine.release()
-      this.#remember(
-        intakes,
-        intakes.filter((_, index) => isKept(index)),
-        gitDir,
-        claimant,
-      )
+      this.#remember(intakes, gitDir)
       const bytesFromPeers = sumOf(started, (incoming) => incoming.receivedLength())
       const bytesFromWebSeeds = sumOf(started, (incoming) => incoming.webLength())
       shown.done(bytesFromPeers + bytesFromWebSeeds)
@@ -287,18 +283,11 @@ class SwarmSupply implements Supply {
   }
 
   /** Not waited for by whoever asked for objects: the origin can be asked meanwhile. */
-  #remember(
-    intakes: readonly (Intake | null)[],
-    kept: readonly (Intake | null)[],
-    gitDir: string,
-    claimant: Address | null,
-  ): void {
-    const { trace, config, settings } = this.#context
+  #remember(intakes: readonly (Intake | null)[], gitDir: string): void {
+    const { trace } = this.#context
     const remember = async (): Promise<void> => {
       await this.settled
       await rememberSegments(intakes, gitDir).catch((error: unknown) => trace(() => messageOf(error)))
-      for (const { packHash, top } of kept.flatMap((intake) => intake ?? []))
-        await countAsGitWould({ gitDir, packHash, top, claimant, peerMemory: settings.peerMemory }, config, trace)
     }
     this.settled = remember()
   }

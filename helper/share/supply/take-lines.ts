@@ -29,7 +29,7 @@ export async function takeLines(
         if (line === undefined) continue
         const intake = await take(line, index)
         if (typeof intake !== 'string') intakes[index] = intake
-        if (intake === 'broke-off' || (intake !== 'refused' && !intake.isComplete)) isGoingOn = false
+        if (typeof intake === 'string' ? intake === 'broke-off' : !intake.isComplete) isGoingOn = false
       }
     }
     await Promise.all(Array.from({ length: INDEX_PARALLEL_COUNT }, work))
@@ -57,8 +57,8 @@ function wavesOf(lines: readonly LineTake[]): number[][] {
 }
 
 /**
- * Commits among the new tops whose whole history is there. `isChecked` says of which git has checked that already
- * while it indexed; `held` are commits that are whole already; `areRefsWhole` is false in a shallow repository, whose refs vouch for nothing.
+ * Commits among the new tops whose whole history is there. `isChecked` says of which that is known already
+ * since they were indexed; `held` are commits that are whole already; `areRefsWhole` is false in a shallow repository, whose refs vouch for nothing.
  */
 export async function completeTops(
   intakes: readonly (Intake | null)[],

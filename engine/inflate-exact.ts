@@ -1,0 +1,227 @@
+/**
+ * A second inflater (RFC 1950, 1951) for very many very small streams whose content has a known length: deltas of trees, commits.
+ * What costs with zlib and pako there is starting, not inflating. The Adler-32 at the end is compared, so that a stream which this
+ * code understands differently than its writer is refused.
+ */
+
+import { EngineError } from './errors.ts'
+
+const CODE_LENGTH_MAX = 15
+const END_OF_BLOCK = 256
+const LITERAL_CODE_COUNT = 288
+const DISTANCE_CODE_COUNT = 30
+/** Order in which the lengths of the code for code lengths are stored. */
+const ORDER = [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15]
+/** Length codes 257 … 285, and distance codes: first value and number of extra bits. */
+const LENGTH_BASES = [
+  3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 15, 17, 19, 23, 27, 31, 35, 43, 51, 59, 67, 83, 99, 115, 131, 163, 195, 227, 258,
+]
+const LENGTH_BITS = [0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4, 5, 5, 5, 5, 0]
+const DISTANCE_BASES = [
+  1, 2, 3, 4, 5, 7, 9, 13, 17, 25, 33, 49, 65, 97, 129, 193, 257, 385, 513, 769, 1025, 1537, 2049, 3073, 4097, 6145,
+  8193, 12289, 16385, 24577,
+]
+const DISTANCE_BITS = [0, 0, 0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7, 8, 8, 9, 9, 10, 10, 11, 11, 12, 12, 13, 13]
+
+/** A prefix code: by the next `bits` bits of the stream, symbol · 16 + length; 0 where no code is. */
+class Code {
+  readonly #table = new Uint16Array(1 << CODE_LENGTH_MAX)
+  readonly #counts = new Uint16Array(CODE_LENGTH_MAX + 1)
+  readonly #next = new Uint16Array(CODE_LENGTH_MAX + 1)
+  bits = 0
+
+  /** Makes the canonical code of these lengths (RFC 1951, 3.2.2). */
+  build(lengths: Uint8Array, from: number, count: number): void {
+    const counts = this.#counts.fill(0)
+    for (let i = from; i < from + count; i++) counts[lengths[i] ?? 0] = (counts[lengths[i] ?? 0] ?? 0) + 1
+    this.bits = CODE_LENGTH_MAX
+    while (this.bits > 1 && counts[this.bits] === 0) this.bits--
+    let code = 0
+    counts[0] = 0
+    for (let length = 1; length <= this.bits; length++) {
+      code = (code + (counts[length - 1] ?? 0)) << 1
+      this.#next[length] = code
+      if (code + (counts[length] ?? 0) > 1 << length) throw malformed('a prefix code')
+    }
+    const size = 1 << this.bits
+    const table = this.#table
+    table.fill(0, 0, size)
+    for (let symbol = 0; symbol < count; symbol++) {
+      const length = lengths[from + symbol] ?? 0
+      if (length === 0) continue
+      let reversed = 0
+      const value = this.#next[length] ?? 0
+      this.#next[length] = value + 1
+      for (let bit = 0; bit < length; bit++) reversed |= ((value >> bit) & 1) << (length - 1 - bit)
+      for (let at = reversed; at < size; at += 1 << length) table[at] = (symbol << 4) | length
+    }
+  }
+
+  at(window: number): number {
+    return this.#table[window & ((1 << this.bits) - 1)] ?? 0
+  }
+}
+
+const FIXED_LENGTHS = new Uint8Array(LITERAL_CODE_COUNT + DISTANCE_CODE_COUNT + 2).fill(8, 0, 144).fill(9, 144, 256)
+FIXED_LENGTHS.fill(7, 256, 280).fill(8, 280, 288).fill(5, 288)
+
+/** Reusable tables of one reader; not to be used by two at the same time. */
+export class ExactInflater {
+  readonly #fixedLiterals = new Code()
+  readonly #fixedDistances = new Code()
+  readonly #literals = new Code()
+  readonly #distances = new Code()
+  readonly #lengths = new Uint8Array(LITERAL_CODE_COUNT + 32)
+  #input: Uint8Array = new Uint8Array(0)
+  #at = 0
+  #window = 0
+  #bitCount = 0
+
+  constructor() {
+    this.#fixedLiterals.build(FIXED_LENGTHS, 0, LITERAL_CODE_COUNT)
+    this.#fixedDistances.build(FIXED_LENGTHS, LITERAL_CODE_COUNT, DISTANCE_CODE_COUNT + 2)
+  }
+
+  /**
+   * The content of the zlib stream at the start of `bytes`, which has `length` bytes.
+   * @throws EngineError 'pack-malformed' when it is another length, or no such stream
+   */
+  inflate(bytes: Uint8Array, length: number): Uint8Array {
+    if (((bytes[0] ?? 0) & 15) !== 8 || (((bytes[0] ?? 0) << 8) | (bytes[1] ?? 0)) % 31 !== 0) throw malformed('zlib')
+    if (((bytes[1] ?? 0) & 32) !== 0) throw malformed('a stream without dictionary')
+    this.#input = bytes
+    this.#at = 2
+    this.#window = 0
+    this.#bitCount = 0
+    const output = new Uint8Array(length)
+    let filled = 0
+    for (let isLast = false; !isLast; ) {
+      isLast = this.#take(1) === 1
+      const type = this.#take(2)
+      if (type === 0) filled = this.#copyStored(output, filled)
+      else if (type === 1) filled = this.#decode(output, filled, this.#fixedLiterals, this.#fixedDistances)
+      else if (type === 2) {
+        this.#readCodes()
+        filled = this.#decode(output, filled, this.#literals, this.#distances)
+      } else throw malformed('a block of type 0 to 2')
+    }
+    if (filled !== length) throw malformed(`${length} bytes`)
+    this.#alignToByte()
+    let sum = 0
+    for (let i = 0; i < 4; i++) sum = sum * 256 + this.#take(8)
+    if (sum !== adler32(output)) throw malformed('its Adler-32')
+    this.#input = NOTHING
+    return output
+  }
+
+  #fill(count: number): void {
+    while (this.#bitCount < count) {
+      // Bytes past the end count as zero: the last code may be looked up with more bits than there are.
+      this.#window |= (this.#input[this.#at++] ?? 0) << this.#bitCount
+      this.#bitCount += 8
+    }
+  }
+
+  #take(count: number): number {
+    this.#fill(count)
+    const value = this.#window & ((1 << count) - 1)
+    this.#drop(count)
+    return value
+  }
+
+  #drop(count: number): void {
+    this.#window >>>= count
+    this.#bitCount -= count
+    if (this.#at - (this.#bitCount >> 3) > this.#input.length) throw malformed('more bytes')
+  }
+
+  #symbol(code: Code): number {
+    this.#fill(CODE_LENGTH_MAX)
+    const entry = code.at(this.#window)
+    if (entry === 0) throw malformed('a code')
+    this.#drop(entry & 15)
+    return entry >> 4
+  }
+
+  #alignToByte(): void {
+    this.#drop(this.#bitCount & 7)
+  }
+
+  #copyStored(output: Uint8Array, filled: number): number {
+    this.#alignToByte()
+    const length = this.#take(16)
+    if ((this.#take(16) ^ length) !== 0xffff) throw malformed('a length and its complement')
+    const start = this.#at - (this.#bitCount >> 3)
+    if (start + length > this.#input.length || filled + length > output.length) throw malformed('a stored block')
+    output.set(this.#input.subarray(start, start + length), filled)
+    this.#at = start + length
+    this.#window = 0
+    this.#bitCount = 0
+    return filled + length
+  }
+
+  #readCodes(): void {
+    const literalCount = this.#take(5) + 257
+    const distanceCount = this.#take(5) + 1
+    const orderCount = this.#take(4) + 4
+    const lengths = this.#lengths.fill(0)
+    for (let i = 0; i < orderCount; i++) lengths[ORDER[i] ?? 0] = this.#take(3)
+    this.#literals.build(lengths, 0, ORDER.length)
+    lengths.fill(0)
+    for (let i = 0; i < literalCount + distanceCount; ) {
+      const symbol = this.#symbol(this.#literals)
+      if (symbol < 16) {
+        lengths[i++] = symbol
+        continue
+      }
+      const value = symbol === 16 ? lengths[i - 1] : 0
+      const count = symbol === 16 ? 3 + this.#take(2) : symbol === 17 ? 3 + this.#take(3) : 11 + this.#take(7)
+      if (value === undefined || i + count > literalCount + distanceCount) throw malformed('code lengths')
+      lengths.fill(value, i, i + count)
+      i += count
+    }
+    this.#distances.build(lengths, literalCount, distanceCount)
+    this.#literals.build(lengths, 0, literalCount)
+  }
+
+  #decode(output: Uint8Array, start: number, literals: Code, distances: Code): number {
+    let filled = start
+    for (;;) {
+      const symbol = this.#symbol(literals)
+      if (symbol < END_OF_BLOCK) {
+        if (filled === output.length) throw malformed('fewer bytes')
+        output[filled++] = symbol
+        continue
+      }
+      if (symbol === END_OF_BLOCK) return filled
+      const length = (LENGTH_BASES[symbol - 257] ?? 0) + this.#take(LENGTH_BITS[symbol - 257] ?? 0)
+      const far = this.#symbol(distances)
+      const distance = (DISTANCE_BASES[far] ?? 0) + this.#take(DISTANCE_BITS[far] ?? 0)
+      if (distance === 0 || distance > filled || length < 3 || filled + length > output.length)
+        throw malformed('a match')
+      for (let end = filled + length; filled < end; filled++) output[filled] = output[filled - distance] ?? 0
+    }
+  }
+}
+
+const NOTHING = new Uint8Array(0)
+
+/** RFC 1950, section 9. */
+function adler32(bytes: Uint8Array): number {
+  let a = 1
+  let b = 0
+  for (let at = 0; at < bytes.length; ) {
+    // So many additions stay below 2^32.
+    for (const end = Math.min(at + 5552, bytes.length); at < end; at++) {
+      a += bytes[at] ?? 0
+      b += a
+    }
+    a %= 65521
+    b %= 65521
+  }
+  return b * 65536 + a
+}
+
+function malformed(expected: string): EngineError {
+  return new EngineError('pack-malformed', `cannot inflate an entry: expected ${expected}, got something else`)
+}

@@ -1,0 +1,206 @@
+/**
+ * Does a pack hold the whole history of one commit, and nothing else? It does if every object that one of its commits or trees
+ * names is in it, and every object in it but that commit is named by another: names are hashes, so there are no circles,
+ * and what is named by somebody is reached from the one that is named by nobody. So the union of all names is enough,
+ * and nothing has to be walked from the tip.
+ * What a tree takes from its delta base entry by entry needs no second look: git/git's trees have 58 million entries, of which
+ * 0.75 million are new. Refused as unanswerable: tags, which no link holds.
+ */
+
+import { applyDelta, readCopies } from './delta-apply.ts'
+import { EngineError } from './errors.ts'
+import { ExactInflater } from './inflate-exact.ts'
+import { BLOB, COMMIT, ENTRY_BLOB, ENTRY_GITLINK, type ObjectType, TAG, TREE, TreeCursor } from './object.ts'
+import { type Oid, oidFromBytes, writeOidOfDigits } from './oid.ts'
+import type { ByteSource } from './pack-reader.ts'
+import { finderOf, type PackTable } from './pack-table.ts'
+
+const TREE_LINE = 'tree '.length
+const PARENT_LINE = 'parent '.length
+const LETTER_P = 0x70
+
+/** A tree or commit on the way down its deltas. */
+interface Rebuilt {
+  readonly bytes: Uint8Array
+  /** Where the entries of a tree start, and where the last one ends; empty for a commit. */
+  readonly starts: Uint32Array
+}
+
+/** Marks what the commits and trees of one share of a pack name. */
+export class ReferenceMarks {
+  readonly #table: PackTable
+  readonly #source: ByteSource
+  /** By number of the name: the kind as which it was named, 0 for never. */
+  readonly #named: Uint8Array
+  readonly #find: (bytes: Uint8Array, at: number) => number
+  readonly #inflater = new ExactInflater()
+  readonly #name: Uint8Array
+  #starts = new Uint32Array(4096)
+
+  /** @param named shared by all shares: one byte per object, zero in the beginning */
+  constructor(table: PackTable, source: ByteSource, named: Uint8Array) {
+    this.#table = table
+    this.#source = source
+    this.#named = named
+    this.#find = finderOf(table)
+    this.#name = new Uint8Array(table.hashLength)
+  }
+
+  /**
+   * Looks at every `shareCount`th family of deltas.
+   * @returns false when something is named that is not there, or not as what it is named
+   * @throws EngineError when the pack cannot be read so
+   */
+  mark(share: number, shareCount: number): boolean {
+    const { count, kinds, bases } = this.#table
+    let family = 0
+    for (let entry = 0; entry < count; entry++) {
+      if (kinds[entry] === TAG) throw unanswerable('no tag')
+      if (kinds[entry] === BLOB || bases[entry] !== -1) continue
+      if (family++ % shareCount === share && !this.#markFamily(entry)) return false
+    }
+    return true
+  }
+
+  /** A whole object and all deltas that hang on it. */
+  #markFamily(root: number): boolean {
+    const { firstChild, children } = this.#table
+    const waiting: { readonly entry: number; readonly base: Rebuilt | null }[] = [{ entry: root, base: null }]
+    for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+      const { entry, base } = next
+      const rebuilt = this.#rebuild(entry, base)
+      if (rebuilt === null) return false
+      for (let at = firstChild[entry] ?? 0; at < (firstChild[entry + 1] ?? 0); at++)
+        waiting.push({ entry: children[at] ?? 0, base: rebuilt })
+    }
+    return true
+  }
+
+  #rebuild(entry: number, base: Rebuilt | null): Rebuilt | null {
+    const { offsets, headerLengths, lengths, kinds } = this.#table
+    const start = (offsets[entry] ?? 0) + (headerLengths[entry] ?? 0)
+    const stream = this.#source.read(start, (offsets[entry + 1] ?? 0) - start)
+    const content = this.#inflater.inflate(stream, lengths[entry] ?? 0)
+    const bytes = base === null ? content : applyDelta(base.bytes, content)
+    if (kinds[entry] === COMMIT) return this.#markCommit(bytes) ? { bytes, starts: NO_STARTS } : null
+    const copies = base === null ? [] : readCopies(content)
+    const starts = this.#markTree(bytes, base?.starts ?? NO_STARTS, copies)
+    return starts === null ? null : { bytes, starts }
+  }
+
+  #markCommit(bytes: Uint8Array): boolean {
+    const { hashLength } = this.#table
+    let at = TREE_LINE
+    let kind: typeof TREE | typeof COMMIT = TREE
+    do {
+      writeOidOfDigits(bytes, at, this.#name, 0, hashLength)
+      if (!this.#mark(this.#name, 0, kind)) return false
+      at += 2 * hashLength + 1
+      kind = COMMIT
+      const isParent = bytes[at] === LETTER_P
+      at += PARENT_LINE
+      if (!isParent) return true
+    } while (at < bytes.length)
+    return true
+  }
+
+  /**
+   * Marks what a tree names that its delta base does not.
+   * @param baseStarts where the base's entries start; @param copies what was taken from the base, see readCopies
+   * @returns where the entries start, one more for the end; null when something is named that is not there
+   */
+  #markTree(bytes: Uint8Array, baseStarts: Uint32Array, copies: readonly number[]): Uint32Array | null {
+    const cursor = new TreeCursor(bytes, this.#table.hashLength)
+    let count = 0
+    let copy = 0
+    for (let at = 0; at < bytes.length; ) {
+      while (copy < copies.length && (copies[copy] ?? 0) + (copies[copy + 1] ?? 0) <= at) copy += 3
+      const start = copies[copy] ?? Number.POSITIVE_INFINITY
+      if (start <= at) {
+        const shift = start - (copies[copy + 2] ?? 0)
+        const first = firstFrom(baseStarts, at - shift)
+        const end =
+          baseStarts[first] === at - shift
+            ? firstFrom(baseStarts, start - shift + (copies[copy + 1] ?? 0) + 1) - 1
+            : first
+        if (end > first) {
+          this.#reserveStarts(count + end - first)
+          for (let entry = first; entry < end; entry++) this.#starts[count++] = (baseStarts[entry] ?? 0) + shift
+          at = (baseStarts[end] ?? 0) + shift
+          continue
+        }
+      }
+      cursor.seek(at)
+      cursor.next()
+      if (
+        cursor.kind !== ENTRY_GITLINK &&
+        !this.#mark(bytes, cursor.oidStart, cursor.kind === ENTRY_BLOB ? BLOB : TREE)
+      )
+        return null
+      this.#reserveStarts(count + 1)
+      this.#starts[count++] = at
+      at = cursor.oidStart + this.#table.hashLength
+    }
+    const starts = new Uint32Array(count + 1)
+    starts.set(this.#starts.subarray(0, count))
+    starts[count] = bytes.length
+    return starts
+  }
+
+  #reserveStarts(count: number): void {
+    if (count <= this.#starts.length) return
+    const grown = new Uint32Array(2 * count)
+    grown.set(this.#starts)
+    this.#starts = grown
+  }
+
+  /** Notes that an object is named; false if it is not there, or is something else. */
+  #mark(bytes: Uint8Array, at: number, kind: ObjectType): boolean {
+    const number = this.#find(bytes, at)
+    if (number < 0) return false
+    if (this.#named[number] === kind) return true
+    if (this.#table.kinds[this.#table.entries[number] ?? 0] !== kind) return false
+    this.#named[number] = kind
+    return true
+  }
+}
+
+/**
+ * True if all objects but `tip` are named, after all shares were marked.
+ * @param named what ReferenceMarks filled in
+ */
+export function areAllNamedBut(tip: Oid, table: PackTable, named: Uint8Array): boolean {
+  const number = numberOf(tip, table)
+  if (number < 0 || table.kinds[table.entries[number] ?? 0] !== COMMIT) return false
+  return named[number] === 0 && named.indexOf(0) === number && named.indexOf(0, number + 1) < 0
+}
+
+/** Number of a name, by bisection: -1 if it is not there. */
+function numberOf(oid: Oid, { hashLength, count, oids }: PackTable): number {
+  let low = 0
+  let high = count
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (oidFromBytes(oids, middle * hashLength, hashLength) < oid) low = middle + 1
+    else high = middle
+  }
+  return low < count && oidFromBytes(oids, low * hashLength, hashLength) === oid ? low : -1
+}
+
+/** Index of the first start at or behind `offset`, by bisection. */
+function firstFrom(starts: Uint32Array, offset: number): number {
+  let low = 0
+  let high = starts.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if ((starts[middle] ?? 0) < offset) low = middle + 1
+    else high = middle
+  }
+  return low
+}
+
+const NO_STARTS = new Uint32Array(0)
+
+function unanswerable(expected: string): EngineError {
+  return new EngineError('object-type', `pack: expected ${expected}, got one`)
+}
