@@ -25,7 +25,7 @@ const DISTANCE_BITS = [0, 0, 0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7, 8, 
 
 /** A prefix code: by the next `bits` bits of the stream, symbol · 16 + length; 0 where no code is. */
 class Code {
-  readonly #table = new Uint16Array(1 << CODE_LENGTH_MAX)
+  readonly table = new Uint16Array(1 << CODE_LENGTH_MAX)
   readonly #counts = new Uint16Array(CODE_LENGTH_MAX + 1)
   readonly #next = new Uint16Array(CODE_LENGTH_MAX + 1)
   bits = 0
@@ -44,7 +44,7 @@ class Code {
       if (code + (counts[length] ?? 0) > 1 << length) throw malformed('a prefix code')
     }
     const size = 1 << this.bits
-    const table = this.#table
+    const { table } = this
     table.fill(0, 0, size)
     for (let symbol = 0; symbol < count; symbol++) {
       const length = lengths[from + symbol] ?? 0
@@ -58,7 +58,7 @@ class Code {
   }
 
   at(window: number): number {
-    return this.#table[window & ((1 << this.bits) - 1)] ?? 0
+    return this.table[window & ((1 << this.bits) - 1)] ?? 0
   }
 }
 
@@ -184,15 +184,34 @@ export class ExactInflater {
     this.#literals.build(lengths, 0, literalCount)
   }
 
+  /** The hot loop, with the state of the reader in variables of its own. */
   #decode(output: Uint8Array, start: number, literals: Code, distances: Code): number {
+    const input = this.#input
+    const { table, bits } = literals
+    const mask = (1 << bits) - 1
     let filled = start
+    let at = this.#at
+    let window = this.#window
+    let bitCount = this.#bitCount
     for (;;) {
-      const symbol = this.#symbol(literals)
+      while (bitCount < CODE_LENGTH_MAX) {
+        window |= (input[at++] ?? 0) << bitCount
+        bitCount += 8
+      }
+      const entry = table[window & mask] ?? 0
+      if (entry === 0 || at - (bitCount >> 3) > input.length) throw malformed('a code')
+      window >>>= entry & 15
+      bitCount -= entry & 15
+      const symbol = entry >> 4
       if (symbol < END_OF_BLOCK) {
         if (filled === output.length) throw malformed('fewer bytes')
         output[filled++] = symbol
         continue
       }
+      this.#at = at
+      this.#window = window
+      this.#bitCount = bitCount
+      this.#drop(0)
       if (symbol === END_OF_BLOCK) return filled
       const length = (LENGTH_BASES[symbol - 257] ?? 0) + this.#take(LENGTH_BITS[symbol - 257] ?? 0)
       const far = this.#symbol(distances)
@@ -200,6 +219,9 @@ export class ExactInflater {
       if (distance === 0 || distance > filled || length < 3 || filled + length > output.length)
         throw malformed('a match')
       for (let end = filled + length; filled < end; filled++) output[filled] = output[filled - distance] ?? 0
+      at = this.#at
+      window = this.#window
+      bitCount = this.#bitCount
     }
   }
 }

@@ -125,7 +125,12 @@ export class ReferenceMarks {
             : first
         if (end > first) {
           this.#reserveStarts(count + end - first)
-          for (let entry = first; entry < end; entry++) this.#starts[count++] = (baseStarts[entry] ?? 0) + shift
+          // Mostly a name has taken the place of another, and nothing has moved.
+          if (shift === 0) this.#starts.set(baseStarts.subarray(first, end), count)
+          else
+            for (let entry = first; entry < end; entry++)
+              this.#starts[count + entry - first] = (baseStarts[entry] ?? 0) + shift
+          count += end - first
           at = (baseStarts[end] ?? 0) + shift
           continue
         }
@@ -141,10 +146,9 @@ export class ReferenceMarks {
       this.#starts[count++] = at
       at = cursor.oidStart + this.#table.hashLength
     }
-    const starts = new Uint32Array(count + 1)
-    starts.set(this.#starts.subarray(0, count))
-    starts[count] = bytes.length
-    return starts
+    this.#reserveStarts(count + 1)
+    this.#starts[count] = bytes.length
+    return this.#starts.slice(0, count + 1)
   }
 
   #reserveStarts(count: number): void {
