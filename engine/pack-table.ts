@@ -65,7 +65,7 @@ export function readPackTable(index: Uint8Array, source: ByteSource, hashLength:
   const offsets = new Float64Array(shared((count + 1) * 8))
   for (let number = 0; number < count; number++) offsets[number] = offsetOf(number)
   offsets[count] = source.length - hashLength
-  offsets.sort()
+  offsets.sort((a, b) => a - b)
   const entries = new Uint32Array(shared(count * 4))
   for (let number = 0; number < count; number++) entries[number] = entryAt(offsets, count, offsetOf(number))
   const table = {
@@ -114,7 +114,7 @@ function readHeaders(
 
 /** Number of a name in `oids`, or -1. Names are uniform, so that those with one start are few. */
 export function finderOf({ hashLength, count, oids }: Pick<PackTable, 'hashLength' | 'count' | 'oids'>) {
-  const bits = Math.min(20, Math.max(1, Math.ceil(Math.log2(count + 1))))
+  const bits = Math.min(20, Math.max(1, 32 - Math.clz32(count)))
   const firsts = new Uint32Array((1 << bits) + 1)
   const startOf = (bytes: Uint8Array, at: number): number => reversed(prefixOf(bytes, at)) >>> (32 - bits)
   for (let number = 0; number < count; number++) {

@@ -11,7 +11,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { areAllNamedBut, type Oid, parseOid, ReferenceMarks, readPackTable, sourceOfBytes } from '../../engine/index.ts'
-import { holdsExactly, type PackFiles } from '../../helper/share/supply/exact-check.ts'
+import { holdsExactly } from '../../helper/share/supply/exact-check.ts'
+import type { PackFiles } from '../../helper/share/supply/exact-worker.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'gittorrent-exact-'))
 after(() => rmSync(folder, { recursive: true, force: true }))

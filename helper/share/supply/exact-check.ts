@@ -7,17 +7,10 @@
 import { setFlagsFromString } from 'node:v8'
 import { Worker } from 'node:worker_threads'
 import { areAllNamedBut, type Oid } from '../../../engine/index.ts'
-import type { ExactTask, ExactWord, SharedTable } from './exact-worker.ts'
+import type { ExactTask, ExactWord, PackFiles, SharedTable } from './exact-worker.ts'
 
 /** For the reason given in build/pool.ts: a thread may be ended while it works. */
 setFlagsFromString('--no-concurrent-recompilation')
-
-export interface PackFiles {
-  /** Path without `.pack` and `.idx`. */
-  readonly path: string
-  /** 20 or 32, by object format. */
-  readonly hashLength: number
-}
 
 /**
  * True if the pack holds exactly what `tip` reaches.

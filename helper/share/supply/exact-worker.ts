@@ -6,7 +6,13 @@
 import { fstatSync, openSync, readFileSync, readSync } from 'node:fs'
 import { parentPort, workerData } from 'node:worker_threads'
 import { type ByteSource, type PackTable, ReferenceMarks, readPackTable } from '../../../engine/index.ts'
-import type { PackFiles } from './exact-check.ts'
+
+export interface PackFiles {
+  /** Path without `.pack` and `.idx`. */
+  readonly path: string
+  /** 20 or 32, by object format. */
+  readonly hashLength: number
+}
 
 /** What all threads of one check share; its arrays are in shared memory. */
 export interface SharedTable {
