@@ -99,8 +99,12 @@ async function assemble(packages, folder) {
   const searched = ['usr/lib', 'lib'].map((place) => join(unpacked, place, triplet)).filter(existsSync)
   if (linker === undefined || searched.length === 0) throw new Error('expected a dynamic linker in libc6, got none')
   const core = join(unpacked, 'usr', 'lib', 'git-core')
-  const start = (real) =>
-    `#!/bin/sh\nGIT_EXEC_PATH='${core}' exec '${linker}' --library-path '${searched.join(':')}' --argv0 "$0" '${real}' "$@"\n`
+  // Linkers before glibc 2.33 know no --argv0: git is told which of its builtins a link stands for.
+  const start = (real) => {
+    const named = /\/(core-)?git$/.test(real) ? `case "$0" in */git-*) set -- "\${0##*/git-}" "$@";; esac\n` : ''
+    const environment = `GIT_EXEC_PATH='${core}'`
+    return `#!/bin/sh\n${named}${environment} exec '${linker}' --library-path '${searched.join(':')}' '${real}' "$@"\n`
+  }
   const real = join(unpacked, 'real')
   await mkdir(real)
   for (const place of [join(unpacked, 'usr', 'bin'), core]) {
