@@ -101,7 +101,7 @@ async function assemble(packages, folder) {
   const core = join(unpacked, 'usr', 'lib', 'git-core')
   // Linkers before glibc 2.33 know no --argv0: git is told which of its builtins a link stands for.
   const start = (real) => {
-    const named = /\/(core-)?git$/.test(real) ? `case "$0" in */git-*) set -- "\${0##*/git-}" "$@";; esac\n` : ''
+    const named = /\/(core-)?git$/.test(real) ? `case "\${0##*/}" in git-*) set -- "\${0##*/git-}" "$@";; esac\n` : ''
     const environment = `GIT_EXEC_PATH='${core}'`
     return `#!/bin/sh\n${named}${environment} exec '${linker}' --library-path '${searched.join(':')}' '${real}' "$@"\n`
   }
