@@ -85,6 +85,18 @@ it('a clone of one branch that is not the main one gets its line and the trunk f
   assert.ok(bytes.peers > 0)
 })
 
+it('a clone that borrows from a repository on the machine takes what that one lacks, as plain git does', async () => {
+  await world.git('clone', '--quiet', '--bare', '--single-branch', world.originUrl('origin.git'), 'lender.git')
+  await world.git('-C', 'lender.git', 'reset', '--soft', 'HEAD~40')
+  const args = ['clone', '--quiet', '--reference', 'lender.git']
+  const { bytes } = await world.viaSwarm([...args, url, 'borrower'])
+  await world.git(...args, world.originUrl('origin.git'), 'borrower-plain')
+  await assertEqualRepositories('borrower', 'borrower-plain')
+  const inPack = async (of: string): Promise<number> =>
+    Number(/in-pack: (\d+)/.exec(await world.git('-C', of, 'count-objects', '-v'))?.[1])
+  assert.ok((await inPack('borrower')) < 2 * (await inPack('borrower-plain')), `${bytes.peers} from peers`)
+})
+
 it('a chain is the same from a plain clone, a clone of the swarm, a repacked mirror with more refs', async () => {
   const expected = await chainOf('origin.git')
   assert.ok(expected.links.length >= 5)

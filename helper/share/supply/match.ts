@@ -57,7 +57,7 @@ async function wholeCheckpoints(chains: readonly ChainClaim[], gitDir: string): 
   return []
 }
 
-/** Checkpoints of the chains that some ref of the repository reaches. */
+/** Checkpoints of the chains that some ref of the repository, or of one that it borrows objects from, reaches. */
 async function heldCheckpoints(chains: readonly ChainClaim[], gitDir: string): Promise<Set<string>> {
   const oids = new Set<string>()
   for (const { links } of chains) for (const { segments } of links) for (const { plan } of segments) oids.add(plan.tip)
@@ -66,7 +66,8 @@ async function heldCheckpoints(chains: readonly ChainClaim[], gitDir: string): P
   const known = present.filter((oid) => oids.has(oid))
   if (known.length === 0) return new Set()
   // Of the commits that are there, those that no ref reaches are no haves.
-  const loose = await runGit(gitDir, ['rev-list', '--stdin', '--not', '--all'], `${known.join('\n')}\n`)
+  const walk = ['rev-list', '--stdin', '--not', '--all', '--alternate-refs']
+  const loose = await runGit(gitDir, walk, `${known.join('\n')}\n`)
   const unreached = new Set(loose.split('\n'))
   return new Set(known.filter((oid) => !unreached.has(oid)))
 }

@@ -119,7 +119,7 @@ export class Quarantine {
   /** True if everything that `tips` reach is in the quarantine or reachable from `held` or, where those are whole, a ref. */
   areConnected(tips: readonly string[], held: readonly string[], areRefsWhole: boolean): Promise<boolean> {
     const walk = ['rev-list', '--objects', '--quiet', '--stdin']
-    const how = areRefsWhole ? [...walk, '--not', '--all'] : ['--shallow-file', '', ...walk]
+    const how = areRefsWhole ? [...walk, '--not', '--all', '--alternate-refs'] : ['--shallow-file', '', ...walk]
     const args = ['--git-dir', this.#gitDir, ...how]
     return new Promise((resolve) => {
       const child = execFile('git', args, { env: this.environment }, (error) => resolve(error === null))
