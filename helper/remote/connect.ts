@@ -80,7 +80,7 @@ function explainSilence(session: Session, status: number): number {
 }
 
 /** Copies until the origin has ended its direction; git notices that, whatever it still wanted to say. */
-async function copyBothWays(session: Session, origin: OriginStream, first: Packet | null): Promise<number> {
+export async function copyBothWays(session: Session, origin: OriginStream, first: Packet | null): Promise<number> {
   const { clientReader, clientWriter } = session
   if (first !== null) await clientWriter.write(first.raw)
   const upstream = (async () => {

@@ -1,10 +1,12 @@
 /**
  * The verbs for HTTP(S) origins: every line goes to an inner git-remote-http and its answer comes back unchanged, so
  * list, push, get and all options behave as with plain git. Two verbs get more: `stateless-connect git-upload-pack`
- * becomes the v2 relay when the inner helper accepts it (it answers `fallback` for v0, v1 and dumb origins), and a plain
- * `fetch` batch asks the swarm first and runs with temporary refs, from which the inner negotiation starts.
+ * becomes the v2 relay when the inner helper accepts it (it answers `fallback` for v0, v1 and dumb origins), other services
+ * being copied, and a plain `fetch` batch asks the swarm first and runs with temporary refs, from which the inner
+ * negotiation starts.
  */
 import { COMMAND_LINE_LENGTH_BYTES_MAX } from '../limits.ts'
+import { copyBothWays } from './connect.ts'
 import { GO_ON, type Outcome, over, readBatch, type Verb } from './dialogue.ts'
 import { InnerHelper } from './inner-helper.ts'
 import { relayProtocolV2 } from './relay.ts'
@@ -106,6 +108,8 @@ class HttpDialogue {
     if (answer === null) return this.failed()
     await session.clientWriter.write(`${answer}\n`)
     if (answer !== '') return GO_ON
+    // `git archive --remote`, from git 2.44 on: no greeting, and nothing for the swarm.
+    if (line !== 'stateless-connect git-upload-pack') return over(await copyBothWays(session, inner.stream, null))
     return over(await relayProtocolV2(session, inner.stream, { isStateless: true, first: null, reopen: null }))
   }
 
