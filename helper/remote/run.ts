@@ -68,7 +68,8 @@ async function openSession(
   const gitDir = env.GIT_DIR ?? null
   const supply = new SupplySession({
     origin,
-    gitDir,
+    // What peers bring goes into the repository, and is not found by a git that keeps its objects elsewhere.
+    gitDir: env.GIT_OBJECT_DIRECTORY === undefined ? gitDir : null,
     remoteName,
     env,
     config,

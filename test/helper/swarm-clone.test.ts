@@ -6,7 +6,7 @@
 
 import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
-import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, it } from 'node:test'
 import { DemoWorld, type RunningSeeder } from '../../bench/demo-world.ts'
@@ -95,6 +95,16 @@ it('a clone that borrows from a repository on the machine takes what that one la
   const inPack = async (of: string): Promise<number> =>
     Number(/in-pack: (\d+)/.exec(await world.git('-C', of, 'count-objects', '-v'))?.[1])
   assert.ok((await inPack('borrower')) < 2 * (await inPack('borrower-plain')), `${bytes.peers} from peers`)
+})
+
+it('objects that are to go elsewhere (GIT_OBJECT_DIRECTORY) come from the origin', async () => {
+  await world.git('init', '--quiet', 'elsewhere')
+  const environment = { GIT_OBJECT_DIRECTORY: join(world.folder, 'objects-elsewhere') }
+  await mkdir(environment.GIT_OBJECT_DIRECTORY)
+  const args = ['-C', 'elsewhere', 'fetch', '--quiet', url, 'main:main']
+  const { bytes } = await world.viaSwarm(args, world.settings(), environment)
+  assert.equal(bytes.peers, 0)
+  await world.run('git', ['-C', 'elsewhere', 'fsck', '--full', 'main'], { environment })
 })
 
 it('a chain is the same from a plain clone, a clone of the swarm, a repacked mirror with more refs', async () => {
