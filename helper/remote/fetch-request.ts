@@ -32,11 +32,14 @@ export interface FetchRequest {
 /** What git calls infinite depth; --unshallow asks for it. */
 const INFINITE_DEPTH = 0x7fffffff
 
-/** Returns the command name of a v2 request, '' when there is none. */
+/** Returns the command name of a v2 request, '' when there is none; git 2.28 to 2.31 name it behind a capability. */
 export function commandOf(request: readonly Packet[]): string {
-  const first = request[0]
-  const text = first === undefined ? '' : textOf(first)
-  return text.startsWith('command=') ? text.slice('command='.length) : ''
+  for (const packet of request) {
+    if (packet.kind !== 'data') return ''
+    const text = textOf(packet)
+    if (text.startsWith('command=')) return text.slice('command='.length)
+  }
+  return ''
 }
 
 /** Reads the arguments of a fetch request. Lines that it does not know are none of its business. */

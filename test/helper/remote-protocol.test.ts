@@ -138,6 +138,14 @@ describe('fetch requests', () => {
     assert.ok(changed.endsWith(`want ${A}\n0032want ${B}\n0032have ${C}\n0009done\n0000`), changed)
   })
 
+  it('may have a capability before the command, but no command among the arguments', async () => {
+    assert.equal(
+      commandOf(await packetsOf('object-format=sha1', 'command=fetch', '0001', `want ${A}`, '0000')),
+      'fetch',
+    )
+    assert.equal(commandOf(await packetsOf('object-format=sha1', '0001', 'command=fetch', '0000')), '')
+  })
+
   it('get haves before the flush when git is not done', async () => {
     const request = await packetsOf('command=fetch', '0001', `want ${A}`, `have ${B}`, '0000')
     assert.ok(
