@@ -166,6 +166,13 @@ export const DOWNLOAD_PARALLEL_COUNT = 4
 /** Bytes read for a bundle's header: two lines of 64 digits and a ref name fit four times. */
 export const BUNDLE_HEADER_LENGTH_MAX = 1024
 
+/**
+ * Bytes from which on a branch beside the first line is taken from peers. A shorter one costs about 60 ms (a process, an index, bases
+ * stored again) and spares the origin next to nothing: of tigerbeetle's 63 branch lines 59 are shorter and hold 4 % of the clone, in
+ * a fifth of its time.
+ */
+export const LINE_LENGTH_MIN = 64 * 1024
+
 /** Packs that git indexes at the same time; each `git index-pack` has threads of its own. */
 export const INDEX_PARALLEL_COUNT = 4
 

@@ -107,7 +107,7 @@ export async function bringRest(
 
 /** Brings what was asked for into the repository, whole or not at all. */
 async function bringThroughTunnel(peer: TopicPeer, { gitDir }: Repository, fetch: TipFetch): Promise<void> {
-  const quarantine = await Quarantine.open(gitDir)
+  const quarantine = await Quarantine.open(gitDir, fetch.signal)
   try {
     for (let count = 0; ; count++) {
       try {

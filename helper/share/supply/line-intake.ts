@@ -117,7 +117,7 @@ async function indexTakes(
     }
   } catch (error) {
     trace(() => `link ${left.length + 1} of ${takes.length} broke off: ${messageOf(error)}`)
-    indexer.abort()
+    await indexer.abort()
     const part = there === null || !isGitWilling ? null : arrivedPartOf(takes[left.length], there)
     return { left: part === null ? left : [...left, part] }
   }

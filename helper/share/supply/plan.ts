@@ -6,6 +6,7 @@
 
 import type { Oid } from '../../../engine/index.ts'
 import type { ByteRange } from '../../../net/index.ts'
+import { LINE_LENGTH_MIN } from '../../limits.ts'
 import type { ChainClaim, LinkClaim, SegmentClaim } from '../chain-message.ts'
 
 /** A run of segments of one link: those at its new end, or what has come of them. */
@@ -32,7 +33,7 @@ export type WantedRefs = ReadonlyMap<string, string>
 
 /**
  * @param isHeld true for a checkpoint whose whole history is in the repository
- * @returns lines with something to take, oldest dependency first
+ * @returns lines that are worth taking, oldest dependency first
  */
 export function planTakes(
   chains: readonly ChainClaim[],
@@ -55,7 +56,25 @@ export function planTakes(
     for (const { link } of takes) for (const { plan } of link.segments) coming.add(plan.tip)
     lines.push({ chain, takes, top })
   }
-  return lines
+  return payingLines(lines)
+}
+
+/**
+ * The first line, each that is long enough to be worth a `git index-pack` of its own, and those that they leave. What is short
+ * the origin sends together with everything else that is left, in one pack.
+ */
+function payingLines(lines: readonly LineTake[]): LineTake[] {
+  const paying: LineTake[] = []
+  const left = new Set<Oid>()
+  for (const [index, line] of [...lines.entries()].reverse()) {
+    const segments = line.takes.flatMap(segmentsOf)
+    const length = segments.reduce((sum, segment) => sum + segment.length, 0)
+    if (index > 0 && length < LINE_LENGTH_MIN && !segments.some(({ plan }) => left.has(plan.tip))) continue
+    const base = segments[0]?.plan.base ?? null
+    if (base !== null) left.add(base)
+    paying.unshift(line)
+  }
+  return paying
 }
 
 /** A branch needs the line that its last link ends on. */

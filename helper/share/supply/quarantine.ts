@@ -1,7 +1,8 @@
 /**
  * Where packs wait until they are known to be good: an object directory of its own inside the repository's, with the
  * real one as alternate (as git's own tmp_objdir does). Packs are indexed there by `git index-pack`, which names every
- * object itself; only complete packs move over, by rename. A crash leaves a folder that `git gc` and the next run collect.
+ * object itself; only complete packs move over, by rename. Every git that works there ends before the folder goes: one that
+ * lived on would make it anew. A crash leaves a folder that `git gc` and the next run collect.
  */
 
 import { type ChildProcessWithoutNullStreams, execFile, spawn } from 'node:child_process'
@@ -80,9 +81,10 @@ export class PackIndexer {
     return this.#finished
   }
 
-  /** Ends git without waiting for its verdict. */
-  abort(): void {
+  /** Ends git, whatever its verdict would be; resolves when it is gone. */
+  async abort(): Promise<void> {
     this.#child.kill()
+    await this.#finished.catch(() => {})
   }
 }
 
@@ -91,29 +93,39 @@ export class Quarantine {
   readonly isOfEmptyStore: boolean
   readonly #gitDir: string
   readonly #folder: string
+  readonly #signal: AbortSignal
+  readonly #indexers: PackIndexer[] = []
+  readonly #endAll = (): Promise<unknown> => Promise.all(this.#indexers.map((indexer) => indexer.abort()))
   readonly environment: NodeJS.ProcessEnv
 
-  private constructor(gitDir: string, folder: string, isOfEmptyStore: boolean) {
+  private constructor(gitDir: string, folder: string, isOfEmptyStore: boolean, signal: AbortSignal) {
     this.isOfEmptyStore = isOfEmptyStore
     this.#gitDir = gitDir
     this.#folder = folder
+    this.#signal = signal
+    signal.addEventListener('abort', this.#endAll)
     this.environment = plumbingEnvironment({
       GIT_OBJECT_DIRECTORY: folder,
       GIT_ALTERNATE_OBJECT_DIRECTORIES: join(gitDir, 'objects'),
     })
   }
 
-  static async open(gitDir: string): Promise<Quarantine> {
+  /** Opens a new one. Once `signal` is aborted every git that works in it is ended, and what was asked of it fails. */
+  static async open(gitDir: string, signal: AbortSignal = new AbortController().signal): Promise<Quarantine> {
     const objects = join(gitDir, 'objects')
     await removeOld(objects, (name) => name.startsWith(PREFIX))
     const isOfEmptyStore = await isEmptyStore(objects)
     const folder = await mkdtemp(join(objects, PREFIX))
     await mkdir(join(folder, 'pack'))
-    return new Quarantine(gitDir, folder, isOfEmptyStore)
+    return new Quarantine(gitDir, folder, isOfEmptyStore, signal)
   }
 
+  /** @throws HelperError 'interrupted' */
   index(options: IndexOptions): PackIndexer {
-    return new PackIndexer(this.#gitDir, this.environment, options)
+    if (this.#signal.aborted) throw new HelperError('interrupted', 'git index-pack: not needed any more')
+    const indexer = new PackIndexer(this.#gitDir, this.environment, options)
+    this.#indexers.push(indexer)
+    return indexer
   }
 
   /** True if everything that `tips` reach is in the quarantine or reachable from `held` or, where those are whole, a ref. */
@@ -122,7 +134,9 @@ export class Quarantine {
     const how = areRefsWhole ? [...walk, '--not', '--all', '--alternate-refs'] : ['--shallow-file', '', ...walk]
     const args = ['--git-dir', this.#gitDir, ...how]
     return new Promise((resolve) => {
-      const child = execFile('git', args, { env: this.environment }, (error) => resolve(error === null))
+      const child = execFile('git', args, { env: this.environment, signal: this.#signal }, (error) =>
+        resolve(error === null),
+      )
       child.stdin?.on('error', () => {})
       child.stdin?.end([...tips, ...held.map((oid) => `^${oid}`)].join('\n').concat('\n'))
     })
@@ -132,15 +146,20 @@ export class Quarantine {
   holdsTree(commit: string): Promise<boolean> {
     return new Promise((resolve) => {
       const args = ['--git-dir', this.#gitDir, 'rev-list', '--objects', '--quiet', `${commit}^{tree}`]
-      execFile('git', args, { env: this.environment }, (error) => resolve(error === null))
+      execFile('git', args, { env: this.environment, signal: this.#signal }, (error) => resolve(error === null))
     })
   }
 
-  /** True if `oid` is a commit here or in the repository. */
-  holds(oid: string): Promise<boolean> {
+  /** Those of `oids` that are commits here or in the repository. */
+  commitsAmong<Name extends string>(oids: readonly Name[]): Promise<Name[]> {
     return new Promise((resolve) => {
-      const args = ['--git-dir', this.#gitDir, 'cat-file', '-e', `${oid}^{commit}`]
-      execFile('git', args, { env: this.environment }, (error) => resolve(error === null))
+      const args = ['--git-dir', this.#gitDir, 'cat-file', '--batch-check=%(objectname) %(objecttype)']
+      const child = execFile('git', args, { env: this.environment, signal: this.#signal }, (error, output) => {
+        const answers = new Set(error === null ? output.split('\n') : [])
+        resolve(oids.filter((oid) => answers.has(`${oid} commit`)))
+      })
+      child.stdin?.on('error', () => {})
+      child.stdin?.end(oids.map((oid) => `${oid}\n`).join(''))
     })
   }
 
@@ -166,6 +185,8 @@ export class Quarantine {
   }
 
   async close(): Promise<void> {
+    this.#signal.removeEventListener('abort', this.#endAll)
+    await this.#endAll()
     await rm(this.#folder, { recursive: true, force: true })
   }
 }

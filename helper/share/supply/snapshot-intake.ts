@@ -129,7 +129,7 @@ async function fromPeers(
 async function index(
   { commit, objectCount, lengthBytes }: SnapshotClaim,
   file: IncomingFile,
-  { gitDir, objectFormat, fsckObjects }: SnapshotSurroundings,
+  { gitDir, objectFormat, fsckObjects, signal }: SnapshotSurroundings,
 ): Promise<LooseCommit> {
   const end = lengthBytes - hashLengthOf(objectFormat)
   const start = await file.read(0, Math.min(READ_CHUNK_LENGTH, end))
@@ -141,7 +141,7 @@ async function index(
       yield await file.read(at, Math.min(READ_CHUNK_LENGTH, end - at))
     }
   }
-  const quarantine = await Quarantine.open(gitDir)
+  const quarantine = await Quarantine.open(gitDir, signal)
   const options = { keep: false, isWholeHistory: false, lengthMax: lengthBytes, fsckObjects }
   try {
     await indexPack(quarantine.index(options), objectFormat, objectCount - 1, restOf())

@@ -229,7 +229,7 @@ class SwarmSupply implements Supply {
     const started: Incoming[] = []
     const shown = showProgress(lines, started, peers.length > 0, request)
     const store = new SegmentStore(gitDir)
-    const quarantine = await Quarantine.open(gitDir)
+    const quarantine = await Quarantine.open(gitDir, request.signal)
     const enough = new AbortController()
     try {
       const signal = AbortSignal.any([request.signal, enough.signal])
@@ -247,6 +247,7 @@ class SwarmSupply implements Supply {
       }
       const coming = startAll(lines, started, around)
       const intakes = await takeLines(lines, async (line, index) => {
+        if (request.signal.aborted) return 'broke-off'
         const intake = await this.#takeLine(line, coming[index] ?? [], quarantine, request)
         if (intake === 'not-exact' && claimant !== null) await banClaimant(claimant, settings.peerMemory, trace)
         // What came of a link that broke off is kept for the next try.

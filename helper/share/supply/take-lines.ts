@@ -67,13 +67,12 @@ export async function completeTops(
   held: readonly Oid[],
   areRefsWhole: boolean,
 ): Promise<Oid[]> {
-  const complete: Oid[] = []
+  const checked: Oid[] = []
   const others: Oid[] = []
   for (const [index, intake] of intakes.entries()) {
-    if (intake === null) continue
-    if (!isChecked(index)) others.push(intake.top)
-    else if (await quarantine.holds(intake.top)) complete.push(intake.top)
+    if (intake !== null) (isChecked(index) ? checked : others).push(intake.top)
   }
+  const complete = await quarantine.commitsAmong(checked)
   if (others.length === 0) return complete
   const areConnected = (tops: readonly Oid[]): Promise<boolean> =>
     quarantine.areConnected(tops, [...held, ...complete], areRefsWhole)
