@@ -55,6 +55,11 @@ export function humanBytes(lengthBytes: number): string {
   return `${(lengthBytes / 1024 ** (step + 1)).toFixed(2)} ${units[step]}`
 }
 
+/** How many there are of something, e.g. "1 peer", "2 repositories". */
+export function countOf(count: number, one: string, many = `${one}s`): string {
+  return `${count} ${count === 1 ? one : many}`
+}
+
 /** Returns the closing line, e.g. "97.3 % of 113.20 MiB from 3 peers"; null when nothing came from elsewhere than the origin. */
 export function shareLine(
   bytesFromPeers: number,
@@ -64,7 +69,7 @@ export function shareLine(
 ): string | null {
   const shared = bytesFromPeers + bytesFromWebSeeds
   if (shared === 0) return null
-  const peers = bytesFromPeers === 0 ? [] : [peerCount === 1 ? '1 peer' : `${peerCount} peers`]
+  const peers = bytesFromPeers === 0 ? [] : [countOf(peerCount, 'peer')]
   const sources = [...peers, ...(bytesFromWebSeeds === 0 ? [] : ['web seeds'])].join(' and ')
   if (bytesFromOrigin === null) return `${humanBytes(shared)} from ${sources}, the rest from the origin`
   const total = shared + bytesFromOrigin

@@ -79,7 +79,8 @@ try {
   process.exitCode = await main()
 } catch (error) {
   const isUsage = error instanceof HelperError && error.code === 'usage'
-  context.printText(isUsage ? `${error.message}\n` : `fatal: ${messageOf(error)}\n`)
+  const saysHow = isUsage && /^(usage|fatal): /m.test(error.message)
+  context.printText(saysHow ? `${error.message}\n` : `fatal: ${messageOf(error)}\n`)
   process.exitCode = isUsage ? USAGE : status
 }
 

@@ -11,7 +11,7 @@ import { readEntries } from '../daemon/publications.ts'
 import { readList } from '../daemon/repository-list.ts'
 import type { DaemonStatus, RepositoryStatus } from '../daemon/status.ts'
 import { HelperError, printable } from '../errors.ts'
-import { humanBytes } from '../progress.ts'
+import { countOf, humanBytes } from '../progress.ts'
 import { type Command, type CommandContext, parseCommand, textOption } from './command-line.ts'
 import { bytesOf, keepPublication, linesOfPublication, publicationTarget } from './publication-control.ts'
 
@@ -157,7 +157,7 @@ function show({ printResult }: CommandContext, asJson: boolean, value: unknown, 
 function summaryOf({ pid, address, tracker, uploaded, downloaded, ratio, repositories }: DaemonStatus): string {
   const moved = `${humanBytes(uploaded)} up, ${humanBytes(downloaded)} down, ratio ${ratio ?? '-'}`
   const where = `${address ?? 'no port'}${tracker === null ? '' : `, tracker ${tracker}`}`
-  return `daemon ${pid} on ${where}: ${repositories.length} repositories, ${moved}`
+  return `daemon ${pid} on ${where}: ${countOf(repositories.length, 'repository', 'repositories')}, ${moved}`
 }
 
 function linesOf(repository: RepositoryStatus): string[] {
@@ -170,15 +170,15 @@ function linesOf(repository: RepositoryStatus): string[] {
     `${printable(path)}`,
     `  origin ${printable(origin)}`,
     `  ${state}${detail === '' ? '' : `: ${printable(detail)}`}`,
-    `  ${peers} peers, ${moved}, ${announced}`,
+    `  ${countOf(peers, 'peer')}, ${moved}, ${announced}`,
     ...repository.waysIn.flatMap(({ name, failure }) => (failure === null ? [] : [`  ${name}: ${printable(failure)}`])),
     ...mirrors.map((url) => `  mirror ${printable(url)}`),
     ...links.map((link) => {
-      const counts = `${humanBytes(link.bytes)}, ${link.peers} peers, ${humanBytes(link.uploaded)} up`
+      const counts = `${humanBytes(link.bytes)}, ${countOf(link.peers, 'peer')}, ${humanBytes(link.uploaded)} up`
       return `  ${link.infohash} ${printable(link.ref)} ${counts}`
     }),
     ...snapshots.map((snapshot) => {
-      const counts = `${humanBytes(snapshot.bytes)}, ${snapshot.peers} peers, ${humanBytes(snapshot.uploaded)} up`
+      const counts = `${humanBytes(snapshot.bytes)}, ${countOf(snapshot.peers, 'peer')}, ${humanBytes(snapshot.uploaded)} up`
       return `  ${snapshot.infohash} snapshot ${counts}`
     }),
   ]

@@ -7,7 +7,7 @@
  */
 
 import { createHash } from 'node:crypto'
-import { readFile, stat } from 'node:fs/promises'
+import { readFile, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { inflateSync } from 'node:zlib'
 import { MIRROR_KINDS, type MirrorKind } from '../config.ts'
@@ -121,6 +121,15 @@ export async function keptMirrorUrls(gitDir: string): Promise<string[]> {
 
 export async function keepMirrorBlob(gitDir: string, kind: MirrorKind, blob: Uint8Array): Promise<void> {
   await writeFileAtomically(keptPath(gitDir, kind), [blob])
+}
+
+/** Forgets the lists of kinds that the origin does not name any more. */
+export async function forgetMirrorBlobs(
+  gitDir: string,
+  kinds: readonly MirrorKind[],
+  named: ReadonlyMap<string, string>,
+): Promise<void> {
+  for (const kind of kinds) if (!named.has(kind)) await rm(keptPath(gitDir, kind), { force: true })
 }
 
 function keptPath(gitDir: string, kind: MirrorKind): string {

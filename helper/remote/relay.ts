@@ -15,6 +15,7 @@ import { tagsToFollow } from './followed-tags.ts'
 import {
   asksForMirrors,
   encodeBlobRequest,
+  forgetMirrorBlobs,
   isUseful,
   keepMirrorBlob,
   keptMirrorBlob,
@@ -92,16 +93,19 @@ class Relay {
 
   /** Lists refs; those of mirrors, which git did not ask for, stay here. */
   private async list(request: readonly Packet[]): Promise<boolean> {
-    const { supply, settings } = this.session
+    const { supply, settings, gitDir } = this.session
     const asksMore = settings.mirrors && supply.isOpen && !asksForMirrors(request)
     const raw = request.map((packet) => packet.raw)
     await this.origin.writer.write(asksMore ? withMirrorPrefix(request, settings.mirrorOrder) : Buffer.concat(raw))
-    return this.answer((packet) => {
+    const goesOn = await this.answer((packet) => {
       if (packet.kind !== 'data') return [packet.raw]
       const line = textOf(packet)
       supply.memory.noteLsRefs(line)
       return asksMore && line.split(' ')[1]?.startsWith(MIRROR_PREFIX) ? [] : [packet.raw]
     })
+    if (asksMore && goesOn && gitDir !== null)
+      await forgetMirrorBlobs(gitDir, settings.mirrorOrder, supply.memory.mirrorOids).catch(() => {})
+    return goesOn
   }
 
   private async fetch(packets: readonly Packet[]): Promise<boolean> {

@@ -241,6 +241,13 @@ it('every example of README and manual works as it is printed', async () => {
   assert.ok(count >= 12)
 })
 
+it('a command that cannot begin says so in one line', async () => {
+  const line = 'git init -q lonely && gittorrent seed lonely'
+  const { status, said } = await runLine(line, world.folder, world.environment)
+  assert.equal(status, 129)
+  assert.match(said, /^fatal: expected an origin of '.*lonely', got no remote 'origin', try --origin <URL>\n$/)
+})
+
 async function runExample(line: string, folder: string, home: string, document: string): Promise<void> {
   const isClone = /^git (-c \S+ )?clone /.test(line)
   if (isClone) rmSync(join(folder, 'project'), { recursive: true, force: true })

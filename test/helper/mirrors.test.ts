@@ -12,7 +12,7 @@ import { type ByteMeter, startByteMeter } from '../../bench/byte-meter.ts'
 import { DemoWorld } from '../../bench/demo-world.ts'
 import { generateRepository } from '../../bench/generate-repository.ts'
 import { type StaticServer, startStaticServer } from '../../bench/static-server.ts'
-import { NO_MIRRORS, withList } from '../../helper/remote/mirrors.ts'
+import { keptMirrorUrls, NO_MIRRORS, withList } from '../../helper/remote/mirrors.ts'
 import { startSmartHttp, type TestOrigin } from './origin.ts'
 
 const QUIET = ['gittorrent.dht=false', 'gittorrent.lsd=false']
@@ -192,6 +192,15 @@ it('an origin that has nothing to add is not asked for objects at all', async ()
     await world.git('-C', `plain-${name}`, 'fetch', '--quiet')
     await assertEqual(name, `plain-${name}`)
   }
+})
+
+it('a mirror that the origin withdraws is forgotten by the next fetch, though it brings nothing', async () => {
+  const gitDir = join(world.folder, 'settled-git', '.git')
+  assert.notDeepEqual(await keptMirrorUrls(gitDir), [])
+  const refs = await world.git('-C', 'settled.git', 'for-each-ref', '--format=delete %(refname)', 'refs/mirrors/')
+  await world.run('git', ['-C', 'settled.git', 'update-ref', '--stdin'], { input: `${refs}\n` })
+  await world.viaSwarm(['-C', 'settled-git', 'fetch', '--quiet'], QUIET)
+  assert.deepEqual(await keptMirrorUrls(gitDir), [])
 })
 
 it('a list of .torrent files or of magnet links leads to the folder that they are in', async () => {
