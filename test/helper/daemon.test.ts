@@ -133,7 +133,7 @@ it('limits hold: number of repositories, and disk before a build', async () => {
   await daemon.end()
 })
 
-it('repositories with git-daemon-export-ok under a root are kept, others and those that lose it are not', async () => {
+it('repositories with git-daemon-export-ok under a root are kept, within the upload limit, others and those that lose it are not', async () => {
   const root = join(scene.world.folder, 'exports')
   await mkdir(join(root, 'deep', 'er'), { recursive: true })
   await scene.world.git(
@@ -147,13 +147,18 @@ it('repositories with git-daemon-export-ok under a root are kept, others and tho
   const mark = join(root, 'deep', 'er', 'project.git', 'git-daemon-export-ok')
   await writeFile(mark, '')
   const prefix = scene.world.originUrl('exports')
-  const daemon = await scene.start(['--root', root, '--root-url', prefix], 'home-exports')
+  const limit = 100 * 1024
+  const daemon = await scene.start(['--root', root, '--root-url', prefix, '--upload-limit', `${limit}`], 'home-exports')
   const { origin, claim } = await daemon.until('exports/deep/er/project.git', isServing)
   assert.deepEqual({ origin, claim }, { origin: `${prefix}/deep/er/project.git`, claim: 'export-ok' })
   assert.equal((await daemon.status()).repositories.length, 1)
   const served = `gittorrent::${prefix}/deep/er/project.git`
+  const startedMs = performance.now()
   const { bytes } = await scene.world.viaSwarm(['clone', '--quiet', '--bare', served, 'exported'], daemon.settings())
+  const durationS = (performance.now() - startedMs) / 1000
   assert.ok(bytes.peers > 2 * bytes.origin)
+  // A burst of 16 KiB passes at once.
+  assert.ok(bytes.peers < limit * durationS + 16 * 1024, `${bytes.peers} bytes in ${durationS} s`)
   await rm(mark)
   await daemon.says(/not exported any more/)
   assert.deepEqual((await daemon.status()).repositories, [])
