@@ -1,24 +1,24 @@
 /**
  * Everything that bench/RESULTS.md and bench/report.html are made of, in one go, on a machine that does nothing else.
- *   npm run bench:all -- <folder of repositories> [--repositories <name>,<name>…] [--minutes 25] [--out bench/results]
+ *   npm run bench:all -- <folder of repositories> [--repositories <name>,<name>…] [--minutes 50] [--out bench/results]
  *                        [--only build,clone,rivals,micro,flash,static,swarm,sharing] [--against <dist folder or commit>] [--helia <folder>]
- * The folder holds clones, bare or not: X, X.git or X/repo. Small repositories get five runs, big ones two. When the minutes
+ * The folder holds clones, bare or not: X, X.git or X/repo. Everything has five runs, but for rivals and crowds. When the minutes
  * are over, no further bench starts; the longest come last, and what is not measured keeps its older result. Results are
  * written one by one, and the report is made anew at the end. Sharing, which needs many minutes and no quiet, only if it is named.
  */
 
 import { spawnSync } from 'node:child_process'
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { existsSync, readdirSync, statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { type About, about, repositoryName, writeResult } from './result-file.ts'
+import { about, repositoryName, writeResult } from './result-file.ts'
 
 const HERE = fileURLToPath(new URL('.', import.meta.url))
 const { positionals, values } = parseArgs({
   allowPositionals: true,
   options: {
-    minutes: { type: 'string', default: '25' },
+    minutes: { type: 'string', default: '50' },
     out: { type: 'string', default: 'bench/results' },
     only: { type: 'string', default: 'build,clone,rivals,micro,flash,static,swarm' },
     repositories: { type: 'string' },
@@ -63,26 +63,32 @@ function megabytesOf(objects: string): number {
   return names.reduce((sum, name) => sum + statSync(join(packs, name)).size / 1e6, 0)
 }
 
-/** How often, by size in MB of packs: short runs vary more, and long ones have to fit into the time. */
+/**
+ * How often, by size in MB of packs. Whatever is measured has five runs; what is left out where it takes long are lengths of history
+ * (which the largest and the smallest tell), fewer cores, and rivals, one run of which waits for many timers.
+ */
 function effortFor(megabytes: number) {
-  if (megabytes > 150) return { runs: '2', rivals: '1', cloneGrowth: '0', buildGrowth: '1' }
-  if (megabytes > 40) return { runs: '3', rivals: '2', cloneGrowth: '0', buildGrowth: '0' }
-  return { runs: '5', rivals: '3', cloneGrowth: '3', buildGrowth: '3' }
+  const isSmall = megabytes < 30
+  const isLarge = megabytes > 150
+  return {
+    runs: '5',
+    rivals: isLarge ? '1' : '3',
+    growth: { build: isSmall || isLarge ? '5' : '0', clone: isSmall ? '5' : '0' },
+    cores: isSmall ? '5' : '0',
+  }
 }
 
 function stepsFor({ path, name, megabytes }: Repository): Step[] {
-  const { runs, rivals, cloneGrowth, buildGrowth } = effortFor(megabytes)
+  const { runs, rivals, growth, cores } = effortFor(megabytes)
   const of = (bench: string, words: readonly string[]): Step => {
     const file = fileOf(bench, name)
     return { bench, name, file, words: [path, ...words, '--name', name, '--json', file] }
   }
-  const grown = (count: string): string[] => ['--runs', runs, '--growth-runs', count, '--core-runs', count]
+  const measured = (bench: 'build' | 'clone'): string[] => {
+    return ['--runs', runs, '--growth', '10,25,50', '--growth-runs', growth[bench], '--core-runs', cores]
+  }
   const helia = values.helia === undefined || megabytes > 150 ? [] : ['--helia', values.helia]
-  return [
-    of('build', [...grown(buildGrowth), '--growth', '10,25,50']),
-    of('clone', grown(cloneGrowth)),
-    of('rivals', ['--runs', rivals, ...helia]),
-  ]
+  return [of('build', measured('build')), of('clone', measured('clone')), of('rivals', ['--runs', rivals, ...helia])]
 }
 
 function fileOf(bench: string, name: string): string {
@@ -99,7 +105,7 @@ function stepsOf(repositories: readonly Repository[]): Step[] {
   const onSmallest = (bench: string): Step[] => {
     if (smallest === undefined || !existsSync(join(HERE, `${bench}.js`))) return []
     const file = fileOf(bench, smallest.name)
-    return [{ bench, name: smallest.name, file, words: [smallest.path, `--json=${file}`] }]
+    return [{ bench, name: smallest.name, file, words: [smallest.path, `--json=${file}`, `--name=${smallest.name}`] }]
   }
   const each = repositories.map(stepsFor)
   const ofKind = (kind: string): Step[] => each.flatMap((steps) => steps.filter(({ bench }) => bench === kind))
@@ -123,41 +129,22 @@ function stepsOf(repositories: readonly Repository[]): Step[] {
   return planned.filter(({ bench }) => only.has(bench))
 }
 
-/** Runs one bench. Flash prints its JSON instead of writing it. */
-function runStep({ bench, name, file, words }: Step, repositories: readonly Repository[]): boolean {
+/** Runs one bench. Flash prints its JSON, also what it has after a failure, and does not say how it was run; the others write theirs. */
+function runStep({ bench, name, file, words }: Step): boolean {
   const script = join(HERE, bench === 'micro' ? 'micro/run.js' : `${bench}.js`)
-  const shown = words.filter((word) => !repositories.some(({ path }) => path === word) && !word.startsWith('--json'))
-  const run = about(bench, name, shown)
   const isPrinted = bench === 'flash'
-  const output = isPrinted ? 'pipe' : 'inherit'
+  const run = about(bench, name, isPrinted ? words : [])
   const { status, stdout } = spawnSync(process.execPath, [script, ...words], {
-    stdio: ['ignore', output, 'inherit'],
+    stdio: ['ignore', isPrinted ? 'pipe' : 'inherit', 'inherit'],
     encoding: 'utf8',
   })
-  if (status !== 0 && bench !== 'micro') return false
-  const text = isPrinted ? stdout : existsSync(file) ? readFileSync(file, 'utf8') : ''
-  if (text !== '') writeResult(file, published(JSON.parse(text), run, repositories))
+  if (isPrinted && stdout !== '') writeResult(file, { ...JSON.parse(stdout), ...run })
   return status === 0
-}
-
-/** A result with what it does not say of itself, and without paths of this machine. */
-function published(result: Record<string, unknown>, run: About, repositories: readonly Repository[]): object {
-  const { command, machine, load } = result
-  const isComplete = typeof command === 'string' && typeof machine === 'string'
-  const named = {
-    ...result,
-    repository: run.repository,
-    ...(isComplete ? {} : run),
-    load: load ?? run.load,
-    day: run.day,
-  }
-  const paths = repositories.map(({ path, name }) => [path, name] as const)
-  return JSON.parse(paths.reduce((text, [path, name]) => text.replaceAll(path, name), JSON.stringify(named)))
 }
 
 const [folder] = positionals
 if (folder === undefined) {
-  console.error('usage: npm run bench:all -- <folder of repositories> [--minutes 25] [--repositories <name>,…]')
+  console.error('usage: npm run bench:all -- <folder of repositories> [--minutes 50] [--repositories <name>,…]')
   process.exit(129)
 }
 const repositories = repositoriesIn(resolve(folder))
@@ -171,7 +158,7 @@ for (const step of stepsOf(repositories)) {
   }
   const startedMs = performance.now()
   console.log(`\n# ${label}`)
-  if (!runStep(step, repositories)) failed.push(label)
+  if (!runStep(step)) failed.push(label)
   console.log(`# ${((performance.now() - startedMs) / 1000).toFixed(0)} s`)
 }
 if (out === resolve('bench/results')) spawnSync(process.execPath, [join(HERE, 'report.js')], { stdio: 'inherit' })

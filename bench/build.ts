@@ -12,7 +12,7 @@ import { readEffortOptions } from './effort-options.ts'
 import { copyRepository, makeLine, type Portion, packBytes, portionOf } from './line-repositories.ts'
 import { type Effort, effortOf, type Measured, measure, ratios, type Spread } from './measure.ts'
 import { type About, writeResult } from './result-file.ts'
-import { findGitDir, readMainLine } from './sharing/main-line.ts'
+import { readMainLine } from './sharing/main-line.ts'
 
 export interface BuildRow {
   /** How much of the first-parent history, and on how many cores. */
@@ -104,8 +104,7 @@ function printRow({
 }
 
 async function main(): Promise<void> {
-  const { source, run, runs, growth, growthRuns, cores, coreRuns, json } = readEffortOptions('build', '10,25,50,75')
-  const gitDir = findGitDir(source)
+  const { gitDir, run, runs, growth, growthRuns, cores, coreRuns, json } = readEffortOptions('build', '10,25,50,75')
   const line = await readMainLine(gitDir)
   const all = availableParallelism()
   const caseOf = (percent: number, coreCount: number, runCount: number): Case[] => {

@@ -14,7 +14,7 @@ import { readEffortOptions } from './effort-options.ts'
 import { makeLine, portionOf } from './line-repositories.ts'
 import { type Effort, effortOf, ratios, type Spread } from './measure.ts'
 import { type About, writeResult } from './result-file.ts'
-import { findGitDir, readMainLine } from './sharing/main-line.ts'
+import { readMainLine } from './sharing/main-line.ts'
 
 export interface CloneRow {
   readonly way: CloneCase['way']
@@ -59,8 +59,7 @@ function printRow({ way, scope, percent, cores, effort, secondsRatio, bytes, sto
 }
 
 async function main(): Promise<void> {
-  const { source, run, runs, growth, growthRuns, cores, coreRuns, json } = readEffortOptions('clone', '10,25,50')
-  const gitDir = findGitDir(source)
+  const { gitDir, run, runs, growth, growthRuns, cores, coreRuns, json } = readEffortOptions('clone', '10,25,50')
   const world = await DemoWorld.open()
   const ways = new CloneWays(world)
   try {

@@ -4,11 +4,12 @@
  */
 
 import { parseArgs } from 'node:util'
-import { type About, about, repositoryName } from './result-file.ts'
+import { givenRepository } from './given-repository.ts'
+import { type About, about } from './result-file.ts'
 
 export interface EffortOptions {
-  /** Path of the repository, as it was given. */
-  readonly source: string
+  /** Git directory of the repository, absolute. */
+  readonly gitDir: string
   /** What the result says of itself. */
   readonly run: About
   readonly runs: number
@@ -21,7 +22,7 @@ export interface EffortOptions {
   readonly json: string | undefined
 }
 
-/** Reads the words behind `npm run bench:<bench> --`. @throws Error with the usage when the repository is missing */
+/** Reads the words behind `npm run bench:<bench> --`. */
 export function readEffortOptions(bench: string, growth: string): EffortOptions {
   const { positionals, values } = parseArgs({
     allowPositionals: true,
@@ -35,14 +36,15 @@ export function readEffortOptions(bench: string, growth: string): EffortOptions 
       name: { type: 'string' },
     },
   })
-  const [source] = positionals
-  if (source === undefined)
-    throw new Error(`usage: npm run bench:${bench} -- <repository> [--runs <number>] [--json <file>] …`)
+  const { gitDir, name } = givenRepository(
+    positionals[0],
+    `npm run bench:${bench} -- <repository> [--runs <number>] [--json <file>] …`,
+  )
   const words = [`--runs ${values.runs}`, `--growth ${values.growth}`, `--growth-runs ${values['growth-runs']}`]
   words.push(`--cores ${values.cores}`, `--core-runs ${values['core-runs']}`)
   return {
-    source,
-    run: about(bench, values.name ?? repositoryName(source), words),
+    gitDir,
+    run: about(bench, values.name ?? name, words),
     runs: Number(values.runs),
     growth: numbersOf(values.growth),
     growthRuns: Number(values['growth-runs']),

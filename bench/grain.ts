@@ -4,14 +4,15 @@
  *   npm run bench:grain -- <repository> [{"threads":4,"years":2,"json":"file"}]
  */
 
-import { tmpdir } from 'node:os'
+import { availableParallelism, tmpdir } from 'node:os'
 import { GT1, type Line, type Oid, planChain } from '../engine/index.ts'
 import { Workshop } from '../helper/build/workshop.ts'
-import { about, repositoryName, writeResult } from './result-file.ts'
+import { givenRepository } from './given-repository.ts'
+import { about, writeResult } from './result-file.ts'
 import { cutTable, fineBaseOf } from './sharing/chain-heights.ts'
 import type { GrainReport, GrainRow } from './sharing/grain-report.ts'
 import { type CutSegment, LineBuild } from './sharing/line-builds.ts'
-import { findGitDir, heightAt, newestCut, readMainLine } from './sharing/main-line.ts'
+import { heightAt, newestCut, readMainLine } from './sharing/main-line.ts'
 import { addTotals, replayPeriodic } from './sharing/replay.ts'
 
 const N0_LOGS = [0, 1, 2, 3, 4]
@@ -23,14 +24,11 @@ const PERIODS = { hourly: 3600, daily: 86400, weekly: 604800, monthly: YEAR_SECO
 const PHASE_COUNT = 12
 const MOMENT_COUNT = 400
 
-const [path = '', json = '{}'] = process.argv.slice(2)
-if (path === '') {
-  console.error('usage: npm run bench:grain -- <repository> [options as JSON]')
-  process.exit(129)
-}
-const gitDir = findGitDir(path)
-const options = { threads: 4, years: 2, json: '', name: '', ...JSON.parse(json) }
-const name = options.name || repositoryName(path)
+const [path, json = '{}'] = process.argv.slice(2)
+const given = givenRepository(path, 'npm run bench:grain -- <repository> [options as JSON]')
+const { gitDir } = given
+const options = { threads: availableParallelism(), years: 2, json: '', name: '', ...JSON.parse(json) }
+const name = options.name || given.name
 const run = about('grain', name, [`'${JSON.stringify({ ...options, json: undefined, name: undefined })}'`])
 const line = await readMainLine(gitDir)
 const { times, zeros, oids } = line

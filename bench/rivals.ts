@@ -1,7 +1,8 @@
 /**
  * Question: what does it take to get a whole repository (all branches and tags) by other means, measured here and not quoted?
- * Stock git from a daemon and with --bundle-uri, rsync of the bare repository, aria2, libtorrent and Transmission on the torrent of a bundle,
- * IPFS, and GitTorrent: same repository, same loopback, by turns, each until a bare repository with all refs is there.
+ * Stock git from a daemon and with --bundle-uri, Dulwich; rsync and Syncthing of the bare repository; zsync and casync on a bundle; aria2,
+ * libtorrent and Transmission on its torrent; IPFS; and GitTorrent: same repository, same loopback, by turns, each until a bare
+ * repository with all refs is there.
  *   npm run bench:rivals -- <repository> [--runs 3] [--json <file>] [--name <name>] [--helia <folder>] [--install]
  * Runs in a network namespace of its own where it may make one (Transmission needs that: it refuses 127.0.0.0/8; and only
  * there are bytes counted). --install gets missing packages from Debian's archive (as root); --helia names a folder in
@@ -11,11 +12,12 @@
 import { spawnSync } from 'node:child_process'
 import { parseArgs } from 'node:util'
 import { DemoWorld } from './demo-world.ts'
+import { type GivenRepository, givenRepository } from './given-repository.ts'
 import { type Effort, effortOf, type Measured, measure, ratios, type Spread } from './measure.ts'
-import { type About, about, repositoryName, writeResult } from './result-file.ts'
+import { type About, about, writeResult } from './result-file.ts'
 import { HOSTS, sentOnLoopback, setUpNamespace } from './rivals/namespace.ts'
-import { missingPackages, type Rival, rivalsIn } from './rivals/ways.ts'
-import { findGitDir } from './sharing/main-line.ts'
+import type { Rival } from './rivals/rival.ts'
+import { missingPackages, rivalsIn, UNAVAILABLE } from './rivals/ways.ts'
 import { install } from './torrent-clients.ts'
 
 export interface RivalRow {
@@ -111,18 +113,18 @@ function runInside(): boolean {
   return true
 }
 
-async function main(source: string): Promise<void> {
+async function main({ name, gitDir }: GivenRepository): Promise<void> {
   const isInside = values.inside === true && setUpNamespace()
-  const run = about('rivals', values.name ?? repositoryName(source), [`--runs ${values.runs}`])
+  const run = about('rivals', values.name ?? name, [`--runs ${values.runs}`])
   const world = await DemoWorld.open()
   const entries: Entry[] = []
-  const absent: { way: string; reason: string }[] = []
+  const absent: { way: string; reason: string }[] = [...UNAVAILABLE]
   try {
-    await world.git('clone', '--quiet', '--bare', `file://${findGitDir(source)}`, 'origin.git')
+    await world.git('clone', '--quiet', '--bare', `file://${gitDir}`, 'origin.git')
     await world.git('-C', 'origin.git', 'repack', '-adq')
     await world.git('-C', 'origin.git', 'pack-refs', '--all')
     await world.startDaemon()
-    const rivals = await rivalsIn(world, { hosts: isInside ? HOSTS : null, helia: values.helia ?? null })
+    const rivals = rivalsIn(world, { hosts: isInside ? HOSTS : null, helia: values.helia ?? null })
     const expected = await refsOf(world, 'origin.git')
     for (const rival of rivals) {
       const reason = await rival.missing()
@@ -153,13 +155,7 @@ async function main(source: string): Promise<void> {
   }
 }
 
-const [source] = positionals
-if (source === undefined) {
-  console.error(
-    'usage: npm run bench:rivals -- <repository> [--runs <number>] [--json <file>] [--install] [--helia <folder>]',
-  )
-  process.exitCode = 129
-} else {
-  if (values.install === true && values.inside !== true) await install(await missingPackages())
-  if (values.inside === true || !runInside()) await main(source)
-}
+const usage = 'npm run bench:rivals -- <repository> [--runs <number>] [--json <file>] [--install] [--helia <folder>]'
+const given = givenRepository(positionals[0], usage)
+if (values.install === true && values.inside !== true) await install(await missingPackages())
+if (values.inside === true || !runInside()) await main(given)

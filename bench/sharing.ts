@@ -4,17 +4,18 @@
  *   npm run bench:sharing -- <repository> [{"seed":1,"days":365,"threads":4,"json":"file","scales":[1],"population":{…}}]
  */
 
-import { tmpdir } from 'node:os'
+import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { GT1 } from '../engine/index.ts'
 import { Workshop } from '../helper/build/workshop.ts'
+import { givenRepository } from './given-repository.ts'
 import { randomNumbers } from './random-numbers.ts'
-import { about, repositoryName, writeResult } from './result-file.ts'
+import { about, writeResult } from './result-file.ts'
 import { cutTable, fineBaseOf } from './sharing/chain-heights.ts'
 import { drawDemand, POPULATION, scaled } from './sharing/demand.ts'
 import { interpolate, packLength, ratioBins, type Sample, SizeCache, scaleByBin } from './sharing/git-packs.ts'
 import { measureLine } from './sharing/line-sizes.ts'
-import { findGitDir, heightAt, readMainLine } from './sharing/main-line.ts'
+import { heightAt, readMainLine } from './sharing/main-line.ts'
 import { printReport, type Report, type Run } from './sharing/print.ts'
 import { simulate } from './sharing/simulate.ts'
 import * as strategies from './sharing/strategies.ts'
@@ -27,15 +28,20 @@ const BIN_LIMITS = [1e4, 1e5, 1e6, 1e7]
 const SAMPLES_PER_BIN = 8
 const SHALLOW_POINT_COUNT = 9
 
-const [path = '', json = '{}'] = process.argv.slice(2)
-if (path === '') {
-  console.error('usage: npm run bench:sharing -- <repository> [options as JSON]')
-  process.exit(129)
+const [path, json = '{}'] = process.argv.slice(2)
+const given = givenRepository(path, 'npm run bench:sharing -- <repository> [options as JSON]')
+const { gitDir } = given
+const options = {
+  seed: 1,
+  days: 365,
+  scales: [1, 0.1],
+  threads: availableParallelism(),
+  json: '',
+  name: '',
+  ...JSON.parse(json),
 }
-const gitDir = findGitDir(path)
-const options = { seed: 1, days: 365, scales: [1, 0.1], threads: 4, json: '', name: '', ...JSON.parse(json) }
 const settings = { ...options, json: undefined, name: undefined }
-const run = about('sharing', options.name || repositoryName(path), [`'${JSON.stringify(settings)}'`])
+const run = about('sharing', options.name || given.name, [`'${JSON.stringify(settings)}'`])
 const population = { ...POPULATION, ...options.population }
 const started = performance.now()
 const line = await readMainLine(gitDir)

@@ -1,13 +1,13 @@
 /**
  * Question: how many bytes, how deep, how long, if a constant of the format were another?
  * Builds all segments of HEAD's line at one cut level under given parameters and prints one line of JSON.
- *   npm run bench:size -- <git directory> [threads] [parameters as JSON] [cut level] [pack to write]
+ *   npm run bench:size -- <repository> [threads] [parameters as JSON] [cut level] [pack to write]
  */
 
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { availableParallelism, tmpdir } from 'node:os'
 import {
   buildSegments,
   CommitGraph,
@@ -22,8 +22,11 @@ import {
 } from '../engine/index.ts'
 import { Workshop } from '../helper/build/workshop.ts'
 import { readCommits } from '../helper/git/commits.ts'
+import { givenRepository } from './given-repository.ts'
 
-const [gitDir = '', threads = '4', json = '{}', cutLevel, packFile] = process.argv.slice(2)
+const [path, threads = String(availableParallelism()), json = '{}', cutLevel, packFile] = process.argv.slice(2)
+const usage = 'npm run bench:size -- <repository> [threads] [parameters as JSON] [cut level] [pack to write]'
+const { gitDir } = givenRepository(path, usage)
 const parameters: FormatParameters = { ...GT1, ...JSON.parse(json) }
 const t0 = performance.now()
 const graph = new CommitGraph('sha1')

@@ -4,16 +4,17 @@
  * after one new checkpoint?
  * The origin is `git daemon` behind a relay that counts what leaves its socket, refs and all; the folder is behind a web server that counts
  * bodies. With peers the first clone finds nobody: it pays the origin in full, then seeds to the others. Bound: one clone.
- *   npm run bench:static -- <repository> [--clones 20] [--jobs 4] [--later 300] [--json <file>]
+ *   npm run bench:static -- <repository> [--clones 20] [--jobs 4] [--later 300] [--json <file>] [--name <name>]
  */
 
-import { readdirSync, statSync, writeFileSync } from 'node:fs'
+import { readdirSync, statSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
-import { cpus, totalmem } from 'node:os'
-import { basename, join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { type ByteMeter, startByteMeter } from './byte-meter.ts'
 import { DemoWorld } from './demo-world.ts'
+import { givenRepository } from './given-repository.ts'
+import { type About, about, writeResult } from './result-file.ts'
 import { type StaticServer, startStaticServer } from './static-server.ts'
 
 const { values, positionals } = parseArgs({
@@ -22,6 +23,7 @@ const { values, positionals } = parseArgs({
     jobs: { type: 'string', default: '4' },
     later: { type: 'string', default: '300' },
     json: { type: 'string' },
+    name: { type: 'string' },
   },
   allowPositionals: true,
 })
@@ -46,6 +48,17 @@ interface ExportRun {
   readonly durationMs: number
   readonly writtenBytes: number
   readonly writtenCount: number
+}
+
+export interface StaticReport extends About {
+  readonly bench: 'static'
+  readonly commits: number
+  readonly cloneCount: number
+  /** First-parent commits that a later fetch brings. */
+  readonly laterCount: number
+  readonly ways: readonly Way[]
+  readonly fetches: readonly Way[]
+  readonly exports: readonly ExportRun[]
 }
 
 interface Scene {
@@ -215,19 +228,20 @@ function print(ways: readonly Way[], fetches: readonly Way[], exports: readonly 
 }
 
 async function main(): Promise<void> {
-  const [source] = positionals
-  if (source === undefined || positionals.length > 1 || !(CLONE_COUNT > 1 && JOB_COUNT > 0 && LATER_COUNT > 0)) {
-    console.error(
-      'usage: npm run bench:static -- <repository> [--clones <number>] [--jobs <number>] [--later <number>] [--json <file>]',
-    )
-    process.exitCode = 129
-    return
-  }
+  const usage =
+    'npm run bench:static -- <repository> [--clones <number>] [--jobs <number>] [--later <number>] [--json <file>]'
+  const isSound = CLONE_COUNT > 1 && JOB_COUNT > 0 && LATER_COUNT > 0
+  const given = givenRepository(isSound ? positionals[0] : undefined, usage)
+  const run = about('static', values.name ?? given.name, [
+    `--clones ${CLONE_COUNT}`,
+    `--jobs ${JOB_COUNT}`,
+    `--later ${LATER_COUNT}`,
+  ])
   const world = await DemoWorld.open()
   process.once('SIGINT', () => void world.close().then(() => process.exit(130)))
   try {
     await world.git('config', '--global', 'maintenance.auto', 'false')
-    await world.git('clone', '--quiet', '--bare', resolve(source), 'origin.git')
+    await world.git('clone', '--quiet', '--bare', given.gitDir, 'origin.git')
     await world.startDaemon()
     const meter = await startByteMeter(Number(new URL(world.originUrl('origin.git')).port))
     const web = await startStaticServer(world.folder)
@@ -245,27 +259,13 @@ async function main(): Promise<void> {
         await measure(scene, 'helper and peers', () => throughSwarm(scene)),
       ]
       const fetches = await measureFetches(scene)
-      const git = await world.git('version')
       const commits = Number(await world.git('-C', 'origin.git', 'rev-list', '--count', '--all'))
       const payloads = readdirSync(join(world.folder, 'public')).filter((file) => /\.(bundle|pack)$/.test(file)).length
-      const machine = { cpus: cpus().length, model: cpus()[0]?.model ?? '', memoryBytes: totalmem() }
-      console.log(
-        `# ${basename(source)}: ${commits} commits, ${payloads} payloads; ${git}; Node ${process.version}; ${machine.cpus} CPUs`,
-      )
+      console.log(`# ${run.repository}: ${commits} commits, ${payloads} payloads; ${run.machine}`)
       print(ways, fetches, exports)
-      const report = {
-        bench: 'static',
-        repository: basename(source),
-        commits,
-        cloneCount: CLONE_COUNT,
-        git,
-        machine,
-        ways,
-        laterCount: LATER_COUNT,
-        fetches,
-        exports,
-      }
-      if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(report, null, 1)}\n`)
+      const counts = { commits, cloneCount: CLONE_COUNT, laterCount: LATER_COUNT }
+      const report: StaticReport = { ...run, bench: 'static', ...counts, ways, fetches, exports }
+      writeResult(values.json, report)
     } finally {
       await web.close()
       await meter.close()

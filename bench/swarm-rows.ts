@@ -4,6 +4,7 @@
  */
 
 import { fluidBound, serialBound } from './fluid-bound.ts'
+import type { About } from './result-file.ts'
 import { LINE_FACTOR, type Outcome, type Scenario, type Strategy } from './swarm-crowd.ts'
 
 export interface SwarmRow {
@@ -34,6 +35,11 @@ export interface SwarmRow {
   readonly bytesFromOrigin: number
   readonly busyCores: number
   readonly failures: readonly string[]
+}
+
+export interface SwarmReport extends About {
+  readonly bench: 'swarm'
+  readonly rows: readonly SwarmRow[]
 }
 
 export interface Lengths {

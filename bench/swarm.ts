@@ -4,21 +4,22 @@
  * Plain git and git with a bundle list from behind the same uplink wait for lines and not for cores: their crowds run side by
  * side, each with an origin of its own. Lone clones, and crowds of our helper, run alone, one after the other.
  *   npm run bench:swarm -- [repository] [--mbit=16] [--clones=8,16] [--farm=50] [--farm-mbit=6] [--stagger=2] [--runs=1]
- *     [--json=file] [--only=together,staggered,farm,shallow] [--how=plain,bundles,swarm,daemons] [--parallel=160] [--traces=folder]
+ *     [--json=file] [--name=name] [--only=together,staggered,farm,shallow] [--how=plain,bundles,swarm,daemons] [--parallel=160] [--traces=folder]
  * Without a repository: a generated one. Bound and F: see swarm-rows.ts. Needs root, `ip` and `tc`; removes all it made.
  */
 
-import { rmSync, writeFileSync } from 'node:fs'
-import { availableParallelism, cpus, loadavg } from 'node:os'
-import { basename, join, resolve } from 'node:path'
+import { rmSync } from 'node:fs'
+import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { DemoWorld } from './demo-world.ts'
 import { obstacle } from './flash-network.ts'
 import { generateRepository } from './generate-repository.ts'
+import { givenRepository } from './given-repository.ts'
 import { killDescendants } from './process-tree.ts'
+import { about, writeResult } from './result-file.ts'
 import { closeCrowds, type Outcome, prepareOrigin, runCrowd, type Scenario, type Strategy } from './swarm-crowd.ts'
 import { type Kind, type Planned, planOf } from './swarm-plan.ts'
-import { rowOf, type SwarmRow, tableOf } from './swarm-rows.ts'
+import { rowOf, type SwarmReport, type SwarmRow, tableOf } from './swarm-rows.ts'
 
 /** Commits of the repository that is generated when none is given: about as many bytes as express. */
 const GENERATED_COMMIT_COUNT = 6000
@@ -41,11 +42,16 @@ const { values, positionals } = parseArgs({
     only: { type: 'string', default: KINDS.join() },
     how: { type: 'string', default: STRATEGIES.join() },
     json: { type: 'string' },
+    name: { type: 'string' },
     traces: { type: 'string' },
   },
 })
-const [source = null] = positionals
+const usage = 'npm run bench:swarm -- [repository] [--mbit=16] [--clones=8,16] [--farm=50] …'
+const given = positionals.length === 0 ? null : givenRepository(positionals[0], usage)
 const RUN_COUNT = Number(values.runs)
+const repository = values.name ?? given?.name ?? 'generated'
+const words = process.argv.slice(2).filter((word) => word !== positionals[0] && !/^--(json|name|traces)/.test(word))
+const run = about('swarm', given === null ? '' : repository, words)
 
 /** The words of a list that was given, all of them known. */
 function chosen<Word extends string>(list: string, known: readonly Word[]): Word[] {
@@ -115,9 +121,9 @@ function rowsOf(planned: readonly Planned[], outcomes: Outcomes): SwarmRow[] {
 async function measureAll(world: DemoWorld, planned: readonly Planned[]): Promise<void> {
   const names = new Set(planned.map(({ scenario }) => scenario.repository))
   if (names.has('given')) {
-    if (source === null)
+    if (given === null)
       await generateRepository(join(world.folder, 'given.git'), { commitCount: GENERATED_COMMIT_COUNT, seed: 7 })
-    else await world.git('clone', '--quiet', '--bare', `file://${resolve(source)}`, 'given.git')
+    else await world.git('clone', '--quiet', '--bare', `file://${given.gitDir}`, 'given.git')
   }
   if (names.has('farm'))
     await generateRepository(join(world.folder, 'farm.git'), { commitCount: FARM_COMMIT_COUNT, seed: 8 })
@@ -136,17 +142,9 @@ async function measureAll(world: DemoWorld, planned: readonly Planned[]): Promis
     }
   }
   const rows = rowsOf(planned, outcomes)
-  const report = {
-    bench: 'swarm',
-    command: ['npm run bench:swarm --', ...process.argv.slice(2).filter((arg) => !arg.startsWith('--json'))].join(' '),
-    machine: `${cpus()[0]?.model ?? '?'}, ${availableParallelism()} cores, Node ${process.version}, ${await world.git('--version')}, load ${loadavg()[0]?.toFixed(1)}`,
-    date: new Date().toISOString().slice(0, 10),
-    repository: source === null ? 'generated' : basename(resolve(source)).replace(/\.git$/, ''),
-    rows,
-  }
-  const json = `${JSON.stringify(report, null, 1)}\n`
-  if (values.json === undefined) process.stdout.write(json)
-  else writeFileSync(values.json, json)
+  const report: SwarmReport = { ...run, bench: 'swarm', repository, rows }
+  if (values.json === undefined) process.stdout.write(`${JSON.stringify(report, null, 1)}\n`)
+  else writeResult(values.json, report)
   process.stdout.write(tableOf(rows))
   if (rows.some(({ failures }) => failures.length > 0)) process.exitCode = 1
 }

@@ -1,50 +1,58 @@
 /**
- * Charts of many at once, and of other means: rivals on one loopback, clones behind shaped lines, flash crowds.
+ * Charts of many at once, and of other means: rivals on one loopback, clones behind shaped lines, folders, flash crowds.
  */
 
 import type { RivalsReport } from '../rivals.ts'
-import { mostOf } from './cost-charts.ts'
+import type { StaticReport } from '../static.ts'
+import type { SwarmReport, SwarmRow } from '../swarm-rows.ts'
 import type { Chart, Section } from './page.ts'
-import { anchorOf, type FlashReport, type Loaded, type StaticReport, type SwarmReport } from './results.ts'
-import { type Bar, barChart } from './svg.ts'
+import { anchorOf, type FlashReport, type Loaded, shortName } from './results.ts'
+import { type Bar, type BarGroup, barChart } from './svg.ts'
 
 export function rivalsSection(results: readonly Loaded<RivalsReport>[]): Section {
-  const charts = results.map((loaded): Chart => {
+  const charts = results.flatMap((loaded, index): Chart[] => {
     const { repository, rows } = loaded.result
-    const bars = rows.map(({ way, effort }): Bar => {
+    const href = anchorOf(loaded)
+    const named = (way: string): Pick<Bar, 'label' | 'role' | 'href'> => {
+      return { label: shortWay(way), role: way.startsWith('GitTorrent') ? 'ours' : 'other', href }
+    }
+    const seconds = rows.map(({ way, effort }): Bar => {
       const { median, min, max } = effort.seconds
-      const label = way
-        .replace(' on a bundle, then git clone', ', bundle')
-        .replace('git clone --bundle-uri', '--bundle-uri')
-      return {
-        label,
-        value: median,
-        text: `${median.toFixed(2)} s`,
-        role: way.startsWith('GitTorrent') ? 'ours' : 'other',
-        range: [min, max],
-        href: anchorOf(loaded),
-      }
+      return { ...named(way), value: median, text: `${median.toFixed(median < 10 ? 2 : 1)} s`, range: [min, max] }
     })
-    const title = `${repository}: seconds until a bare repository with all refs is there`
-    const bytes = rows.flatMap(({ way, wireBytes }) =>
-      wireBytes === null ? [] : [`${way} ${(wireBytes / 1e6).toFixed(1)} MB`],
+    const wire = rows.flatMap(({ way, wireBytes }): Bar[] =>
+      wireBytes === null ? [] : [{ ...named(way), value: wireBytes, text: `${(wireBytes / 1e6).toFixed(1)} MB` }],
     )
     const prepared = rows
       .filter(({ prepareSeconds }) => prepareSeconds >= 1)
-      .map(({ way, prepareSeconds }) => `${way} ${prepareSeconds.toFixed(0)} s`)
-    const note = `${bytes.length === 0 ? '' : `On the wire: ${bytes.join('; ')}. `}Prepared once by who serves: ${prepared.join('; ')}.`
-    return { title, svg: barChart(title, bars, mostOf(bars)), note }
+      .map(({ way, prepareSeconds }) => `${shortWay(way)} ${prepareSeconds.toFixed(0)} s`)
+    const titles = [
+      `${shortName(repository)}: seconds until all refs are there`,
+      `${shortName(repository)}: bytes on the wire, headers and both ways`,
+    ] as const
+    const note = prepared.length === 0 ? '' : `Prepared once by who serves: ${prepared.join(', ')}.`
+    return [
+      { title: titles[0], svg: barChart(titles[0], seconds), note, isMore: index > 0 },
+      { title: titles[1], svg: barChart(titles[1], wire), note: '', isMore: index > 0 },
+    ]
   })
   const absent = results[0]?.result.absent.map(({ way, reason }) => `${way}: ${reason}`) ?? []
   return {
     title: 'Other means',
-    lead: `One server, one client, one loopback, no shaping; "bundle" is one bundle of all refs, cloned from when it is there. rsync also moves the index, so nothing is left to do; clients of BitTorrent wait for their own timers.${absent.length === 0 ? '' : ` Not measured: ${absent.join('. ')}.`}`,
+    lead: `One server, one client, one loopback, no want of bandwidth: this measures work, not what a crowd saves. “Bundle” is one bundle of all refs, cloned from when it is there. rsync moves the index too, so nothing is left to do, and nothing is checked.${absent.length === 0 ? '' : ` Not measured: ${absent.join('. ')}.`}`,
     charts,
     sources: results,
   }
 }
 
-const HOW: Readonly<Record<SwarmReport['rows'][number]['strategy'], string>> = {
+function shortWay(way: string): string {
+  return way
+    .replace(' on a bundle, then git clone', ', bundle')
+    .replace('git clone --bundle-uri, one bundle', '--bundle-uri')
+    .replace(' of the bare repository', '')
+}
+
+const HOW: Readonly<Record<SwarmRow['strategy'], string>> = {
   plain: 'git',
   bundles: 'git, bundle list',
   swarm: 'GitTorrent',
@@ -53,110 +61,148 @@ const HOW: Readonly<Record<SwarmReport['rows'][number]['strategy'], string>> = {
 
 export function swarmSection(results: readonly Loaded<SwarmReport>[]): Section {
   const charts = results.flatMap((loaded): Chart[] => {
-    const rows = loaded.result.rows.filter(({ cloneCount }) => cloneCount > 1)
-    const barsOf = (pick: (row: (typeof rows)[number]) => Pick<Bar, 'value' | 'text' | 'range'>): Bar[] =>
-      rows.map((row) => ({
-        ...pick(row),
-        label: `${row.scenario}: ${HOW[row.strategy]}`,
-        role: row.strategy === 'swarm' || row.strategy === 'daemons' ? 'ours' : 'other',
-        href: anchorOf(loaded),
+    const { repository, rows } = loaded.result
+    const crowds = rows.filter(({ cloneCount }) => cloneCount > 1)
+    const scenarios = [...new Set(crowds.map(({ scenario }) => scenario))]
+    const groupsOf = (pick: (row: SwarmRow) => Pick<Bar, 'value' | 'text' | 'range'>): BarGroup[] =>
+      scenarios.map((scenario) => ({
+        title: titleOf(scenario, crowds),
+        bars: crowds
+          .filter((row) => row.scenario === scenario)
+          .map((row): Bar => {
+            const role = row.strategy === 'swarm' || row.strategy === 'daemons' ? 'ours' : 'other'
+            return { ...pick(row), label: HOW[row.strategy], role, href: anchorOf(loaded) }
+          }),
       }))
-    const egress = barsOf(({ originOverF, originLength }) => {
-      return { value: originOverF, text: `${originOverF.toFixed(1)} F, ${(originLength / 1e6).toFixed(0)} MB` }
+    const egress = groupsOf(({ originOverF, originLength }) => {
+      return { value: originLength / 1e6, text: `${(originLength / 1e6).toFixed(1)} MB, ${originOverF.toFixed(1)} F` }
     })
-    const makespan = barsOf(({ makespanSeconds, makespanRange, makespanOverBound }) => {
-      return {
-        value: makespanSeconds,
-        text: `${makespanSeconds.toFixed(0)} s, ${makespanOverBound.toFixed(1)} ×`,
-        range: makespanRange,
-      }
+    const makespan = groupsOf(({ makespanSeconds, makespanRange, makespanOverBound }) => {
+      const text = `${makespanSeconds.toFixed(0)} s, ${makespanOverBound.toFixed(1)} × bound`
+      return { value: makespanSeconds, text, range: makespanRange }
     })
-    const failed = rows
+    const failed = crowds
       .filter(({ failures }) => failures.length > 0)
-      .map(({ scenario, failures }) => `${scenario}: ${failures.length} failed`)
-    const { repository, uplinkBits } = loaded.result
-    const lines = `The origin has ${uplinkBits / 1e6} Mbit/s up, every machine eight times that. F is what one lone clone receives.`
-    const sent = `${repository}: what the origin sends`
-    const took = `${repository}: seconds until all are done, and times the fluid bound`
+      .map(
+        ({ scenario, strategy, failures }) => `${failures.length} clones of “${scenario}” by ${HOW[strategy]} failed.`,
+      )
+    const titles = [
+      `${shortName(repository)}: what the origin sends`,
+      `${shortName(repository)}: seconds until all are done`,
+    ] as const
     return [
-      { title: sent, svg: barChart(sent, egress, mostOf(egress) * 1.25), note: `${lines} ${failed.join('; ')}` },
       {
-        title: took,
-        svg: barChart(took, makespan, mostOf(makespan) * 1.1),
-        note: 'The bound is max(F/u, F/d, N·F/(u + Σu)), which no way of sharing can beat.',
+        title: titles[0],
+        svg: barChart(titles[0], egress),
+        note: 'F is what one lone clone receives, by whichever way receives least.',
+      },
+      {
+        title: titles[1],
+        svg: barChart(titles[1], makespan),
+        note: `The bound is max(F/u, F/d, N·F/(u + Σu)), which no way of sharing can beat. ${failed.join(' ')}`,
       },
     ]
   })
+  const uplinks = [...new Set(results.flatMap(({ result }) => result.rows.map(({ uplinkBits }) => uplinkBits / 1e6)))]
   return {
     title: 'Many clones at once',
-    lead: 'Real clones in network namespaces behind shaped lines.',
+    lead: `Real clones in network namespaces behind shaped lines: the origin has ${uplinks.join(' or ')} Mbit/s up, every machine eight times that. All machines share the processors of one.`,
     charts,
     sources: results,
   }
+}
+
+/** A scenario in words, with the uplink where not all have the same. */
+function titleOf(scenario: string, rows: readonly SwarmRow[]): string {
+  const row = rows.find((one) => one.scenario === scenario)
+  const isFarm = scenario.startsWith('farm')
+  const name = isFarm
+    ? `${row?.cloneCount} jobs of a farm${scenario.endsWith('depth 1') ? ', depth 1' : ''}`
+    : scenario.replace(/^(\d+)(,| )/, '$1 clones$2')
+  return `${name}, uplink ${(row?.uplinkBits ?? 0) / 1e6} Mbit/s`
 }
 
 export function staticSection(results: readonly Loaded<StaticReport>[]): Section {
   const charts = results.map((loaded): Chart => {
     const { repository, cloneCount, ways } = loaded.result
-    const bars = ways.map(({ name, originBytes }): Bar => {
-      const role = name.startsWith('helper') ? 'ours' : 'other'
+    const bars = ways.map(({ name, originBytes, webBytes, peerBytes, durationMs }): Bar => {
+      const total = originBytes + webBytes + peerBytes
       return {
         label: name,
-        value: originBytes,
-        text: `${(originBytes / 1e6).toFixed(2)} MB`,
-        role,
+        value: total,
+        parts: [
+          { value: originBytes, role: 'other' },
+          { value: webBytes, role: 'folder' },
+          { value: peerBytes, role: 'ours' },
+        ],
+        text: `${(originBytes / 1e6).toFixed(1)} of ${(total / 1e6).toFixed(0)} MB, ${(durationMs / 1000).toFixed(0)} s`,
+        role: name.startsWith('helper') ? 'ours' : 'other',
         href: anchorOf(loaded),
       }
     })
-    const others = ways.map(({ name, webBytes, peerBytes, durationMs }) => {
-      const moved = `${(webBytes / 1e6).toFixed(1)} MB from the folder, ${(peerBytes / 1e6).toFixed(1)} from peers`
-      return `${name}: ${moved}, ${(durationMs / 1000).toFixed(0)} s`
-    })
-    const title = `${repository}: what the origin sends for ${cloneCount} clones`
-    return { title, svg: barChart(title, bars, mostOf(bars) * 1.1), note: `${others.join('; ')}.` }
+    const title = `${shortName(repository)}: where the bytes of ${cloneCount} clones come from`
+    return {
+      title,
+      svg: barChart(title, bars),
+      keys: [
+        { role: 'other', text: 'origin' },
+        { role: 'folder', text: 'folder' },
+        { role: 'ours', text: 'peers.' },
+      ],
+      note: 'Behind the bars: what the origin sent, of all bytes, and the seconds until all were done.',
+    }
   })
   return {
     title: 'Exported folders',
-    lead: 'Clones one after the other and side by side, with a folder behind a plain web server.',
+    lead: 'Clones over HTTP on loopback, with a folder that gittorrent export wrote behind a plain web server.',
     charts,
     sources: results,
   }
 }
 
+const FLASH_WORDS: Readonly<Record<string, string>> = { leaving: ', two leave', slow: ', one slow', loss: ', 1 % lost' }
+
 export function flashSection(results: readonly Loaded<FlashReport>[]): Section {
   const left: string[] = []
-  const charts = results.map((loaded): Chart => {
-    const bars = Object.entries(loaded.result.results).flatMap(([name, figures]): Bar[] => {
-      if ('leftOut' in figures) {
-        left.push(`${name}: ${figures.leftOut}`)
-        return []
-      }
-      const { worstPeer, seedUploadPerF, peerCount } = figures
-      const { median, min, max } = worstPeer
-      const text = `${median.toFixed(2)} ×, seed ${seedUploadPerF.median.toFixed(2)} F`
-      return [
-        {
-          label: `${name}, ${peerCount} peers`,
+  const charts = results.flatMap((loaded): Chart[] => {
+    const entries = Object.entries(loaded.result.results).flatMap(([name, figures]) => {
+      if ('leftOut' in figures) left.push(`${name}: ${figures.leftOut}.`)
+      return 'leftOut' in figures ? [] : [{ label: `${figures.peerCount}${FLASH_WORDS[name] ?? ' peers'}`, figures }]
+    })
+    const barsOf = (pick: 'worstPeer' | 'seedUploadPerF', unit: string): Bar[] =>
+      entries.map(({ label, figures }) => {
+        const { median, min, max } = figures[pick]
+        return {
+          label,
           value: median,
-          text,
+          text: `${median.toFixed(2)}${unit}`,
           role: 'ours',
           range: [min, max],
           href: anchorOf(loaded),
-        },
-      ]
-    })
-    const title = 'Flash crowds: the slowest peer, times the fluid bound'
-    const bound: Bar = { label: 'fluid bound', value: 1, text: '1', role: 'bound' }
-    const shown = [...bars, bound]
-    return {
-      title,
-      svg: barChart(title, shown, mostOf(shown) * 1.25),
-      note: `The aims are 1.3 and 1.2 F from the seed. ${left.join('; ')}`,
-    }
+        }
+      })
+    const slowest = 'Time of the slowest peer, over the fluid bound'
+    const sent = 'What the seed uploads, in copies of the content'
+    const line = { value: 1, text: 'bound' }
+    return [
+      {
+        title: slowest,
+        svg: barChart(slowest, barsOf('worstPeer', ''), [line, { value: 1.3, text: 'aim' }]),
+        note: [
+          'Two of 16 are ended half-way; the slow line is ten times slower; with 1 % of all frames lost a round trip takes 30 ms.',
+          ...left,
+        ].join(' '),
+      },
+      {
+        title: sent,
+        svg: barChart(sent, barsOf('seedUploadPerF', ' F'), [line, { value: 1.2, text: 'aim' }]),
+        note: '',
+      },
+    ]
   })
   return {
     title: 'Flash crowds',
-    lead: 'Peers that start together behind one seed whose uplink is an eighth of theirs.',
+    lead: 'Peers that start together behind one seed whose uplink is an eighth of theirs; our exchange alone, without git.',
     charts,
     sources: results,
   }

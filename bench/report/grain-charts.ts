@@ -5,7 +5,7 @@
 import { GT1 } from '../../engine/index.ts'
 import type { GrainReport, GrainRow } from '../sharing/grain-report.ts'
 import type { Chart, Section } from './page.ts'
-import type { Loaded } from './results.ts'
+import { type Loaded, shortName } from './results.ts'
 import { type Axes, lineChart, percent, type Series } from './svg.ts'
 
 /** The cut N0 · 2^G along which N0 is varied, and the N0 that was chosen. */
@@ -61,7 +61,7 @@ function seriesOf(
   figureOf: (row: GrainRow, rows: readonly GrainRow[]) => number,
 ): Series[] {
   return reports.map(({ repository, rows }) => ({
-    label: repository,
+    label: shortName(repository),
     points: rows
       .filter(({ cut }) => cut === CUT)
       .sort((a, b) => a.N0 - b.N0)

@@ -3,9 +3,8 @@
  * doublings, so that half and twice are equally long.
  */
 
-import { escapeText, LABEL_WIDTH, ROW_HEIGHT, svg, WIDTH } from './svg.ts'
+import { escapeText, labelWidthOf, ROW_HEIGHT, rangeLine, round, svg, VALUE_LETTER, WIDTH } from './svg.ts'
 
-const RIGHT = 120
 const TOP = 26
 
 export interface RatioBar {
@@ -23,35 +22,34 @@ export function ratioChart(title: string, bars: readonly RatioBar[], unit: strin
   const logs = bars.flatMap(({ value, range }) => [value, ...(range ?? [])].map(Math.log2))
   const low = Math.min(-1, Math.floor(Math.min(...logs)))
   const high = Math.max(1, Math.ceil(Math.max(...logs)))
+  const left = labelWidthOf(bars)
+  const textOf = ({ text, value }: RatioBar): string => text ?? value.toFixed(2)
+  const right = Math.max(24, ...bars.map((bar) => textOf(bar).length * VALUE_LETTER + 8))
   const xOf = (value: number): number =>
-    round(LABEL_WIDTH + ((Math.log2(value) - low) / (high - low)) * (WIDTH - LABEL_WIDTH - RIGHT))
+    round(left + ((Math.log2(value) - low) / (high - low)) * (WIDTH - left - right))
   const bottom = TOP + bars.length * ROW_HEIGHT
   const parts: string[] = []
-  const step = Math.ceil((high - low) / 8)
+  const step = Math.ceil((high - low) / 5)
   for (let log = Math.ceil(low / step) * step; log <= high; log += step) {
     const x = xOf(2 ** log)
     const text = log === 0 ? unit : log < 0 ? `÷ ${2 ** -log}` : `× ${2 ** log}`
     parts.push(`<line class="${log === 0 ? 'mark' : 'grid'}" x1="${x}" x2="${x}" y1="${TOP - 6}" y2="${bottom}"/>`)
     parts.push(`<text class="tick" x="${x}" y="${TOP - 16}" text-anchor="middle">${escapeText(text)}</text>`)
   }
-  bars.forEach(({ label, value, range, href, text }, index) => {
+  bars.forEach((bar, index) => {
+    const { label, value, range, href, text } = bar
     const y = TOP + index * ROW_HEIGHT
     const middle = y + ROW_HEIGHT / 2
     const [from, to] = [Math.min(xOf(1), xOf(value)), Math.max(xOf(1), xOf(value))]
-    const right = Math.max(to, range === null ? 0 : xOf(range[1]))
+    const end = Math.max(to, range === null ? 0 : xOf(range[1]))
     parts.push(
-      `<text class="label" x="${LABEL_WIDTH - 10}" y="${middle}" text-anchor="end">${escapeText(label)}</text>`,
-      `<rect class="bar ${text !== undefined || value <= 1 ? 'better' : 'worse'}" x="${from}" y="${y + 5}" width="${round(Math.max(1, to - from))}" height="${ROW_HEIGHT - 10}" rx="2"/>`,
+      `<text class="label" x="${left - 8}" y="${middle}" text-anchor="end">${escapeText(label)}</text>`,
+      `<rect class="bar ${text !== undefined || value <= 1 ? 'better' : 'worse'}" x="${from}" y="${y + 5}" width="${round(Math.max(1, to - from))}" height="${ROW_HEIGHT - 10}"/>`,
     )
-    if (range !== null && range[0] < range[1])
-      parts.push(`<line class="range" x1="${xOf(range[0])}" x2="${xOf(range[1])}" y1="${middle}" y2="${middle}"/>`)
+    if (range !== null && range[0] < range[1]) parts.push(rangeLine(xOf(range[0]), xOf(range[1]), middle))
     parts.push(
-      `<a href="${escapeText(href)}"><text class="value halo" x="${right + 7}" y="${middle}">${escapeText(text ?? value.toFixed(2))}</text></a>`,
+      `<a href="${escapeText(href)}"><text class="value halo" x="${end + 6}" y="${middle}">${escapeText(textOf(bar))}</text></a>`,
     )
   })
   return svg(title, bottom + 8, parts.join('\n'))
-}
-
-function round(value: number): number {
-  return Math.round(value * 100) / 100
 }

@@ -12,26 +12,8 @@ import type { About } from '../result-file.ts'
 import type { RivalsReport } from '../rivals.ts'
 import type { GrainReport } from '../sharing/grain-report.ts'
 import type { Report as SharingReport } from '../sharing/print.ts'
-
-/** What bench:swarm writes, as far as it is drawn. */
-export interface SwarmReport extends Omit<About, 'load' | 'day'> {
-  readonly bench: 'swarm'
-  readonly date?: string
-  readonly uplinkBits: number
-  readonly rows: readonly {
-    readonly scenario: string
-    readonly strategy: 'plain' | 'bundles' | 'swarm' | 'daemons'
-    readonly cloneCount: number
-    readonly runCount: number
-    readonly makespanSeconds: number
-    readonly makespanRange: readonly [number, number]
-    readonly boundSeconds: number
-    readonly makespanOverBound: number
-    readonly originLength: number
-    readonly originOverF: number
-    readonly failures: readonly string[]
-  }[]
-}
+import type { StaticReport } from '../static.ts'
+import type { SwarmReport } from '../swarm-rows.ts'
 
 interface FlashFigure {
   readonly median: number
@@ -57,19 +39,6 @@ export interface FlashReport extends About {
         }
     >
   >
-}
-
-/** What bench:static writes, as bench:all keeps it. */
-export interface StaticReport extends About {
-  readonly bench: 'static'
-  readonly cloneCount: number
-  readonly ways: readonly {
-    readonly name: string
-    readonly originBytes: number
-    readonly webBytes: number
-    readonly peerBytes: number
-    readonly durationMs: number
-  }[]
 }
 
 /** A result with the name of its file, which is also the name of its place on the page. */
@@ -134,11 +103,9 @@ export function shortName(repository: string): string {
   return repository.replace(/^.*\//, '')
 }
 
-/** Machine, load and day, as far as a result tells them. */
-export function circumstances(result: AnyResult): string {
-  const load = 'load' in result ? `, load ${result.load}` : ''
-  const day = 'day' in result ? result.day : (result.date ?? '')
-  return `${result.machine}${load}${day === '' ? '' : `, ${day}`}`
+/** Machine, load and day. */
+export function circumstances({ machine, load, day }: AnyResult): string {
+  return `${machine}, load ${load}, ${day}`
 }
 
 /** Where a number leads: the row of its run at the end of the page. */

@@ -4,21 +4,25 @@
  */
 
 import type { BuildRow } from '../build.ts'
-import { anchorOf, type Loaded, type Results } from './results.ts'
+import { anchorOf, type Loaded, type Results, shortName } from './results.ts'
 import { escapeText, percent } from './svg.ts'
 
 /** Nearer to 1 than this counts as the same. */
 const SAME = 0.03
 
-interface Cell {
+/** A figure of one repository; `kind` says how it compares with git's. */
+export interface ScoreFigure {
+  readonly repository: string
+  readonly value: number
   readonly text: string
   readonly kind: 'good' | 'bad' | 'same'
-  readonly href: string
+  /** Of the run that it leads to. */
+  readonly id: string
 }
 
 interface Score {
   readonly title: string
-  readonly cells: ReadonlyMap<string, Cell>
+  readonly figures: readonly ScoreFigure[]
 }
 
 /** The full history on all cores. */
@@ -31,21 +35,21 @@ export function scores(results: Results): Score[] {
   const { build, clone } = results
   const ofBuild = (title: string, ratioOf: (row: BuildRow) => number | null): Score => ({
     title,
-    cells: cellsOf(build, ({ rows }) => {
+    figures: figuresOf(build, ({ rows }) => {
       const whole = wholeOf(rows)
       return whole === null ? null : ratioOf(whole)
     }),
   })
   const ofClone = (title: string, scope: 'all' | 'line'): Score => ({
     title,
-    cells: cellsOf(clone, ({ rows }) => {
+    figures: figuresOf(clone, ({ rows }) => {
       const row = rows.find((one) => one.way === 'swarm' && one.scope === scope && one.percent === 100)
       return row?.secondsRatio?.median ?? null
     }),
   })
   const ofReading = (title: string, wanted: string): Score => ({
     title,
-    cells: cellsOf(clone, ({ reading }) => reading.find(({ command }) => command === wanted)?.ratio.median ?? null),
+    figures: figuresOf(clone, ({ reading }) => reading.find(({ command }) => command === wanted)?.ratio.median ?? null),
   })
   return [
     ofBuild('bytes', ({ linkBytes, repackBytes }) => linkBytes / repackBytes),
@@ -57,55 +61,56 @@ export function scores(results: Results): Score[] {
     ofClone('clone, main line', 'line'),
     ofReading('log -p', 'git log -p -n 2000'),
     ofReading('checkout', 'git checkout'),
-    { title: 'bytes from peers', cells: sharesOf(results) },
+    { title: 'bytes from peers', figures: sharesOf(results) },
   ]
 }
 
+/** The table: one row per repository, one figure per column. */
 export function scoreboard(results: Results): string {
-  const columns = scores(results).filter(({ cells }) => cells.size > 0)
-  const repositories = [...new Set([...results.build, ...results.clone].map(({ result }) => result.repository))]
+  const columns = scores(results).filter(({ figures }) => figures.length > 0)
   if (columns.length === 0) return ''
   const head = ['', ...columns.map(({ title }) => title)].map(
     (title) => `<th>${escapeText(title.replace('-p', '\u2011p'))}</th>`,
   )
-  const rows = repositories.map((repository) => {
-    const cells = columns.map(({ cells }) => {
-      const cell = cells.get(repository)
-      return cell === undefined
+  const rows = repositoriesOf(results).map((repository) => {
+    const cells = columns.map(({ figures }) => {
+      const figure = figures.find((one) => one.repository === repository)
+      return figure === undefined
         ? '<td></td>'
-        : `<td class="${cell.kind}"><a href="${escapeText(cell.href)}">${cell.text}</a></td>`
+        : `<td class="${figure.kind}"><a href="${escapeText(anchorOf(figure))}">${figure.text}</a></td>`
     })
-    return `<tr><td>${escapeText(repository)}</td>${cells.join('')}</tr>`
+    return `<tr><td>${escapeText(shortName(repository))}</td>${cells.join('')}</tr>`
   })
   return `<div class="wide"><table class="score">
 <thead><tr>${head.join('')}</tr></thead>
 <tbody>
 ${rows.join('\n')}
 </tbody></table></div>
-<p class="note"><i class="key good"></i>less than git <i class="key bad"></i>more than git. Ours over git's: links over git repack -adF, clones over git clone next door on loopback, reading over a fresh repack. The last column is a share of the bytes of a clone of all refs.</p>`
+<p class="note">Ours over git’s: <i class="key good"></i>below 1, less than git; <i class="key bad"></i>above 1, more. Links over git repack -adF, clones over git clone next door on loopback, reading over a fresh repack. The last column is a share of the bytes of a clone of all refs.</p>`
 }
 
-function cellsOf<T extends { readonly repository: string }>(
+/** Repositories that were built or cloned, the longest history first. */
+export function repositoriesOf({ build, clone }: Results): string[] {
+  return [...new Set([...build, ...clone].map(({ result }) => result.repository))]
+}
+
+function figuresOf<T extends { readonly repository: string }>(
   all: readonly Loaded<T>[],
   ratioOf: (result: T) => number | null,
-): Map<string, Cell> {
-  const cells = new Map<string, Cell>()
-  for (const loaded of all) {
-    const ratio = ratioOf(loaded.result)
-    if (ratio === null) continue
-    const kind = ratio < 1 - SAME ? 'good' : ratio > 1 + SAME ? 'bad' : 'same'
-    cells.set(loaded.result.repository, { text: ratio.toFixed(2), kind, href: anchorOf(loaded) })
-  }
-  return cells
+): ScoreFigure[] {
+  return all.flatMap(({ id, result }) => {
+    const value = ratioOf(result)
+    if (value === null) return []
+    const kind = value < 1 - SAME ? 'good' : value > 1 + SAME ? 'bad' : 'same'
+    return [{ repository: result.repository, value, text: value.toFixed(2), kind, id }]
+  })
 }
 
-function sharesOf({ clone }: Results): Map<string, Cell> {
-  const cells = new Map<string, Cell>()
-  for (const loaded of clone) {
-    const { bytes } = loaded.result.rows.find(({ way, scope }) => way === 'swarm' && scope === 'all') ?? {}
-    if (bytes === undefined || bytes === null) continue
-    const share = bytes.peers / Math.max(1, bytes.peers + bytes.origin + bytes.web)
-    cells.set(loaded.result.repository, { text: percent(share), kind: 'same', href: anchorOf(loaded) })
-  }
-  return cells
+function sharesOf({ clone }: Results): ScoreFigure[] {
+  return clone.flatMap(({ id, result: { repository, rows } }) => {
+    const { bytes } = rows.find(({ way, scope }) => way === 'swarm' && scope === 'all') ?? {}
+    if (bytes === undefined || bytes === null) return []
+    const value = bytes.peers / Math.max(1, bytes.peers + bytes.origin + bytes.web)
+    return [{ repository, value, text: percent(value), kind: 'same' as const, id }]
+  })
 }

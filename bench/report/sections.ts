@@ -26,6 +26,6 @@ export function pageOf(results: Results): string {
     ...of(results.micro, kernelSection),
   ]
   const lead =
-    'Everything is measured on real histories, on one machine, by turns with what it is compared with. Blue is GitTorrent or less than git, grey is what it is compared with, orange more than git, green a bound. Every number leads to its command and machine.'
+    'Real histories, real processes, one machine, by turns with what is compared. Blue is GitTorrent, or less than git; grey is what it is compared with; orange is more than git; a dashed outline is a bound that nobody can pass. Thin lines run from the least to the most of the runs. Every number leads to its command and machine.'
   return page('GitTorrent: measured', lead, sections, results)
 }

@@ -2,27 +2,22 @@
  * Charts of one sharing simulation: who can share what, what the origin still sends, what a fetch brings over stored bytes.
  */
 
-import type { Report, Run } from '../sharing/print.ts'
-import type { Books, Outcome } from '../sharing/simulate.ts'
+import { type Report, type Run, strategyTable, totalOf } from '../sharing/print.ts'
+import type { Outcome } from '../sharing/simulate.ts'
 import type { Chart, Section } from './page.ts'
-import { anchorOf, type Loaded } from './results.ts'
-import { type Bar, barChart, percent, shareGrid } from './svg.ts'
+import { anchorOf, type Loaded, shortName } from './results.ts'
+import { dailyOverStored, ORIGINAL, type Shown, sentWithinDay, shownOf } from './shown-strategies.ts'
+import { barChart, shareGrid } from './svg.ts'
 
 const KIND_NAMES: Readonly<Record<string, string>> = {
-  clone: 'clones',
-  shallow: 'depth 1',
-  ci: 'CI, full',
-  'ci-shallow': 'CI, depth 1',
-  hourly: 'hourly',
-  daily: 'daily',
-  weekly: 'weekly',
-  poisson: 'at random',
-}
-
-interface Shown {
-  readonly label: string
-  readonly role: Bar['role']
-  readonly outcome: Outcome
+  clone: 'clone\nfull',
+  shallow: 'clone\ndepth 1',
+  ci: 'CI\nfull',
+  'ci-shallow': 'CI\ndepth 1',
+  hourly: 'fetch\nhourly',
+  daily: 'fetch\ndaily',
+  weekly: 'fetch\nweekly',
+  poisson: 'fetch\nrandom',
 }
 
 /** Charts of the whole population; with `isFull` also those of fewer clients. */
@@ -31,37 +26,22 @@ export function sharingSection(loaded: Loaded<Report>, isFull: boolean): Section
   const { commitsInWindow, days, runs, seed } = report
   const href = anchorOf(loaded)
   const charts = runs.flatMap((run, index) => {
-    const shown = chosen(run)
+    const shown = shownOf(run)
     const grid = kindsChart(run, shown)
     const origin = originChart(run, shown, href)
-    if (index > 0) return isFull ? [grid, origin] : []
+    if (index > 0) return isFull ? [grid, origin].map((chart) => ({ ...chart, isMore: true })) : []
     return [grid, origin, overheadChart(shown, href)]
   })
   return {
-    title: `${report.repository}: who could share with whom`,
-    lead: `${commitsInWindow} commits reached the main line in ${days} days; ${runs[0]?.fetches ?? 0} fetches were replayed on their real times (seed ${seed}).`,
+    title: `Sharing: ${shortName(report.repository)}`,
+    lead: `Simulated: ${commitsInWindow} commits reached the main line in ${days} days, at their real times; ${runs[0]?.fetches ?? 0} fetches of people and CI met every strategy (seed ${seed}). Sizes are those of real builds.`,
     charts,
+    tables: runs.map((run) => ({
+      title: `All strategies and figures${clientsText(run.scale)}`,
+      ...strategyTable(run.outcomes),
+    })),
     sources: [loaded],
   }
-}
-
-/** The strategies that the charts compare; the JSON and the Markdown have all. */
-function chosen({ outcomes }: Run): Shown[] {
-  const withSnapshots = outcomes.find(({ name }) => name.endsWith(' + snapshots'))?.name ?? ''
-  const wanted: readonly (readonly [string, string, Bar['role']])[] = [
-    ['pack per pair', 'pack per (have, want)', 'other'],
-    ['daily bundle', 'bundle of the day', 'other'],
-    ['pack per day', 'a pack for each day', 'other'],
-    ['chain N0=64 growth 2', 'chain, N0 = 64', 'other'],
-    ['chain N0=4 growth 2', 'chain, N0 = 4', 'other'],
-    [withSnapshots.replace(' + snapshots', ''), 'GitTorrent', 'ours'],
-    [withSnapshots, 'GitTorrent + snapshots', 'ours'],
-    ['ideal', 'every byte shared', 'bound'],
-  ]
-  return wanted.flatMap(([name, label, role]) => {
-    const outcome = outcomes.find((candidate) => candidate.name === name)
-    return outcome === undefined ? [] : [{ label, role, outcome }]
-  })
 }
 
 function kindsChart({ scale, outcomes }: Run, shown: readonly Shown[]): Chart {
@@ -73,25 +53,25 @@ function kindsChart({ scale, outcomes }: Run, shown: readonly Shown[]): Chart {
     })
     return { label, role, cells }
   })
-  const title = `Bytes that somebody else fetched too within a day, by who fetches${clientsText(scale)}`
+  const title = `Percent of the bytes that somebody else fetched too within a day, by who fetches${clientsText(scale)}`
   const columns = kinds.map((kind) => KIND_NAMES[kind] ?? kind)
   return {
     title,
     svg: shareGrid(title, columns, rows),
-    note: 'What a swarm could carry. The first row is granted packs that are the same bytes everywhere, which the 2015 design did not have. Snapshots are taken to be as long as packs of depth 1 that git makes.',
+    note: 'What a swarm could carry. The first row, one pack for each (have, want) as in 2015, is granted the same bytes everywhere, which it did not have. Snapshots are taken to be as long as git’s packs of depth 1.',
   }
 }
 
 function originChart({ scale }: Run, shown: readonly Shown[], href: string): Chart {
   const bars = shown.map(({ label, role, outcome: { all } }) => {
-    const value = totalOf(all) - (all.before[1] ?? 0)
+    const value = sentWithinDay(all)
     return { label, role, value, text: `${gigabytes(value)} GB`, href }
   })
-  const alone = shown.find(({ outcome }) => outcome.name === 'pack per pair')
-  const title = `What the origin still sends if everybody passes on, for a day, what they fetched${clientsText(scale)}`
+  const alone = shown.find(({ outcome }) => outcome.name === ORIGINAL)
+  const title = `What the origin sends if all pass on, for a day, what they fetched${clientsText(scale)}`
   return {
     title,
-    svg: barChart(title, bars, Math.max(...bars.map(({ value }) => value))),
+    svg: barChart(title, bars),
     note: `Plain git sends ${alone === undefined ? '?' : gigabytes(totalOf(alone.outcome.all))} GB. A pack or segment that nobody else fetched during the last day comes from the origin, and so does all that is negotiated live.`,
   }
 }
@@ -99,26 +79,20 @@ function originChart({ scale }: Run, shown: readonly Shown[], href: string): Cha
 function overheadChart(shown: readonly Shown[], href: string): Chart {
   const compared = shown.filter(({ role }) => role !== 'bound')
   const bars = compared.flatMap(({ label, role, outcome }) => {
-    const books = outcome.kinds.daily
-    if (books === undefined) return []
-    const value = totalOf(books) / books.stored
+    const value = dailyOverStored(outcome)
+    if (value === null) return []
     return [{ label, role, value, text: `× ${value.toFixed(2)}`, href }]
   })
-  const shares = shown.map(({ label, outcome: { all } }) => `${label} ${percent((all.within[1] ?? 0) / totalOf(all))}`)
   const title = 'What a daily fetch brings, over the stored bytes of the objects that it needs'
   return {
     title,
-    svg: barChart(title, bars, Math.max(...bars.map(({ value }) => value))),
-    note: `1.00 is every new object once, as coarse segments store it; the first bar is what plain git sends, which can be less. What segments bring above it, the client held already. Shared within a day, of all bytes of all clients: ${shares.join('; ')}.`,
+    svg: barChart(title, bars),
+    note: '1.00 is every new object once, as coarse segments store it. The first bar is what plain git sends, which can be less; what segments bring above it, the client held already.',
   }
 }
 
 function clientsText(scale: number): string {
-  return scale === 1 ? '' : `; ${scale} × the clients`
-}
-
-function totalOf({ packed, live }: Books): number {
-  return packed + live
+  return scale === 1 ? '' : `; ${scale} times the clients`
 }
 
 function gigabytes(bytes: number): string {

@@ -1,81 +1,169 @@
 /**
- * Charts as SVG text: bars, lines, and a grid of cells. Colours and type come from the page's style sheet by class, so
- * that one drawing serves light and dark. No layout engine: labels get fixed room, and whoever calls keeps them short.
+ * Charts as SVG text: bars, stacks, lines, and a grid of cells. Colours and type come from the page's style sheet by class, so
+ * that one drawing serves light and dark; what counts is never told by colour alone. Drawings are narrow: two stand side by side
+ * on a desk, and one is still readable on a phone. Room for labels follows from their lengths.
  */
 
-export const WIDTH = 760
-export const ROW_HEIGHT = 28
-export const LABEL_WIDTH = 220
-const VALUE_WIDTH = 78
-const CHART_TOP = 8
+export const WIDTH = 480
+export const ROW_HEIGHT = 26
+const CHART_TOP = 6
+/** Mean widths of a letter at the sizes of the style sheet, in units of the drawing. */
+const LABEL_LETTER = 7.7
+const BOLD_LETTER = 8.6
+export const VALUE_LETTER = 7.6
+const LABEL_WIDTH_MAX = 230
+const GAP = 8
+
+/** Ours, theirs, an exported folder, or the bound that nobody can pass. */
+export type Role = 'ours' | 'other' | 'folder' | 'bound'
 
 export interface Bar {
   readonly label: string
   readonly value: number
   /** What stands behind the bar. */
   readonly text: string
-  /** Ours, theirs, or the bound that nobody can pass. */
-  readonly role: 'ours' | 'other' | 'bound'
+  readonly role: Role
+  /** What the bar is made of, from the left; one part of its own role unless given. */
+  readonly parts?: readonly { readonly value: number; readonly role: Role }[]
   /** Least and most of the runs. */
   readonly range?: readonly [number, number]
   /** Where the number leads. */
   readonly href?: string
 }
 
-/** Horizontal bars from zero; the longest possible is `max`. */
-export function barChart(title: string, bars: readonly Bar[], max: number): string {
-  const room = WIDTH - LABEL_WIDTH - VALUE_WIDTH
-  const rows = bars.map(({ label, value, text, role, range, href }, index) => {
-    const y = CHART_TOP + index * ROW_HEIGHT
-    const lengthOf = (of: number): number => (max > 0 ? round((Math.min(of, max) / max) * room) : 0)
-    const length = lengthOf(value)
-    const middle = y + ROW_HEIGHT / 2
-    const [least, most] = (range ?? [value, value]).map((of) => LABEL_WIDTH + lengthOf(of))
-    const shown = `<text class="value" x="${round(Math.max(LABEL_WIDTH + length, most ?? 0) + 7)}" y="${middle}">${escapeText(text)}</text>`
-    return [
-      `<text class="label ${role}" x="${LABEL_WIDTH - 10}" y="${middle}" text-anchor="end">${escapeText(label)}</text>`,
-      `<rect class="bar ${role}" x="${LABEL_WIDTH}" y="${y + 4}" width="${Math.max(1, length)}" height="${ROW_HEIGHT - 8}" rx="2"/>`,
-      least === most ? '' : `<line class="range" x1="${least}" x2="${most}" y1="${middle}" y2="${middle}"/>`,
-      href === undefined ? shown : `<a href="${escapeText(href)}">${shown}</a>`,
-    ].join('')
+/** Bars under a word that they have in common. */
+export interface BarGroup {
+  readonly title: string
+  readonly bars: readonly Bar[]
+}
+
+/** A vertical line through all bars. */
+export interface Mark {
+  readonly value: number
+  readonly text: string
+}
+
+/** Room that the longest of these labels needs at the left; ours are bold. */
+export function labelWidthOf(rows: readonly { readonly label: string; readonly role?: Role }[]): number {
+  const widths = rows.map(({ label, role }) => label.length * (role === 'ours' ? BOLD_LETTER : LABEL_LETTER))
+  return Math.min(LABEL_WIDTH_MAX, Math.max(0, ...widths) + GAP)
+}
+
+function lettersOf(texts: readonly string[]): number {
+  return Math.max(0, ...texts.map((text) => text.length))
+}
+
+/** Horizontal bars from zero, in groups where groups are given; the longest possible is as long as the room. */
+export function barChart(
+  title: string,
+  given: readonly Bar[] | readonly BarGroup[],
+  marks: readonly Mark[] = [],
+): string {
+  const groups = given.map((one): BarGroup => ('bars' in one ? one : { title: '', bars: [one] }))
+  const bars = groups.flatMap((group) => group.bars)
+  const left = labelWidthOf(bars)
+  const room = WIDTH - left - lettersOf(bars.map(({ text }) => text)) * VALUE_LETTER - GAP
+  const max = Math.max(
+    ...bars.flatMap(({ value, range }) => [value, range?.[1] ?? 0]),
+    ...marks.map(({ value }) => value),
+  )
+  const xOf = (value: number): number => round(left + (max > 0 ? (value / max) * room : 0))
+  const parts: string[] = []
+  const values: string[] = []
+  let y = CHART_TOP + (marks.length > 0 ? 18 : 0)
+  const top = y
+  for (const group of groups) {
+    if (group.title !== '') {
+      parts.push(`<text class="group" x="0" y="${y + ROW_HEIGHT / 2 + 4}">${escapeText(group.title)}</text>`)
+      y += ROW_HEIGHT
+    }
+    for (const bar of group.bars) {
+      parts.push(barRow(bar, y, left, xOf))
+      values.push(valueText(bar, y, xOf))
+      y += ROW_HEIGHT
+    }
+  }
+  for (const { value, text } of marks) parts.push(markAt(xOf(value), top, y, text))
+  // Last, so that no line crosses a number.
+  return svg(title, y + CHART_TOP, [...parts, ...values].join('\n'))
+}
+
+function barRow(
+  { label, value, role, parts, range }: Bar,
+  y: number,
+  left: number,
+  xOf: (value: number) => number,
+): string {
+  const middle = y + ROW_HEIGHT / 2
+  const [least, most] = (range ?? [value, value]).map(xOf)
+  let from = 0
+  const drawn = (parts ?? [{ value, role }]).map((part) => {
+    const [x, end] = [xOf(from), xOf(from + part.value)]
+    from += part.value
+    return `<rect class="bar ${part.role}" x="${x}" y="${y + 4}" width="${round(Math.max(parts === undefined ? 1 : 0, end - x))}" height="${ROW_HEIGHT - 8}"/>`
   })
-  return svg(title, bars.length * ROW_HEIGHT + 2 * CHART_TOP, rows.join('\n'))
+  return [
+    `<text class="label ${role}" x="${round(left - GAP)}" y="${middle}" text-anchor="end">${escapeText(label)}</text>`,
+    ...drawn,
+    least === most ? '' : rangeLine(least ?? 0, most ?? 0, middle),
+  ].join('')
+}
+
+function valueText({ value, text, range, href }: Bar, y: number, xOf: (value: number) => number): string {
+  const x = round(Math.max(xOf(value), xOf(range?.[1] ?? 0)) + 6)
+  const shown = `<text class="value halo" x="${x}" y="${y + ROW_HEIGHT / 2}">${escapeText(text)}</text>`
+  return href === undefined ? shown : `<a href="${escapeText(href)}">${shown}</a>`
+}
+
+/** From the least to the most of the runs, with ends. */
+export function rangeLine(least: number, most: number, y: number): string {
+  return `<path class="range" d="M${least} ${y - 4}V${y + 4}M${least} ${y}H${most}M${most} ${y - 4}V${y + 4}"/>`
+}
+
+function markAt(x: number, top: number, bottom: number, text: string): string {
+  return `<line class="mark" x1="${x}" x2="${x}" y1="${top - 4}" y2="${bottom}"/><text class="tick" x="${x}" y="${top - 12}" text-anchor="middle">${escapeText(text)}</text>`
 }
 
 export interface GridRow {
   readonly label: string
-  readonly role: Bar['role']
+  readonly role: Role
   /** From 0 to 1, or null where there is nothing to say. */
   readonly cells: readonly (number | null)[]
 }
 
-/** A table of shares, each cell as strong as its share. */
+/** A table of shares in percent, each cell as strong as its share. A line feed in a column's name breaks it. */
 export function shareGrid(title: string, columns: readonly string[], rows: readonly GridRow[]): string {
-  const cellWidth = (WIDTH - LABEL_WIDTH) / columns.length
-  const head = columns.map(
-    (column, index) =>
-      `<text class="label other" x="${round(LABEL_WIDTH + (index + 0.5) * cellWidth)}" y="${CHART_TOP + 12}" text-anchor="middle">${escapeText(column)}</text>`,
+  const left = labelWidthOf(rows)
+  const cellWidth = (WIDTH - left) / columns.length
+  const top = CHART_TOP + 32
+  const head = columns.flatMap((column, index) =>
+    column
+      .split('\n')
+      .map(
+        (word, line, words) =>
+          `<text class="head" x="${round(left + (index + 0.5) * cellWidth)}" y="${top - 10 - 14 * (words.length - 1 - line)}" text-anchor="middle">${escapeText(word)}</text>`,
+      ),
   )
   const body = rows.map(({ label, role, cells }, row) => {
-    const y = CHART_TOP + (row + 1) * ROW_HEIGHT
+    const y = top + row * ROW_HEIGHT
     const middle = y + ROW_HEIGHT / 2
     const drawn = cells.map((share, index) => {
       if (share === null) return ''
-      const x = round(LABEL_WIDTH + index * cellWidth + 1)
+      const x = round(left + index * cellWidth + 1)
       const strong = share >= 0.55 ? ' strong' : ''
-      return `<rect class="cell ${role}" x="${x}" y="${y + 1}" width="${round(cellWidth - 2)}" height="${ROW_HEIGHT - 2}" style="fill-opacity:${round(0.04 + 0.96 * share)}"/><text class="cell-text ${role}${strong}" x="${round(x + cellWidth / 2 - 1)}" y="${middle}" text-anchor="middle">${percent(share)}</text>`
+      return `<rect class="cell ${role}" x="${x}" y="${y + 1}" width="${round(cellWidth - 2)}" height="${ROW_HEIGHT - 2}" style="fill-opacity:${round(0.04 + 0.96 * share)}"/><text class="cell-text ${role}${strong}" x="${round(x + cellWidth / 2 - 1)}" y="${middle}" text-anchor="middle">${percent(share).replace(' %', '')}</text>`
     })
-    const text = `<text class="label ${role}" x="${LABEL_WIDTH - 10}" y="${middle}" text-anchor="end">${escapeText(label)}</text>`
+    const text = `<text class="label ${role}" x="${left - GAP}" y="${middle}" text-anchor="end">${escapeText(label)}</text>`
     return text + drawn.join('')
   })
-  return svg(title, (rows.length + 1) * ROW_HEIGHT + 2 * CHART_TOP, [...head, ...body].join('\n'))
+  return svg(title, top + rows.length * ROW_HEIGHT + CHART_TOP, [...head, ...body].join('\n'))
 }
 
 export interface Series {
   readonly label: string
   /** Which of the eight colours; by its place unless given. */
   readonly colour?: number
-  readonly points: readonly { readonly x: number; readonly y: number }[]
+  readonly points: readonly { readonly x: number; readonly y: number; readonly range?: readonly [number, number] }[]
 }
 
 export interface Axes {
@@ -92,16 +180,17 @@ export interface Axes {
   readonly target: { readonly y: number; readonly text: string } | null
 }
 
-const PLOT = { left: 70, right: 150, top: 26, bottom: 34, height: 250 } as const
+const PLOT = { left: 70, top: 26, bottom: 34, height: 230 } as const
 const GRID_LINE_COUNT = 4
 /** Least distance of two labels at the right edge. */
 const LABEL_DISTANCE = 16
 
-/** Lines over x values, each named at its right end. */
+/** Lines over x values, each named at its right end; even series are dashed, so that they differ without colour. */
 export function lineChart(title: string, series: readonly Series[], axes: Axes): string {
   const values = series[0]?.points.map(({ x }) => x) ?? []
-  const step = (WIDTH - PLOT.left - PLOT.right) / Math.max(1, values.length - 1)
-  const scale = (WIDTH - PLOT.left - PLOT.right) / Math.max(...values)
+  const right = WIDTH - lettersOf(series.map(({ label }) => label)) * LABEL_LETTER - 2 * GAP
+  const step = (right - PLOT.left) / Math.max(1, values.length - 1)
+  const scale = (right - PLOT.left) / Math.max(...values)
   const xOf = (x: number): number => round(PLOT.left + (axes.isLinear === true ? x * scale : values.indexOf(x) * step))
   const room = PLOT.height - PLOT.top - PLOT.bottom
   const yOf = (y: number): number => round(PLOT.top + room * (1 - (y - axes.yMin) / (axes.yMax - axes.yMin)))
@@ -110,7 +199,7 @@ export function lineChart(title: string, series: readonly Series[], axes: Axes):
   for (let line = 0; line <= GRID_LINE_COUNT; line++) {
     const value = axes.yMin + ((axes.yMax - axes.yMin) * line) / GRID_LINE_COUNT
     const y = yOf(value)
-    parts.push(`<line class="grid" x1="${PLOT.left}" x2="${WIDTH - PLOT.right}" y1="${y}" y2="${y}"/>`)
+    parts.push(`<line class="grid" x1="${PLOT.left}" x2="${right}" y1="${y}" y2="${y}"/>`)
     parts.push(
       `<text class="tick" x="${PLOT.left - 8}" y="${y}" text-anchor="end">${escapeText(axes.yText(value))}</text>`,
     )
@@ -120,16 +209,10 @@ export function lineChart(title: string, series: readonly Series[], axes: Axes):
       `<text class="tick" x="${xOf(x)}" y="${bottom + 18}" text-anchor="middle">${escapeText(axes.xText(x))}</text>`,
     )
   }
-  if (axes.mark !== null) {
-    const x = xOf(axes.mark.x)
-    parts.push(`<line class="mark" x1="${x}" x2="${x}" y1="${PLOT.top - 6}" y2="${bottom}"/>`)
-    parts.push(
-      `<text class="tick" x="${x}" y="${PLOT.top - 14}" text-anchor="middle">${escapeText(axes.mark.text)}</text>`,
-    )
-  }
+  if (axes.mark !== null) parts.push(markAt(xOf(axes.mark.x), PLOT.top, bottom, axes.mark.text))
   if (axes.target !== null) {
     const y = yOf(axes.target.y)
-    parts.push(`<line class="mark" x1="${PLOT.left}" x2="${WIDTH - PLOT.right}" y1="${y}" y2="${y}"/>`)
+    parts.push(`<line class="mark" x1="${PLOT.left}" x2="${right}" y1="${y}" y2="${y}"/>`)
     parts.push(`<text class="tick halo" x="${PLOT.left + 6}" y="${y + 11}">${escapeText(axes.target.text)}</text>`)
   }
   const ends = spread(
@@ -139,11 +222,14 @@ export function lineChart(title: string, series: readonly Series[], axes: Axes):
   series.forEach(({ label, points, colour }, at) => {
     const index = colour ?? at
     const path = points.map(({ x, y }, point) => `${point === 0 ? 'M' : 'L'}${xOf(x)} ${yOf(y)}`).join('')
-    parts.push(`<path class="line series-${index}" d="${path}"/>`)
-    for (const { x, y } of points)
+    parts.push(`<path class="line series-${index}${at % 2 === 1 ? ' dashed' : ''}" d="${path}"/>`)
+    for (const { x, y, range } of points) {
+      if (range !== undefined && range[0] < range[1])
+        parts.push(`<path class="range" d="M${xOf(x)} ${yOf(range[0])}V${yOf(range[1])}"/>`)
       parts.push(`<circle class="dot series-${index}" cx="${xOf(x)}" cy="${yOf(y)}" r="3"/>`)
+    }
     parts.push(
-      `<text class="series-name series-${index}" x="${WIDTH - PLOT.right + 14}" y="${ends[at]}">${escapeText(label)}</text>`,
+      `<text class="series-name series-${index}" x="${right + GAP}" y="${ends[at]}">${escapeText(label)}</text>`,
     )
   })
   return svg(title, PLOT.height, parts.join('\n'))
@@ -180,9 +266,9 @@ export function escapeText(text: string): string {
 
 /** A drawing of the common width. */
 export function svg(title: string, height: number, body: string): string {
-  return `<svg viewBox="0 0 ${WIDTH} ${height}" role="img" aria-label="${escapeText(title)}">\n${body}\n</svg>`
+  return `<svg viewBox="0 0 ${WIDTH} ${round(height)}" role="img" aria-label="${escapeText(title)}">\n${body}\n</svg>`
 }
 
-function round(value: number): number {
+export function round(value: number): number {
   return Math.round(value * 100) / 100
 }

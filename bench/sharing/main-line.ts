@@ -21,12 +21,6 @@ export interface MainLine {
   readonly zeros: Int8Array
 }
 
-/** The git directory of a repository, bare or not, as an absolute path. */
-export function findGitDir(path: string): string {
-  const env = plumbingEnvironment()
-  return execFileSync('git', ['-C', path, 'rev-parse', '--absolute-git-dir'], { env }).toString('utf8').trimEnd()
-}
-
 /** Reads HEAD's first-parent line and the graph below it. */
 export async function readMainLine(gitDir: string): Promise<MainLine> {
   const graph = new CommitGraph('sha1')

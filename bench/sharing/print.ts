@@ -62,10 +62,11 @@ export function printReport(report: Report): string {
 }
 
 function runLines({ scale, fetches, population, outcomes }: Run): string[] {
+  const table = strategyTable(outcomes)
   return [
     `### ${fetches} fetches${scale === 1 ? '' : ` (clients × ${scale})`}: ${JSON.stringify(population)}`,
     '',
-    table(outcomes),
+    markdown(table.head, table.rows),
     '',
     'Share within a day, by kind of client, and bytes per fetch over the stored bytes of what it needs:',
     '',
@@ -74,27 +75,18 @@ function runLines({ scale, fetches, population, outcomes }: Run): string[] {
   ]
 }
 
-/** Bytes of all kinds, packed and live. */
-function totalOf({ packed, live }: Books): number {
+/** Bytes that came, packed and live. */
+export function totalOf({ packed, live }: Books): number {
   return packed + live
 }
 
 /** One row per strategy, all kinds of clients together. */
-export function table(outcomes: readonly Outcome[]): string {
+export function strategyTable(outcomes: readonly Outcome[]): { readonly head: string[]; readonly rows: string[][] } {
   const most = Math.max(...outcomes.map(({ all }) => totalOf(all)))
   const unit = most >= 1e10 ? { name: 'GB', bytes: 1e9 } : { name: 'MB', bytes: 1e6 }
-  const head = [
-    'strategy',
-    'shared 30 min',
-    'day',
-    'week',
-    'kept',
-    `origin ${unit.name}: no peers`,
-    '30 min',
-    'day',
-    'week',
-  ]
-  head.push('seeded', 'bytes ÷ stored', 'packs', 'per day', 'swarms', 'per day', 'peers per swarm', 'per byte')
+  const head = ['strategy', 'shared in 30 min', 'in a day', 'in a week', 'kept']
+  head.push(`origin ${unit.name}, no peers`, 'peers 30 min', 'peers a day', 'peers a week', 'one seeder')
+  head.push('bytes ÷ stored', 'packs', 'packs a day', 'swarms', 'swarms a day', 'peers per swarm', 'peers per byte')
   const rows = outcomes.map((outcome) => {
     const { all } = outcome
     const total = totalOf(all)
@@ -115,7 +107,7 @@ export function table(outcomes: readonly Outcome[]): string {
       outcome.peersPerByte.toFixed(1),
     ]
   })
-  return markdown(head, rows)
+  return { head, rows }
 }
 
 function kindTable(outcomes: readonly Outcome[]): string {

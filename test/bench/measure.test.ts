@@ -4,11 +4,14 @@
  */
 
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import { readFileSync, readlinkSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { measure, ratios, spread } from '../../bench/measure.ts'
 import { repositoryName } from '../../bench/result-file.ts'
+import { projectRoot } from '../tidy/project.ts'
 
 const PLACE = { folder: tmpdir(), environment: process.env }
 const MEBIBYTES = 150
@@ -63,4 +66,15 @@ test('medians, and ratios of neighbouring runs', () => {
 test('repositories are named by their folders', () => {
   const paths = ['/x/git+git/repo', '/x/express.git', '/x/express', '/x/express/.git', '/x/express/']
   assert.deepEqual(paths.map(repositoryName), ['git/git', 'express', 'express', 'express', 'express'])
+})
+
+test('what is no repository is refused with its name and the usage, before anything is made', () => {
+  for (const bench of ['build', 'sharing']) {
+    const script = join(projectRoot, 'dist', 'bench', `${bench}.js`)
+    const { status, stdout, stderr } = spawnSync(process.execPath, [script, '/nowhere'], { encoding: 'utf8' })
+    assert.deepEqual([status, stdout], [129, ''])
+    const [first, second] = stderr.split('\n')
+    assert.equal(first, '/nowhere: expected a git repository, got none')
+    assert.match(second ?? '', new RegExp(`^usage: npm run bench:${bench} -- <repository>`))
+  }
 })

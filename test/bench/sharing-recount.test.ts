@@ -111,92 +111,99 @@ function recount(demand: readonly Fetch[], take: Take) {
   }
 }
 
-/** The ways to take, from the engine's plan and the days' own commits. */
-function takers({ line, sizes }: World): Readonly<Record<string, readonly [strategies.Strategy, Take]>> {
-  const table = cutTable(line.zeros)
-  const { stored, coarse, daily, times, live, liveShallow } = sizes
-  const fine = sizes.fine.get(GRAIN.n0Log) ?? stored
-  const span = (bytes: Float64Array, low: number, high: number): number => (bytes[high] ?? 0) - (bytes[low] ?? 0)
-  const heights = [...times.keys()].slice(1)
-  const levelOf = (height: number): number => (line.zeros[height] ?? -1) - GRAIN.n0Log
-  const planOf = (want: number) => {
-    const known = heights.filter((height) => height <= want && levelOf(height) >= 0).reverse()
-    const checkpoints = known.map((height) => ({ oid: `${height}` as Oid, level: levelOf(height), height }))
-    const parameters = { ...GT1, coarseLevel: GRAIN.coarseLog - GRAIN.n0Log }
-    return planChain({ tip: `${want}` as Oid, length: want, checkpoints }, parameters)
-  }
-  const wholeLive = ({ have, want, isShallow }: Fetch): Taken => {
-    return { live: isShallow ? SNAPSHOT_BYTES : live(have, want), packs: new Map(), swarms: [] }
-  }
-  const named = (liveBytes: number, packs: ReadonlyMap<string, number>): Taken => {
-    return { live: liveBytes, packs, swarms: [...packs.keys()] }
-  }
-  const publicAt = (time: number): number => heights.filter((height) => (times[height] ?? 0) < time).length
-  const midnightOf = ({ time }: Fetch): number => publicAt(Math.floor(time / DAY) * DAY)
-  const dayOf = (height: number): number => Math.floor((times[height] ?? 0) / DAY)
+const span = (bytes: Float64Array, low: number, high: number): number => (bytes[high] ?? 0) - (bytes[low] ?? 0)
+const heightsOf = ({ line }: World): number[] => [...line.times.keys()].slice(1)
 
-  const segments = (fetch: Fetch): Taken => {
-    const lacking = planOf(fetch.want).filter(({ tip }) => Number(tip) > fetch.have)
+/** Packs that are swarms of their own. */
+function named(live: number, packs: readonly (readonly [string, number])[]): Taken {
+  return { live, packs: new Map(packs), swarms: packs.map(([name]) => name) }
+}
+
+function allLive({ sizes }: World, { have, want, isShallow }: Fetch): Taken {
+  return named(isShallow ? SNAPSHOT_BYTES : sizes.live(have, want), [])
+}
+
+/** What the engine's own plan has above the client's tip. */
+function segmentTaker(world: World): Take {
+  const { line, sizes } = world
+  const fine = sizes.fine.get(GRAIN.n0Log) ?? sizes.stored
+  const levelOf = (height: number): number => (line.zeros[height] ?? -1) - GRAIN.n0Log
+  const checkpoints = heightsOf(world)
+    .filter((height) => levelOf(height) >= 0)
+    .map((height) => ({ oid: `${height}` as Oid, level: levelOf(height), height }))
+    .reverse()
+  const parameters = { ...GT1, coarseLevel: GRAIN.coarseLog - GRAIN.n0Log }
+  return (fetch) => {
+    const { have, want } = fetch
+    const known = checkpoints.filter(({ height }) => height <= want)
+    const links = planChain({ tip: `${want}` as Oid, length: want, checkpoints: known }, parameters)
+    const lacking = links.filter(({ tip }) => Number(tip) > have)
     const [newest] = lacking
-    if (fetch.isShallow || newest === undefined) return wholeLive(fetch)
-    const parts = lacking.flatMap((link) => link.segments).filter(({ tip }) => Number(tip) > fetch.have)
+    if (fetch.isShallow || newest === undefined) return allLive(world, fetch)
+    const parts = lacking.flatMap(({ segments }) => segments).filter(({ tip }) => Number(tip) > have)
     const packs = parts.map(({ grain, tip, base }): [string, number] => {
-      return [`${grain} ${tip}`, span(grain === 'fine' ? fine : coarse, Number(base ?? 0), Number(tip))]
+      return [`${grain} ${tip}`, span(grain === 'fine' ? fine : sizes.coarse, Number(base ?? 0), Number(tip))]
     })
-    return {
-      live: live(Number(newest.tip), fetch.want),
-      packs: new Map(packs),
-      swarms: lacking.map(({ tip, base }) => `${base} ${tip}`),
-    }
+    const swarms = lacking.map(({ tip, base }) => `${base} ${tip}`)
+    return { live: sizes.live(Number(newest.tip), want), packs: new Map(packs), swarms }
+  }
+}
+
+/** Every day that brought something above the client's tip comes whole, unless it is not over yet. */
+function dayTaker(world: World): Take {
+  const { times, daily, live } = world.sizes
+  const heights = heightsOf(world)
+  const dayOf = (height: number): number => Math.floor((times[height] ?? 0) / DAY)
+  return (fetch) => {
+    const today = Math.floor(fetch.time / DAY)
+    const top = heights.filter((height) => dayOf(height) < today).length
+    if (fetch.isShallow || top <= fetch.have) return allLive(world, fetch)
+    const days = new Set(heights.filter((height) => height > fetch.have && height <= top).map(dayOf))
+    const packs = [...days].map((day): [string, number] => {
+      const mine = heights.filter((height) => dayOf(height) === day)
+      return [`${day}`, span(daily, (mine[0] ?? 1) - 1, mine.at(-1) ?? 0)]
+    })
+    return named(live(top, fetch.want), packs)
+  }
+}
+
+/** Every kind of strategy, and what it should take. */
+function pairs(world: World): Readonly<Record<string, readonly [strategies.Strategy, Take]>> {
+  const { line, sizes } = world
+  const { stored, times, live, liveShallow } = sizes
+  const heights = heightsOf(world)
+  const table = cutTable(line.zeros)
+  const takeSegments = segmentTaker(world)
+  const takePair: Take = ({ have, want, isShallow }) => {
+    return named(0, [[`${have} ${want} ${isShallow}`, isShallow ? SNAPSHOT_BYTES : live(have, want)]])
+  }
+  const takeBundle: Take = (fetch) => {
+    const midnight = Math.floor(fetch.time / DAY) * DAY
+    const top = heights.filter((height) => (times[height] ?? 0) < midnight).length
+    if (fetch.isShallow || fetch.have > 0 || top === 0) return allLive(world, fetch)
+    return named(live(top, fetch.want), [[`${top}`, live(0, top)]])
+  }
+  const takeSnapshot: Take = (fetch) => {
+    const isCut = (height: number): boolean => (line.zeros[height] ?? -1) >= GRAIN.snapshotLog
+    const cut = heights.filter((height) => height <= fetch.want && isCut(height)).at(-1)
+    if (!fetch.isShallow || cut === undefined) return takeSegments(fetch)
+    return named(liveShallow(cut, fetch.want), [[`snapshot ${cut}`, SNAPSHOT_BYTES]])
+  }
+  const takeNeeded: Take = ({ have, want, isShallow }) => {
+    if (isShallow) return named(0, [['tree', SNAPSHOT_BYTES]])
+    const needed = heights.filter((height) => height > have && height <= want)
+    return named(
+      0,
+      needed.map((height) => [`${height}`, span(stored, height - 1, height)]),
+    )
   }
   return {
-    'pack per pair': [
-      strategies.perPairPacks(sizes),
-      ({ have, want, isShallow }) =>
-        named(0, new Map([[`${have} ${want} ${isShallow}`, isShallow ? SNAPSHOT_BYTES : live(have, want)]])),
-    ],
-    'daily bundle': [
-      strategies.dailyBundle(sizes),
-      (fetch) => {
-        const top = midnightOf(fetch)
-        if (fetch.isShallow || fetch.have > 0 || top === 0) return wholeLive(fetch)
-        return named(live(top, fetch.want), new Map([[`${top}`, live(0, top)]]))
-      },
-    ],
-    'pack per day': [
-      strategies.packPerDay(sizes),
-      (fetch) => {
-        const top = midnightOf(fetch)
-        if (fetch.isShallow || top <= fetch.have) return wholeLive(fetch)
-        // Every day that brought something above `have` comes whole, unless it is not over yet.
-        const days = new Set(heights.filter((height) => height > fetch.have && height <= top).map(dayOf))
-        const packs = [...days].map((day): [string, number] => {
-          const mine = heights.filter((height) => dayOf(height) === day)
-          return [`${day}`, span(daily, (mine[0] ?? 1) - 1, mine.at(-1) ?? 0)]
-        })
-        return named(live(top, fetch.want), new Map(packs))
-      },
-    ],
-    segments: [strategies.segments(sizes, table, GRAIN, false, false), segments],
-    'segments and snapshots': [
-      strategies.segments(sizes, table, GRAIN, false, true),
-      (fetch) => {
-        const cut = heights
-          .filter((height) => height <= fetch.want && (line.zeros[height] ?? -1) >= GRAIN.snapshotLog)
-          .at(-1)
-        if (!fetch.isShallow || cut === undefined) return segments(fetch)
-        const name = `snapshot ${cut}`
-        return { live: liveShallow(cut, fetch.want), packs: new Map([[name, SNAPSHOT_BYTES]]), swarms: [name] }
-      },
-    ],
-    ideal: [
-      strategies.ideal(sizes),
-      ({ have, want, isShallow }) => {
-        if (isShallow) return named(0, new Map([['tree', SNAPSHOT_BYTES]]))
-        const needed = heights.filter((height) => height > have && height <= want)
-        return named(0, new Map(needed.map((height) => [`${height}`, span(stored, height - 1, height)])))
-      },
-    ],
+    'pack per pair': [strategies.perPairPacks(sizes), takePair],
+    'daily bundle': [strategies.dailyBundle(sizes), takeBundle],
+    'pack per day': [strategies.packPerDay(sizes), dayTaker(world)],
+    segments: [strategies.segments(sizes, table, GRAIN, false, false), takeSegments],
+    'segments and snapshots': [strategies.segments(sizes, table, GRAIN, false, true), takeSnapshot],
+    ideal: [strategies.ideal(sizes), takeNeeded],
   }
 }
 
@@ -244,7 +251,7 @@ test('what a simulation says is what counting every pair of fetches says', async
     }
     const demand = drawDemand(times, population, { start: end - 14 * DAY, end }, 3)
     assert.ok(demand.length > 150, `${demand.length} fetches`)
-    for (const [name, [strategy, take]] of Object.entries(takers(world))) {
+    for (const [name, [strategy, take]] of Object.entries(pairs(world))) {
       const counted = recount(demand, take)
       assertClose(name, simulate(strategy, demand, world.sizes), counted)
       assert.ok(counted.packed > 0 && counted.everBefore > 0, name)
