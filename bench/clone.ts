@@ -3,7 +3,7 @@
  * From one warm seeder, `git clone` from `git daemon`, `--bundle-uri`, a web seed, `git index-pack` of the same bytes alone;
  * by length of history and number of cores; then what reading from link packs costs against a fresh repack.
  *   npm run bench:clone -- <repository> [--runs 5] [--growth 10,25,50] [--growth-runs 3] [--cores 1,2] [--core-runs 3]
- *                          [--json <file>] [--name <name>]
+ *                          [--ways 'bundle-uri,web seed,index-pack alone'] [--json <file>] [--name <name>]
  * Whole client processes by turns, over loopback without shaping. Needs /proc for memory and taskset for --cores.
  */
 
@@ -59,13 +59,25 @@ function printRow({ way, scope, percent, cores, effort, secondsRatio, bytes, sto
 }
 
 async function main(): Promise<void> {
-  const { gitDir, run, runs, growth, growthRuns, cores, coreRuns, json } = readEffortOptions('clone', '10,25,50')
+  const {
+    gitDir,
+    run,
+    runs,
+    growth,
+    growthRuns,
+    cores,
+    coreRuns,
+    ways: beside,
+    json,
+  } = readEffortOptions('clone', '10,25,50')
   const world = await DemoWorld.open()
   const ways = new CloneWays(world)
   try {
     await world.git('clone', '--quiet', '--bare', `file://${gitDir}`, 'origin.git')
     await ways.start()
-    const cases = ways.ofWhole(runs)
+    const isWanted = ({ way }: CloneCase): boolean =>
+      beside === null || way === 'swarm' || way === 'plain' || beside.includes(way)
+    const cases = ways.ofWhole(runs).filter(isWanted)
     const line = await readMainLine(gitDir)
     for (const percent of growthRuns > 0 ? growth : []) {
       const portion = portionOf(line, percent)

@@ -19,6 +19,8 @@ export interface EffortOptions {
   /** Numbers of cores, each measured `coreRuns` times. */
   readonly cores: readonly number[]
   readonly coreRuns: number
+  /** bench:clone: which ways are measured beside ours and the plain one; null is all of them. */
+  readonly ways: readonly string[] | null
   readonly json: string | undefined
 }
 
@@ -32,6 +34,7 @@ export function readEffortOptions(bench: string, growth: string): EffortOptions 
       'growth-runs': { type: 'string', default: '3' },
       cores: { type: 'string', default: '1,2' },
       'core-runs': { type: 'string', default: '3' },
+      ways: { type: 'string' },
       json: { type: 'string' },
       name: { type: 'string' },
     },
@@ -42,6 +45,7 @@ export function readEffortOptions(bench: string, growth: string): EffortOptions 
   )
   const words = [`--runs ${values.runs}`, `--growth ${values.growth}`, `--growth-runs ${values['growth-runs']}`]
   words.push(`--cores ${values.cores}`, `--core-runs ${values['core-runs']}`)
+  if (values.ways !== undefined) words.push(`--ways '${values.ways}'`)
   return {
     gitDir,
     run: about(bench, values.name ?? name, words),
@@ -50,6 +54,7 @@ export function readEffortOptions(bench: string, growth: string): EffortOptions 
     growthRuns: Number(values['growth-runs']),
     cores: numbersOf(values.cores),
     coreRuns: Number(values['core-runs']),
+    ways: values.ways?.split(',') ?? null,
     json: values.json,
   }
 }

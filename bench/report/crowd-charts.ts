@@ -6,7 +6,7 @@ import type { RivalsReport } from '../rivals.ts'
 import type { StaticReport } from '../static.ts'
 import type { SwarmReport, SwarmRow } from '../swarm-rows.ts'
 import type { Chart, Section } from './page.ts'
-import { anchorOf, type FlashReport, type Loaded, shortName } from './results.ts'
+import { absentFrom, anchorOf, type FlashReport, type Loaded, shortName } from './results.ts'
 import { type Bar, type BarGroup, barChart } from './svg.ts'
 
 export function rivalsSection(results: readonly Loaded<RivalsReport>[]): Section {
@@ -36,7 +36,7 @@ export function rivalsSection(results: readonly Loaded<RivalsReport>[]): Section
       { title: titles[1], svg: barChart(titles[1], wire), note: '', isMore: index > 0 },
     ]
   })
-  const absent = results[0]?.result.absent.map(({ way, reason }) => `${way}: ${reason}`) ?? []
+  const absent = absentFrom(results).map(({ way, reason }) => `${way}: ${reason}`)
   return {
     title: 'Other means',
     lead: `One server, one client, one loopback, no want of bandwidth: this measures work, not what a crowd saves. “Bundle” is one bundle of all refs, cloned from when it is there. rsync moves the index too, so nothing is left to do, and nothing is checked.${absent.length === 0 ? '' : ` Not measured: ${absent.join('. ')}.`}`,

@@ -92,6 +92,14 @@ export function sortResults(all: readonly Loaded<AnyResult>[]): Results {
   }
 }
 
+/** Rivals that no run measured, each with the newest reason. */
+export function absentFrom(rivals: Results['rivals']): readonly { readonly way: string; readonly reason: string }[] {
+  const measured = new Set(rivals.flatMap(({ result }) => result.rows.map(({ way }) => way)))
+  const byDay = [...rivals].sort((a, b) => byText(a.result.day, b.result.day))
+  const all = byDay.flatMap(({ result }) => result.absent).filter(({ way }) => !measured.has(way))
+  return [...new Map(all.map((one) => [one.way, one])).values()]
+}
+
 /** Every result, in the order of the page. */
 export function allOf(results: Results): readonly Loaded<AnyResult>[] {
   const { build, clone, rivals, swarm, flash, sharing, grain, micro } = results

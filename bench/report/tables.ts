@@ -8,7 +8,7 @@ import type { CloneRow } from '../clone.ts'
 import type { Spread } from '../measure.ts'
 import { markdown, totalOf } from '../sharing/print.ts'
 import { type Answer, answersOf, type Piece } from './answers.ts'
-import { allOf, circumstances, type Loaded, type Results, shortName } from './results.ts'
+import { absentFrom, allOf, circumstances, type Loaded, type Results, shortName } from './results.ts'
 import { repositoriesOf, scores, wholeOf } from './scoreboard.ts'
 import { dailyOverStored, sentWithinDay, shownOf } from './shown-strategies.ts'
 
@@ -175,7 +175,7 @@ const TABLES: Readonly<Record<string, (results: Results) => string>> = {
           ]),
         ),
       ),
-      ...(rivals[0]?.result.absent ?? []).map(({ way, reason }) => `\nNot measured: ${way}: ${reason}.`),
+      ...absentFrom(rivals).map(({ way, reason }) => `\nNot measured: ${way}: ${reason}.`),
     ].join('\n'),
   swarm: ({ swarm }) =>
     markdown(
