@@ -8,6 +8,8 @@ import { isPublicOrigin } from '../../helper/public-origin.ts'
 import { topicNameOf } from '../../helper/topic-name.ts'
 import { parseRemoteUrl } from '../../helper/url.ts'
 
+const HTTPS_PORT = 443
+
 export function fuzz(bytes: Uint8Array): void {
   const text = Buffer.from(bytes).toString('utf8')
   try {
@@ -16,7 +18,8 @@ export function fuzz(bytes: Uint8Array): void {
     if (url.host.startsWith('-') || url.path.startsWith('-')) throw new Error('an option for ssh')
     if (isPublicOrigin(url) && url.host === '') throw new Error('a public origin without a host')
     const name = topicNameOf(url)
-    if (url.scheme === 'file') return
+    // A port of another scheme that is https's own stays in the name, where https would drop it.
+    if (url.scheme === 'file' || url.port === HTTPS_PORT) return
     const again = topicNameOf({
       ...url,
       scheme: 'https',
