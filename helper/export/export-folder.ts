@@ -7,7 +7,8 @@
 import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type Checkpoint, linkName, type ObjectFormat, type Oid, snapshotName } from '../../engine/index.ts'
+import { linkName, type ObjectFormat, snapshotName } from '../../engine/index.ts'
+import type { Chain } from '../build/chains.ts'
 import type { LinkFile } from '../build/link-file.ts'
 import type { SnapshotFile } from '../build/snapshots.ts'
 import { SUPERSEDED_COUNT_MAX } from '../limits.ts'
@@ -21,31 +22,13 @@ import {
   readEarlier,
 } from './folder.ts'
 import { encodeIndexPage, INDEX_PAGE_NAME } from './index-page.ts'
-import {
-  encodeManifest,
-  MANIFEST_NAME,
-  type Manifest,
-  type ManifestChain,
-  type ManifestFile,
-  type ManifestLink,
-  type ManifestSnapshot,
-  type SupersededFile,
-} from './manifest.ts'
+import { encodeManifest, MANIFEST_NAME, type Manifest, type ManifestFile, type SupersededFile } from './manifest.ts'
+import { describeChain, describeSnapshot } from './manifest-entries.ts'
 import { type ManifestSigner, signManifest } from './manifest-signature.ts'
-import { encodeTorrentFile, piecesIn } from './torrent-file.ts'
+import { encodeTorrentFile, surroundingsOf } from './torrent-file.ts'
 
-const CHECKSUMS_NAME = 'SHA256SUMS'
+export const CHECKSUMS_NAME = 'SHA256SUMS'
 const DAY_SECONDS = 24 * 3600
-
-export interface ExportedChain {
-  /** Full ref name in the origin. */
-  readonly ref: string
-  readonly tip: Oid
-  /** Newest first. */
-  readonly links: readonly LinkFile[]
-  /** Those of its line, the tips of all links among them. */
-  readonly checkpoints: readonly Checkpoint[]
-}
 
 /** What has a file and a torrent of its own. */
 interface Payload extends FolderPayload {
@@ -76,7 +59,7 @@ export interface ExportReport extends FolderChanges {
 
 /** Brings `folder` to the state of `chains` and `snapshots` (newest first). @throws HelperError 'usage' for a folder that holds other things, 'store-corrupt' */
 export async function exportFolder(
-  chains: readonly ExportedChain[],
+  chains: readonly Chain[],
   snapshots: readonly SnapshotFile[],
   folder: string,
   options: ExportOptions,
@@ -113,47 +96,6 @@ export async function exportFolder(
   return { ...changes, manifest }
 }
 
-function describeChain({ ref, tip, links, checkpoints }: ExportedChain): ManifestChain {
-  const heights = new Map(checkpoints.map(({ oid, height }) => [oid, height]))
-  return { ref, tip, links: links.map((link) => describeLink(link, heights.get(link.plan.tip) ?? 0)) }
-}
-
-function describeLink(link: LinkFile, token: number): ManifestLink {
-  const { plan } = link
-  return {
-    tip: plan.tip,
-    base: plan.base,
-    level: plan.level,
-    token,
-    commits: link.commitCount,
-    objects: link.objectCount,
-    file: linkName(plan.tip, plan.base),
-    bytes: link.lengthBytes,
-    sha256: link.sha256,
-    infohash: Buffer.from(link.infohash).toString('hex'),
-    segments: link.segments.map((segment, index) => ({
-      tip: plan.segments[index]?.tip ?? plan.tip,
-      objects: segment.objectCount,
-      commits: segment.commitCount,
-      bytes: segment.length,
-      sha256: segment.sha256,
-    })),
-    pieces: Buffer.from(piecesIn(link.info)).toString('base64'),
-  }
-}
-
-function describeSnapshot(snapshot: SnapshotFile): ManifestSnapshot {
-  return {
-    commit: snapshot.commit,
-    objects: snapshot.objectCount,
-    file: snapshotName(snapshot.commit),
-    bytes: snapshot.lengthBytes,
-    sha256: snapshot.sha256,
-    infohash: Buffer.from(snapshot.infohash).toString('hex'),
-    pieces: Buffer.from(piecesIn(snapshot.info)).toString('base64'),
-  }
-}
-
 function payloadOfLink({ plan, lengthBytes, sha256, info, read }: LinkFile): Payload {
   return { name: linkName(plan.tip, plan.base), lengthBytes, sha256, info, read }
 }
@@ -163,8 +105,8 @@ function payloadOfSnapshot({ commit, lengthBytes, sha256, info, read }: Snapshot
 }
 
 function torrentOf({ name, info }: Payload, { baseUrls, trackers }: ExportOptions): FolderDocument {
-  const webseeds = baseUrls.filter((url) => !url.startsWith('file:')).map((url) => `${url}${name}`)
-  return { name: `${name}.torrent`, bytes: encodeTorrentFile(info, { trackers, webseeds }) }
+  const surroundings = surroundingsOf(name, { urls: baseUrls, trackers })
+  return { name: `${name}.torrent`, bytes: encodeTorrentFile(info, surroundings) }
 }
 
 function namedFiles(manifest: Manifest | null): ManifestFile[] {
@@ -172,7 +114,8 @@ function namedFiles(manifest: Manifest | null): ManifestFile[] {
   return [...currentFiles(manifest), ...manifest.superseded]
 }
 
-function currentFiles({ chains, snapshots }: Manifest): ManifestFile[] {
+/** Links and snapshots that are not superseded. */
+export function currentFiles({ chains, snapshots }: Manifest): ManifestFile[] {
   return [...chains.flatMap(({ links }) => links), ...snapshots]
 }
 

@@ -16,6 +16,11 @@ import { isPayloadName, MANIFEST_NAME, type Manifest, parseManifest } from './ma
 
 const TEMPORARY = /^\.tmp-/
 
+/** True for what an export that broke off left, and the next one removes. */
+export function isTemporaryName(name: string): boolean {
+  return TEMPORARY.test(name)
+}
+
 /** A payload to be copied into the folder. */
 export interface FolderPayload {
   readonly name: string
@@ -44,7 +49,7 @@ export interface FolderChanges {
 export async function readEarlier(folder: string): Promise<Manifest | null> {
   const names: readonly string[] = await readdir(folder).catch(() => [])
   if (!names.includes(MANIFEST_NAME)) {
-    const foreign = names.find((name) => !isPayloadName(name.replace(/\.torrent$/, '')) && !TEMPORARY.test(name))
+    const foreign = names.find((name) => !isPayloadName(name.replace(/\.torrent$/, '')) && !isTemporaryName(name))
     if (foreign === undefined) return null
     throw new HelperError(
       'usage',

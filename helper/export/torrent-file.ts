@@ -12,6 +12,15 @@ export interface TorrentSurroundings {
   readonly webseeds: readonly string[]
 }
 
+/** What belongs around the info dict of a payload in a folder that will be at `urls`. */
+export function surroundingsOf(
+  name: string,
+  { urls, trackers }: { readonly urls: readonly string[]; readonly trackers: readonly string[] },
+): TorrentSurroundings {
+  const webseeds = urls.filter((url) => !url.startsWith('file:')).map((url) => `${url}${name}`)
+  return { trackers, webseeds }
+}
+
 /** The bytes of the file; `info` is the bencoded info dict and gets in unchanged. */
 export function encodeTorrentFile(info: Uint8Array, { trackers, webseeds }: TorrentSurroundings): Uint8Array {
   const [first] = trackers

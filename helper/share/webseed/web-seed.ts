@@ -108,7 +108,7 @@ export function claimsOf({ chains, objectFormat }: Manifest, levelOf: LevelOf): 
 }
 
 /** The snapshots of a manifest, checked in the same way. @throws HelperError, EngineError, NetError */
-function snapshotClaimsOf({ snapshots, objectFormat }: Manifest, levelOf: LevelOf): SnapshotClaim[] {
+export function snapshotClaimsOf({ snapshots, objectFormat }: Manifest, levelOf: LevelOf): SnapshotClaim[] {
   const encoded = snapshots.map(({ objects, bytes, pieces, ...snapshot }) =>
     encodeSnapshot({ ...snapshot, objectCount: objects, lengthBytes: bytes }, Buffer.from(pieces, 'base64')),
   )

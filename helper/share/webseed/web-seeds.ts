@@ -56,8 +56,8 @@ export function openWebSeeds(
   return { connections, found, failed: new Set(), close: () => connections.close() }
 }
 
-/** @throws HelperError 'unsigned' */
-function requireSigner({ key }: WebSeed, keys: readonly string[]): void {
+/** @throws HelperError 'unsigned' unless one of `keys` signed; where there are none, anybody may have, or nobody */
+export function requireSigner({ key }: Pick<WebSeed, 'key'>, keys: readonly string[]): void {
   const isAllowed = key !== null && (keys.includes(key) || keys.includes(keyId(Buffer.from(key, 'hex'))))
   if (keys.length === 0 || isAllowed) return
   const got = key === null ? 'none' : `one of ${key}`

@@ -1,0 +1,192 @@
+/**
+ * Checks payloads, bundles of links and packs of snapshots: in their one form, readable by stock git, equal to what the engine
+ * builds from the same objects. Bundles are taken oldest first, each providing the bases of the next; a bundle whose base is in
+ * none of them needs a repository that has it. A snapshot stands alone.
+ */
+
+import { copyFile, open, readdir } from 'node:fs/promises'
+import { basename, join } from 'node:path'
+import {
+  type BundleHeader,
+  createCheckpointRule,
+  type Grain,
+  GT1,
+  type ObjectFormat,
+  type Oid,
+  parseBundleHeader,
+  parseOid,
+  planLink,
+} from '../../engine/index.ts'
+import { buildPlanned } from '../build/chains.ts'
+import { planHistory } from '../build/history.ts'
+import { SnapshotStore } from '../build/snapshots.ts'
+import { HelperError, messageOf } from '../errors.ts'
+import type { ManifestLink, ManifestSnapshot } from '../export/manifest.ts'
+import { describeLink, describeSnapshot } from '../export/manifest-entries.ts'
+import { type Repository, runGit } from '../git/repository.ts'
+import { BUNDLE_HEADER_LENGTH_MAX } from '../limits.ts'
+import { sha256OfFile } from '../store/read-file.ts'
+import { SegmentStore } from '../store/segment-store.ts'
+import { withScratchRepository } from './scratch-repository.ts'
+
+const SNAPSHOT_NAME = /^gt1-([0-9a-f]{40}|[0-9a-f]{64})-snapshot\.pack$/
+
+/** `reason` is null when all is well. */
+export interface Verdict {
+  readonly name: string
+  readonly reason: string | null
+  /** What a repair did about it; absent without one, null where it could do nothing. */
+  readonly remedy?: string | null
+}
+
+/** What was found out about one payload. */
+export interface CheckedPayload extends Verdict {
+  /** What its objects build, as a manifest describes it; null if the payload is not that. */
+  readonly built: ManifestLink | ManifestSnapshot | null
+}
+
+interface Bundle {
+  readonly path: string
+  readonly header: BundleHeader
+}
+
+interface Snapshot {
+  readonly path: string
+  readonly commit: Oid
+}
+
+/** Paths of the payloads: the file itself, or those in the folder. */
+export async function payloadsOf(path: string, isFolder: boolean): Promise<string[]> {
+  if (!isFolder) return [path]
+  const names = await readdir(path)
+  return names.filter((name) => name.endsWith('.bundle') || SNAPSHOT_NAME.test(name)).map((name) => join(path, name))
+}
+
+/**
+ * Checks payloads of one object format, in order of their names as far as what they build on allows.
+ * @param lender whose objects a bundle may build on; null for none
+ * @throws HelperError 'interrupted' when `signal` ends it
+ */
+export async function verifyPayloads(
+  paths: readonly string[],
+  lender: Repository | null,
+  signal: AbortSignal,
+): Promise<CheckedPayload[]> {
+  const unreadable: CheckedPayload[] = []
+  const bundles: Bundle[] = []
+  const snapshots: Snapshot[] = []
+  for (const path of [...paths].sort((a, b) => (a < b ? -1 : 1))) {
+    const commit = SNAPSHOT_NAME.exec(basename(path))?.[1]
+    try {
+      if (commit === undefined) bundles.push({ path, header: await readHeader(path) })
+      else snapshots.push({ path, commit: parseOid(commit, formatOf(commit)) })
+    } catch (error) {
+      unreadable.push({ name: basename(path), reason: messageOf(error), built: null })
+    }
+  }
+  const [first] = [...bundles.map(({ header }) => header.objectFormat), ...snapshots.map((one) => formatOf(one.commit))]
+  if (first === undefined) return unreadable
+  const checked = await withScratchRepository(first, lender, async (scratch) => {
+    const results: CheckedPayload[] = []
+    const waiting = new Set(bundles)
+    while (waiting.size > 0) {
+      for (const bundle of await nextOf([...waiting], scratch)) {
+        results.push(await checkedBy(bundle.path, signal, () => rebuildLink(bundle, scratch, signal)))
+        waiting.delete(bundle)
+      }
+    }
+    for (const snapshot of snapshots)
+      results.push(await checkedBy(snapshot.path, signal, () => rebuildSnapshot(snapshot, scratch)))
+    return results
+  })
+  return [...unreadable, ...checked]
+}
+
+async function checkedBy(
+  path: string,
+  signal: AbortSignal,
+  rebuild: () => Promise<ManifestLink | ManifestSnapshot>,
+): Promise<CheckedPayload> {
+  const name = basename(path)
+  const interrupted = (): HelperError => new HelperError('interrupted', 'verify: interrupted')
+  if (signal.aborted) throw interrupted()
+  try {
+    return { name, reason: null, built: await rebuild() }
+  } catch (error) {
+    if (signal.aborted) throw interrupted()
+    return { name, reason: messageOf(error), built: null }
+  }
+}
+
+function formatOf(oid: string): ObjectFormat {
+  return oid.length === 40 ? 'sha1' : 'sha256'
+}
+
+async function readHeader(path: string): Promise<BundleHeader> {
+  const file = await open(path, 'r')
+  try {
+    const bytes = new Uint8Array(BUNDLE_HEADER_LENGTH_MAX)
+    const { bytesRead } = await file.read(bytes, 0, bytes.length, 0)
+    return parseBundleHeader(bytes.subarray(0, bytesRead))
+  } finally {
+    await file.close()
+  }
+}
+
+/** The bundles whose base is there by now: a branch starts inside a link of the line it leaves. All if none is ready. */
+async function nextOf(bundles: readonly Bundle[], { gitDir }: Repository): Promise<readonly Bundle[]> {
+  const bases = bundles.flatMap(({ header }) => header.base ?? [])
+  const answers = await runGit(gitDir, ['cat-file', '--batch-check=%(objectname)'], `${bases.join('\n')}\n`)
+  const there = new Set(answers.split('\n'))
+  const ready = bundles.filter(({ header }) => header.base === null || there.has(header.base))
+  return ready.length > 0 ? ready : bundles
+}
+
+/** The link of a bundle, built anew. @throws HelperError 'verify-failed' where the bundle is another one */
+async function rebuildLink({ path, header }: Bundle, scratch: Repository, signal: AbortSignal): Promise<ManifestLink> {
+  const { tip, base } = header
+  await runGit(scratch.gitDir, ['bundle', 'unbundle', path])
+  const expected = await sha256OfFile(path)
+  const history = await planHistory(scratch, [{ ref: tip, oid: tip }])
+  const [main] = history.lines
+  if (main === undefined) throw refused('no history behind its tip')
+  const grains: readonly Grain[] = ['coarse', 'fine']
+  let isLink = false
+  for (const grain of grains) {
+    const plan = planLink(main.line, tip, base, grain, GT1)
+    if (plan === null) continue
+    isLink = true
+    const lines = [{ ...main, links: [plan] }]
+    const store = new SegmentStore(scratch.gitDir)
+    const chains = await buildPlanned(scratch, { graph: history.graph, lines }, store, { signal })
+    await chains.close()
+    const link = chains.chains[0]?.links[0]
+    const height = main.line.checkpoints.find(({ oid }) => oid === tip)?.height
+    if (link?.sha256 === expected) return describeLink(link, height ?? 0)
+  }
+  if (!isLink) throw refused('its ends are no checkpoints of one line')
+  throw refused(`differs from what its objects build (SHA-256 ${expected})`)
+}
+
+/** The snapshot of a pack, built anew. @throws HelperError 'verify-failed' where the pack is another one */
+async function rebuildSnapshot({ path, commit }: Snapshot, scratch: Repository): Promise<ManifestSnapshot> {
+  const levelOf = await createCheckpointRule(GT1)
+  if ((levelOf(commit) ?? -1) < GT1.snapshotLevel) throw refused('its commit is no checkpoint that has a snapshot')
+  // git leaves an index beside the pack, and what is verified is not written to.
+  const copy = join(scratch.gitDir, 'objects', 'pack', `pack-${commit}.pack`)
+  await copyFile(path, copy)
+  await runGit(scratch.gitDir, ['index-pack', copy])
+  const store = new SegmentStore(scratch.gitDir)
+  try {
+    const built = await new SnapshotStore(scratch, store.folder).ensure(commit)
+    const found = await sha256OfFile(path)
+    if (built.sha256 !== found) throw refused(`differs from what its objects build (SHA-256 ${found})`)
+    return describeSnapshot(built)
+  } finally {
+    await store.close()
+  }
+}
+
+function refused(reason: string): HelperError {
+  return new HelperError('verify-failed', reason)
+}
