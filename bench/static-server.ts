@@ -77,6 +77,11 @@ async function sendFile(
     response.writeHead(404).end()
     return
   }
+  const etag = `"${found.size}-${found.mtimeMs}"`
+  if (request.headers['if-none-match'] === etag) {
+    response.writeHead(304, { etag }).end()
+    return
+  }
   const match = ranges ? /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? '') : null
   const start = Number(match?.[1] ?? 0)
   const end = Math.min(match?.[2] ? Number(match[2]) : found.size - 1, found.size - 1)
@@ -85,6 +90,7 @@ async function sendFile(
     return
   }
   response.writeHead(match === null ? 200 : 206, {
+    etag,
     'content-length': end - start + 1,
     ...(match === null ? {} : { 'content-range': `bytes ${start}-${end}/${found.size}` }),
     ...(ranges ? { 'accept-ranges': 'bytes' } : {}),

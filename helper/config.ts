@@ -38,6 +38,14 @@ export const MIRROR_KINDS: readonly MirrorKind[] = [
   'fetch/http',
 ]
 
+/** `gittorrent.<url>.secretFile`. */
+export interface SecretScope {
+  /** As it was written. */
+  readonly url: string
+  /** Absolute; null: no secret there. */
+  readonly file: string | null
+}
+
 export interface Settings {
   /** Where to accept peers; null when nothing was said (the net room decides). */
   readonly listen: HostPort | null
@@ -53,11 +61,15 @@ export interface Settings {
   readonly isLsdAsked: boolean
   /** File in which peers are remembered between runs; null if none. */
   readonly peerMemory: string | null
+  /** Folder in which manifests of web seeds are kept between runs; null if none. */
+  readonly manifestFolder: string | null
   readonly webseeds: readonly string[]
   /** Public keys (64 digits) or their ids (40): who may have signed the manifest of a web seed; empty: anybody. */
   readonly webseedKeys: readonly string[]
   /** File with the secret that all peers share, absolute; null: peers are anybody. */
   readonly secretFile: string | null
+  /** The same for what is at or below a URL, oldest first; they go before `secretFile`. */
+  readonly secretScopes: readonly SecretScope[]
   /** Follow what the origin says under refs/mirrors/. */
   readonly mirrors: boolean
   /** Kinds of mirrors that may be used, in the user's order. */
@@ -172,6 +184,7 @@ export function readSettings(config: GitConfig, env: Environment, options: Setti
   const list = (name: string) => given(name)?.values ?? []
   const hostPorts = (name: string) => given(name)?.values.map((value) => hostPort(name, value, 1)) ?? null
   const listen = given('listen')?.values.at(-1)
+  const memory = flag(given('remember'), true) ? memoryFolder(given('home')?.values.at(-1) ?? null, env) : null
   return {
     listen: listen === undefined || listen === 'none' ? null : hostPort('listen', listen, 0),
     isListenAllowed: listen !== 'none',
@@ -181,11 +194,13 @@ export function readSettings(config: GitConfig, env: Environment, options: Setti
     dht: options['no-dht'] === true ? false : flag(given('dht'), true),
     lsd: options['no-lsd'] === true ? false : flag(given('lsd'), true),
     isLsdAsked: options['no-lsd'] !== true && flag(given('lsd'), false),
-    peerMemory: flag(given('remember'), true) ? peerMemoryIn(given('home')?.values.at(-1) ?? null, env) : null,
+    peerMemory: memory === null ? null : join(memory, 'peers'),
+    manifestFolder: memory === null ? null : join(memory, 'manifests'),
     webseeds: list('webseed').map((value) => urlOf('webseed', value, ['http:', 'https:'])),
     webseedKeys: list('webseedKey').map((value) => keyOf('webseedKey', value)),
     mirrorOrder: given('mirrorOrder')?.values.map(mirrorKind) ?? MIRROR_KINDS,
-    secretFile: secretFileOf(given('secretFile'), env),
+    secretFile: secretFileOf(given('secretFile')?.values.at(-1) ?? '', env),
+    secretScopes: env.GITTORRENT_SECRET_FILE === undefined ? secretScopesIn(config, env) : [],
     mirrors: flag(given('mirrors'), true),
     uploadLimit: byteRate(given('uploadLimit')),
     downloadLimit: byteRate(given('downloadLimit')),
@@ -213,12 +228,12 @@ export function readDaemonSettings(config: GitConfig, env: Environment, options:
 }
 
 /** Beside the daemon's list (helper/daemon/home.ts); null where nobody is at home. */
-function peerMemoryIn(folder: string | null, env: Environment): string | null {
+function memoryFolder(folder: string | null, env: Environment): string | null {
   const state = env.XDG_STATE_HOME ?? ''
   const home = env.HOME ?? ''
-  if (folder !== null) return isAbsolute(folder) ? join(folder, 'peers') : null
-  if (isAbsolute(state)) return join(state, 'gittorrent', 'peers')
-  return isAbsolute(home) ? join(home, '.local', 'state', 'gittorrent', 'peers') : null
+  if (folder !== null) return isAbsolute(folder) ? folder : null
+  if (isAbsolute(state)) return join(state, 'gittorrent')
+  return isAbsolute(home) ? join(home, '.local', 'state', 'gittorrent') : null
 }
 
 function lookUp(
@@ -270,12 +285,22 @@ function keyOf(name: string, value: string): string {
 }
 
 /** An absolute path, or one below the home directory that begins with `~/`, as in git's own settings. */
-function secretFileOf(given: Given | null, env: Environment): string | null {
-  const value = given?.values.at(-1) ?? ''
+function secretFileOf(value: string, env: Environment): string | null {
   if (value === '') return null
   const path = value.startsWith('~/') ? join(env.HOME ?? '', value.slice(2)) : value
   if (!isAbsolute(path)) throw refused('secretFile', value, 'an absolute path')
   return path
+}
+
+function secretScopesIn(config: GitConfig, env: Environment): SecretScope[] {
+  const scopes: SecretScope[] = []
+  for (const [key, values] of config) {
+    const url = /^gittorrent\.(.+)\.secretfile$/s.exec(key)?.[1]
+    if (url !== undefined) scopes.push({ url, file: secretFileOf(values.at(-1) ?? '', env) })
+  }
+  if (scopes.length > SETTING_VALUE_COUNT_MAX)
+    throw refused('<url>.secretFile', `${scopes.length} of them`, `at most ${SETTING_VALUE_COUNT_MAX}`)
+  return scopes
 }
 
 function mirrorKind(value: string): MirrorKind {

@@ -283,6 +283,13 @@ export const WEBSEED_ALIVE_LENGTH = 64 * 1024
 /** Bytes that are passed over when a server knows no ranges; for more than this another source is cheaper. */
 export const WEBSEED_SKIP_LENGTH_MAX = 64 * 1024 * 1024
 
+/** Characters of an ETag or a date that are given back to a web server. */
+export const WEBSEED_VALIDATOR_LENGTH_MAX = 256
+
+/** Manifests that are kept between runs, and bytes of all of them: 64 repositories as large as git/git are 16 MB. */
+export const MANIFEST_KEPT_COUNT_MAX = 64
+export const MANIFEST_KEPT_LENGTH_MAX = 64 * 1024 * 1024
+
 /** How long the faster of peers and web seeds waits for the other, so that both can be used. */
 export const SOURCE_GRACE_MS = 300
 

@@ -34,7 +34,12 @@ export const verifyCommand: Command = {
     const lenderPath = textOption(parsed, 'repository')
     const lender = lenderPath === null ? null : await openRepository(lenderPath)
     const { webseedKeys } = readSettings(await readGitConfig(context.env), context.env)
-    const verdicts = await verdictsOn(path, found.isDirectory(), { lender, isRepair, webseedKeys, signal: context.signal })
+    const verdicts = await verdictsOn(path, found.isDirectory(), {
+      lender,
+      isRepair,
+      webseedKeys,
+      signal: context.signal,
+    })
     return report(verdicts, parsed.values.json === true, context)
   },
 }

@@ -1,9 +1,9 @@
 /**
- * The background service: one net, one list, one socket, and a keeper for each repository. Composes the other files of
+ * The background service: its nets, one list, one socket, and a keeper for each repository. Composes the other files of
  * this folder; decides only what joins the list and when everybody is looked at.
  */
 import { basename, dirname, relative, resolve } from 'node:path'
-import { type Net, openNet, openTracker, type Tracker } from '../../net/index.ts'
+import { type Net, openTracker, type Tracker } from '../../net/index.ts'
 import type { DaemonSettings, GitConfig, Settings } from '../config.ts'
 import { HelperError, messageOf } from '../errors.ts'
 import { originOf } from '../git/origin-of.ts'
@@ -16,7 +16,6 @@ import {
   WATCHED_REPOSITORY_COUNT_MAX,
 } from '../limits.ts'
 import { paceOf } from '../publish/pace.ts'
-import { daemonNetOptions } from '../share/ways-in.ts'
 import type { Trace } from '../trace.ts'
 import { BackgroundBuilds } from './background-build.ts'
 import { askDaemon } from './control-client.ts'
@@ -24,11 +23,11 @@ import { ControlSocket } from './control-socket.ts'
 import { findExported } from './export-ok.ts'
 import { type DaemonHome, prepareHome } from './home.ts'
 import { KeptRepository } from './kept-repository.ts'
+import { DaemonNets } from './nets.ts'
 import { answerForPublications } from './publication-commands.ts'
 import { Publications } from './publications.ts'
 import { RefWatch } from './ref-watch.ts'
 import { type Claim, type ListEntry, readList, writeList } from './repository-list.ts'
-import { SharedTopics } from './shared-topic.ts'
 import { type DaemonStatus, describeDaemon, describeRepository, type RepositoryStatus } from './status.ts'
 import { trackerRule } from './tracker-topics.ts'
 import { Turns } from './turns.ts'
@@ -66,9 +65,8 @@ interface Member {
 
 export class Daemon {
   readonly #options: DaemonOptions
-  readonly #net: Net
+  readonly #nets: DaemonNets
   readonly #tracker: Tracker | null
-  readonly #topics: SharedTopics
   readonly #builds: BackgroundBuilds
   readonly #turns = new Turns(REPOSITORY_READ_PARALLEL_COUNT)
   /** By git directory. */
@@ -81,11 +79,10 @@ export class Daemon {
   #publications: Publications | null = null
   #writing: Promise<void> = Promise.resolve()
 
-  private constructor(options: DaemonOptions, net: Net, tracker: Tracker | null) {
+  private constructor(options: DaemonOptions, nets: DaemonNets, tracker: Tracker | null) {
     this.#options = options
-    this.#net = net
+    this.#nets = nets
     this.#tracker = tracker
-    this.#topics = new SharedTopics(net)
     this.#builds = new BackgroundBuilds(options.program, options.env)
   }
 
@@ -102,9 +99,9 @@ export class Daemon {
     const isAllowed = trackerRule(daemonSettings.trackerOrigins, settings)
     const tracker = trackerListen === null ? null : await openTracker(trackerListen, isAllowed)
     const own = tracker === null ? [] : [tracker.httpUrl]
-    const netOptions = daemonNetOptions({ ...settings, trackers: [...settings.trackers, ...own] }, trace)
-    const net = await openNet({ ...netOptions, dhtItemAgeMsMax: paceOf(options.env).itemAgeMs })
-    const daemon = new Daemon(options, net, tracker)
+    const withOwn = { ...settings, trackers: [...settings.trackers, ...own] }
+    const nets = await DaemonNets.open(withOwn, paceOf(options.env).itemAgeMs, trace)
+    const daemon = new Daemon(options, nets, tracker)
     daemon.#publications = await daemon.#openPublications()
     daemon.#control = await ControlSocket.open(home.socket, (request) => daemon.#answer(request))
     for (const entry of entries) await daemon.#take(entry).catch((error) => daemon.#report(entry.path, error))
@@ -117,11 +114,22 @@ export class Daemon {
   #openPublications(): Promise<Publications> {
     const { home, ...others } = this.#options
     const signal = this.#abort.signal
-    return Publications.open({ ...others, listPath: home.publications, net: this.#net, builds: this.#builds, signal })
+    return Publications.open({
+      ...others,
+      listPath: home.publications,
+      net: this.#nets.main,
+      builds: this.#builds,
+      signal,
+    })
   }
 
   get address(): Net['address'] {
-    return this.#net.address
+    return this.#nets.main.address
+  }
+
+  /** Where else it listens: one address for each further secret. */
+  get otherAddresses(): DaemonNets['others'] {
+    return this.#nets.others
   }
 
   get trackerUrl(): string | null {
@@ -163,7 +171,7 @@ export class Daemon {
   status(): DaemonStatus {
     const kept = [...this.#members.values()].map((member) => member.kept)
     const publications = this.#publications?.status() ?? []
-    const own = { net: this.#net, startedAtMs: this.#startedAtMs, tracker: this.trackerUrl, publications }
+    const own = { net: this.#nets.main, startedAtMs: this.#startedAtMs, tracker: this.trackerUrl, publications }
     return describeDaemon(kept, own)
   }
 
@@ -221,8 +229,7 @@ export class Daemon {
     }
     const origin = await originOf({ gitDir: entry.gitDir, path: entry.path }, entry.remote, entry.origin)
     const kept = new KeptRepository(entry, {
-      net: this.#net,
-      topics: this.#topics,
+      ...this.#nets.of(origin),
       builds: this.#builds,
       origin,
       diskLimit,
@@ -254,7 +261,7 @@ export class Daemon {
     this.#skewMs = skewMs
     if (jumpMs < CLOCK_JUMP_MS) return
     this.#options.log('the clock has jumped: announcing anew')
-    this.#topics.announceAgain()
+    this.#nets.announceAgain()
   }
 
   async #poll(): Promise<void> {
@@ -312,7 +319,7 @@ export class Daemon {
     await this.#control?.close()
     await Promise.all([...this.#members.values()].map(({ kept }) => kept.close()))
     await this.#publications?.close()
-    await this.#net.close()
+    await this.#nets.close()
     await this.#tracker?.close()
   }
 }

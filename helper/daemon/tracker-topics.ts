@@ -6,14 +6,13 @@
 import { secretTopicOf } from '../../net/index.ts'
 import type { Settings } from '../config.ts'
 import { HelperError, printable } from '../errors.ts'
-import { readSecretFile } from '../share/secret-file.ts'
+import { readSecretFile, secretFileFor } from '../share/secret-file.ts'
 import { topicOf } from '../share/topic.ts'
 import { parseRemoteUrl } from '../url.ts'
 
 /** Tells whether a topic (hex) is let in. @throws HelperError 'url-malformed', 'setting-malformed', 'key-unusable' */
-export function trackerRule(origins: readonly string[], { secretFile }: Settings): (topicHex: string) => boolean {
+export function trackerRule(origins: readonly string[], settings: Settings): (topicHex: string) => boolean {
   if (origins.length === 0) return () => true
-  const secret = secretFile === null ? null : readSecretFile(secretFile)
   const topics = origins.map((url) => {
     const origin = parseRemoteUrl(url)
     if (origin.kind !== 'origin') {
@@ -21,7 +20,8 @@ export function trackerRule(origins: readonly string[], { secretFile }: Settings
       throw new HelperError('setting-malformed', message)
     }
     const topic = topicOf(origin)
-    return Buffer.from(secret === null ? topic : secretTopicOf(secret, topic)).toString('hex')
+    const secretFile = secretFileFor(origin, settings)
+    return Buffer.from(secretFile === null ? topic : secretTopicOf(readSecretFile(secretFile), topic)).toString('hex')
   })
   const allowed = new Set(topics)
   return (topicHex) => allowed.has(topicHex)

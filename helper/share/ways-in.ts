@@ -12,7 +12,7 @@ import { isPublicOrigin } from '../public-origin.ts'
 import type { Trace } from '../trace.ts'
 import type { Origin } from '../url.ts'
 import { openNetMemory } from './net-memory.ts'
-import { readSecretFile } from './secret-file.ts'
+import { readSecretFile, secretFileFor } from './secret-file.ts'
 
 const ANY_PORT: HostPort = { host: '0.0.0.0', port: 0 }
 
@@ -24,9 +24,12 @@ export function passingListen({ listen, isListenAllowed }: Settings): HostPort |
   return listen ?? (isListenAllowed ? ANY_PORT : null)
 }
 
-/** Options of the net for one origin. @throws HelperError 'key-unusable' */
+/** Options of the net for one origin. @throws HelperError 'key-unusable', 'setting-malformed' */
 export function netOptionsFor(origin: Origin, settings: Settings, listen: HostPort | null, trace: Trace): NetOptions {
-  return secretOptions(settings, listen, trace) ?? optionsWith(isPublicOrigin(origin), settings, listen, trace)
+  const secretFile = secretFileFor(origin, settings)
+  return (
+    secretOptions(secretFile, settings, listen, trace) ?? optionsWith(isPublicOrigin(origin), settings, listen, trace)
+  )
 }
 
 /** Options of the net for what somebody published under a key: it is public because its publisher says so. */
@@ -52,9 +55,12 @@ function optionsWith(mayBePublic: boolean, settings: Settings, listen: HostPort 
   }
 }
 
-/** Options of the net that serves origins of all kinds; each topic then says who may hear of it. @throws HelperError 'key-unusable' */
-export function daemonNetOptions(settings: Settings, trace: Trace): NetOptions {
-  const shared = secretOptions(settings, settings.listen ?? ANY_PORT, trace)
+/**
+ * Options of the net that serves origins of all kinds, those of one secret or those without; each topic then says who may hear of it.
+ * @throws HelperError 'key-unusable'
+ */
+export function daemonNetOptions(settings: Settings, secretFile: string | null, trace: Trace): NetOptions {
+  const shared = secretOptions(secretFile, settings, settings.listen ?? ANY_PORT, trace)
   if (shared !== null) return shared
   const dhtBootstrap = settings.dhtBootstrap ?? PUBLIC_DHT_BOOTSTRAP
   return {
@@ -73,8 +79,13 @@ export function daemonNetOptions(settings: Settings, trace: Trace): NetOptions {
 }
 
 /** Options of a net for those who share the secret; null where none is shared. */
-function secretOptions(settings: Settings, listen: HostPort | null, trace: Trace): NetOptions | null {
-  const { secretFile, trackers, isLsdAsked } = settings
+function secretOptions(
+  secretFile: string | null,
+  settings: Settings,
+  listen: HostPort | null,
+  trace: Trace,
+): NetOptions | null {
+  const { trackers, isLsdAsked } = settings
   if (secretFile === null) return null
   const secret = readSecretFile(secretFile)
   return { ...optionsWith(false, settings, listen, trace), trackers, isLsdTrusted: isLsdAsked, secret }

@@ -43,6 +43,8 @@ describe('settings', () => {
       isListenAllowed: true,
       isLsdAsked: false,
       peerMemory: null,
+      manifestFolder: null,
+      secretScopes: [],
       webseeds: [],
       webseedKeys: [],
       secretFile: null,

@@ -79,10 +79,10 @@ it('with a secret no origin is looked up in public: only own trackers, static pe
     assert.equal(Buffer.from(secret ?? []).toString(), 'x'.repeat(32))
     assert.equal(hasNoWayIn(optionsFor(origin, { GITTORRENT_SECRET_FILE: secretFile })), true)
   }
-  const daemon = daemonNetOptions(readSettings(parseGitConfig(''), env), QUIET)
+  const daemon = daemonNetOptions(readSettings(parseGitConfig(''), env), secretFile, QUIET)
   assert.deepEqual([daemon.dhtBootstrap, daemon.lsd], [[{ host: '10.0.0.1', port: 6881 }], false])
   assert.ok(daemon.secret !== undefined)
-  const alone = daemonNetOptions(readSettings(parseGitConfig(''), { GITTORRENT_SECRET_FILE: secretFile }), QUIET)
+  const alone = daemonNetOptions(readSettings(parseGitConfig(''), {}), secretFile, QUIET)
   assert.deepEqual([alone.dht, alone.lsd], [false, false])
 })
 

@@ -1,10 +1,11 @@
 /**
  * Goal: a URL that is not the user's own word reaches no private address, by no way; a file that several sources fill has no gap
- * in what it calls gapless; a manifest is read or refused, nothing else.
+ * in what it calls gapless; a manifest is read or refused, nothing else, and sent again only when it has changed.
  * Method: servers of this process that count what reaches them; random ranges and random damage (fast-check) against a model.
  */
 
 import assert from 'node:assert/strict'
+import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, it } from 'node:test'
 import fc from 'fast-check'
@@ -12,9 +13,11 @@ import { type StaticServer, startStaticServer } from '../../bench/static-server.
 import { createCheckpointRule, EngineError, GT1, linkName, parseOid, snapshotName } from '../../engine/index.ts'
 import { HelperError } from '../../helper/errors.ts'
 import { encodeManifest, parseManifest } from '../../helper/export/manifest.ts'
+import { MANIFEST_KEPT_LENGTH_MAX } from '../../helper/limits.ts'
 import { IncomingFile } from '../../helper/share/supply/incoming.ts'
 import { type GetOptions, WebConnections, webGet } from '../../helper/share/webseed/http-get.ts'
-import { claimsOf } from '../../helper/share/webseed/web-seed.ts'
+import { type ManifestCache, openManifestCache } from '../../helper/share/webseed/manifest-cache.ts'
+import { claimsOf, readWebSeed } from '../../helper/share/webseed/web-seed.ts'
 import { NetError } from '../../net/index.ts'
 import { withTemporaryDirectory } from '../support/temporary-directory.ts'
 
@@ -179,4 +182,88 @@ it('a damaged manifest is refused with an error of ours, or claims what can be c
     }),
     { numRuns: 2000 },
   )
+})
+
+const NO_CHAINS = {
+  objectFormat: 'sha1',
+  topic: null,
+  bytes: 0,
+  urls: [],
+  trackers: [],
+  chains: [],
+  snapshots: [],
+  superseded: [],
+} as const
+
+async function readThrough(cache: ManifestCache, url: string): Promise<void> {
+  const levelOf = await createCheckpointRule(GT1)
+  const place = { url, mustBePublic: false, isVouchedFor: false }
+  await readWebSeed(place, 'sha1', levelOf, connections, cache, options.signal)
+}
+
+it('a manifest that is kept is sent again when it has changed, or when what is kept is damaged, and else not', async () => {
+  await withTemporaryDirectory(async (folder) => {
+    const path = join(folder, 'manifest.json')
+    await writeFile(path, encodeManifest({ ...NO_CHAINS, clock: 1 }))
+    const kept = join(folder, 'kept')
+    const cache = openManifestCache(kept)
+    const web = await startStaticServer(folder)
+    try {
+      const sentFor = async (): Promise<number> => {
+        const before = web.sentBytes()
+        await readThrough(cache, `${web.url}/manifest.json`)
+        return web.sentBytes() - before
+      }
+      const { length } = await readFile(path)
+      assert.deepEqual([await sentFor(), await sentFor(), await sentFor()], [length, 0, 0])
+      await writeFile(path, encodeManifest({ ...NO_CHAINS, clock: 10 }))
+      assert.deepEqual([await sentFor(), await sentFor()], [length + 1, 0])
+      const [name = ''] = await readdir(kept)
+      const bytes = await readFile(join(kept, name))
+      await writeFile(join(kept, name), bytes.fill(32, -5))
+      assert.deepEqual([await sentFor(), await sentFor()], [length + 1, 0])
+    } finally {
+      await web.close()
+    }
+  })
+})
+
+it('a server that tells only a date is asked by it; what must not be stored, or has no version, is not kept', async () => {
+  const manifest = encodeManifest({ ...NO_CHAINS, clock: 1 })
+  const date = 'Thu, 01 Jan 2026 00:00:00 GMT'
+  const asked: (string | undefined)[] = []
+  const web = await startStaticServer('/nowhere', {
+    intercept: (request, response) => {
+      asked.push(request.headers['if-modified-since'])
+      const headers = {
+        '/dated': { 'last-modified': date },
+        '/private': { 'last-modified': date, 'cache-control': 'private, no-store' },
+      }[request.url ?? '']
+      if (asked.at(-1) === date || request.url === '/304') response.writeHead(304, headers).end()
+      else response.writeHead(200, headers).end(manifest)
+      return true
+    },
+  })
+  try {
+    await withTemporaryDirectory(async (folder) => {
+      const cache = openManifestCache(join(folder, 'kept'))
+      for (const path of ['/dated', '/dated', '/private', '/private', '/bare', '/bare'])
+        await readThrough(cache, `${web.url}${path}`)
+      assert.deepEqual(asked, [undefined, date, undefined, undefined, undefined, undefined])
+      await assert.rejects(readThrough(cache, `${web.url}/304`), isRefusal(/got 304/))
+    })
+  } finally {
+    await web.close()
+  }
+})
+
+it('no more manifests are kept than there is room for, and the latest ones stay', async () => {
+  await withTemporaryDirectory(async (folder) => {
+    const cache = openManifestCache(folder)
+    const validators = { etag: '"1"', lastModified: null }
+    const bytes = new Uint8Array(MANIFEST_KEPT_LENGTH_MAX / 4 - 1000)
+    for (let index = 0; index < 5; index++) await cache.keep(`https://a.example/${index}`, { bytes, validators })
+    assert.equal((await readdir(folder)).length, 4)
+    assert.deepEqual((await cache.find('https://a.example/4'))?.validators, validators)
+  })
 })

@@ -116,8 +116,8 @@ class SwarmSupply implements Supply {
     request.progress.update('Looking for peers', '')
     const topicHex = Buffer.from(this.#webSeeds.topicHash).toString('hex')
     const { settings, trace, config, warn } = this.#context
-    const trust = { keys: settings.webseedKeys, warn }
-    const webSeeds = openWebSeeds(this.#webSeeds.locations, topicHex, request, trace, trust)
+    const terms = { keys: settings.webseedKeys, manifestFolder: settings.manifestFolder, warn }
+    const webSeeds = openWebSeeds(this.#webSeeds.locations, topicHex, request, trace, terms)
     try {
       if (request.isShallow) {
         const gitDir = await commonDirOf(request.gitDir)

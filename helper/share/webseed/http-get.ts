@@ -2,7 +2,7 @@
  * GET over HTTP(S) for web seeds: bytes of a file, from some offset on, with every wait bounded. Follows redirects itself, because
  * what a redirect may reach is decided here: from a public server only public addresses, checked after the name was
  * resolved; never from https to http; credentials stay with the origin of the URL that carried them.
- * Left out: proxies, caches, cookies, compression (refused, because ranges and hashes are of the bytes as they are).
+ * Left out: proxies, cookies, compression (refused, because ranges and hashes are of the bytes as they are).
  */
 
 import { lookup } from 'node:dns'
@@ -16,6 +16,7 @@ import {
   WEBSEED_ALIVE_LENGTH,
   WEBSEED_ANSWER_TIMEOUT_MS,
   WEBSEED_REDIRECT_COUNT_MAX,
+  WEBSEED_VALIDATOR_LENGTH_MAX,
 } from '../../limits.ts'
 import { isPublicHost } from '../../public-origin.ts'
 import { withoutPassword } from '../../trace.ts'
@@ -27,7 +28,15 @@ export interface GetOptions {
   readonly end: number | null
   /** No address but a public one may be asked: the URL is not the user's own word. */
   readonly mustBePublic: boolean
+  /** Of the version that is here already: the server need not send that one again. */
+  readonly known?: Validators
   readonly signal: AbortSignal
+}
+
+/** What a server says to tell versions of a file apart (RFC 9110, section 8.8); null where it does not. */
+export interface Validators {
+  readonly etag: string | null
+  readonly lastModified: string | null
 }
 
 export interface WebAnswer {
@@ -35,6 +44,9 @@ export interface WebAnswer {
   readonly offset: number
   /** Length of the whole file, null where the server does not say. */
   readonly fileLength: number | null
+  /** The file is the one with the validators in `known`, and the body is empty. */
+  readonly isUnchanged: boolean
+  readonly validators: Validators
   /** The body; fails when it comes too slowly. Leaving the loop early ends the connection. */
   readonly body: AsyncIterable<Uint8Array>
 }
@@ -109,7 +121,7 @@ async function ask(
 function askOnce(
   url: URL,
   authorization: string | null,
-  { offset, end, mustBePublic, signal }: GetOptions,
+  { offset, end, mustBePublic, known, signal }: GetOptions,
   connections: WebConnections | null,
 ): Promise<IncomingMessage> {
   const range = offset === 0 && end === null ? {} : { range: `bytes=${offset}-${end === null ? '' : end - 1}` }
@@ -119,7 +131,12 @@ function askOnce(
   const isSecure = url.protocol === 'https:'
   const requestOptions: RequestOptions = {
     agent: (isSecure ? connections?.secure : connections?.plain) ?? false,
-    headers: { ...range, 'accept-encoding': 'identity', ...(authorization === null ? {} : { authorization }) },
+    headers: {
+      ...range,
+      ...conditionsOf(known),
+      'accept-encoding': 'identity',
+      ...(authorization === null ? {} : { authorization }),
+    },
     signal,
     ...(mustBePublic ? { lookup: lookUpPublic } : {}),
   }
@@ -145,6 +162,21 @@ function askOnce(
   })
 }
 
+function conditionsOf(known: Validators | undefined): Readonly<Record<string, string>> {
+  const { etag = null, lastModified = null } = known ?? {}
+  return {
+    ...(etag === null ? {} : { 'if-none-match': etag }),
+    ...(lastModified === null ? {} : { 'if-modified-since': lastModified }),
+  }
+}
+
+function validatorsOf({ headers }: IncomingMessage): Validators {
+  const mayBeKept = !/\bno-store\b/i.test(headers['cache-control'] ?? '')
+  const short = (text: string | undefined): string | null =>
+    mayBeKept && text !== undefined && text.length <= WEBSEED_VALIDATOR_LENGTH_MAX ? text : null
+  return { etag: short(headers.etag), lastModified: short(headers['last-modified']) }
+}
+
 /** Like the system's look-up, but without the addresses that are not public. */
 const lookUpPublic: LookupFunction = (host, options, done) => {
   lookup(host, { ...options, all: true }, (error, found) => {
@@ -156,7 +188,7 @@ const lookUpPublic: LookupFunction = (host, options, done) => {
   })
 }
 
-function answerOf(response: IncomingMessage, url: URL, { offset, end }: GetOptions): WebAnswer {
+function answerOf(response: IncomingMessage, url: URL, { offset, end, known }: GetOptions): WebAnswer {
   const { statusCode = 0, headers } = response
   const refuse = (expected: string, got: string): HelperError => {
     response.destroy()
@@ -164,14 +196,16 @@ function answerOf(response: IncomingMessage, url: URL, { offset, end }: GetOptio
   }
   const encoding = headers['content-encoding'] ?? 'identity'
   if (encoding !== 'identity') throw refuse('bytes as they are', `content-encoding ${encoding}`)
+  const answer = { isUnchanged: statusCode === 304, validators: validatorsOf(response), body: bodyOf(response, url) }
+  if (statusCode === 304 && known !== undefined) return { ...answer, offset: 0, fileLength: null }
   if (statusCode === 200) {
     const length = Number(headers['content-length'] ?? Number.NaN)
-    return { offset: 0, fileLength: Number.isSafeInteger(length) ? length : null, body: bodyOf(response, url) }
+    return { ...answer, offset: 0, fileLength: Number.isSafeInteger(length) ? length : null }
   }
   if (statusCode !== 206) throw refuse('status 200 or 206', String(statusCode))
   const [, from, total] = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(headers['content-range'] ?? '') ?? []
   if (Number(from) !== offset) throw refuse(`bytes ${offset}-${end ?? ''}`, headers['content-range'] ?? 'no range')
-  return { offset, fileLength: total === '*' ? null : Number(total), body: bodyOf(response, url) }
+  return { ...answer, offset, fileLength: total === '*' ? null : Number(total) }
 }
 
 async function* bodyOf(response: IncomingMessage, url: URL): AsyncGenerator<Uint8Array> {

@@ -24,7 +24,8 @@ import {
   type LinkClaim,
   type SnapshotClaim,
 } from '../chain-message.ts'
-import { type WebConnections, webGet } from './http-get.ts'
+import { type WebAnswer, type WebConnections, webGet } from './http-get.ts'
+import type { ManifestCache } from './manifest-cache.ts'
 
 export interface WebSeedLocation {
   /** URL of the manifest, or of its folder with a slash at the end. */
@@ -55,23 +56,22 @@ export async function readWebSeed(
   format: ObjectFormat,
   levelOf: LevelOf,
   connections: WebConnections,
+  cache: ManifestCache,
   signal: AbortSignal,
 ): Promise<WebSeed> {
   const { mustBePublic } = location
   const url = location.url.endsWith('/') ? `${location.url}${MANIFEST_NAME}` : location.url
-  const { body, fileLength } = await webGet(url, { offset: 0, end: null, mustBePublic, signal }, connections)
-  const parts: Uint8Array[] = []
-  let length = 0
-  for await (const bytes of body) {
-    length += bytes.length
-    if (length > MANIFEST_LENGTH_MAX || (fileLength ?? 0) > MANIFEST_LENGTH_MAX)
-      throw new HelperError('manifest-malformed', `manifest: expected at most ${MANIFEST_LENGTH_MAX} bytes, got more`)
-    parts.push(bytes)
-  }
-  const manifest = parseManifest(Buffer.concat(parts))
+  const kept = await cache.find(url)
+  const known = kept === null ? {} : { known: kept.validators }
+  const answer = await webGet(url, { offset: 0, end: null, mustBePublic, signal, ...known }, connections)
+  const sent = await bytesOf(answer)
+  const bytes = answer.isUnchanged && kept !== null ? kept.bytes : sent
+  const manifest = parseManifest(bytes)
   if (manifest.objectFormat !== format)
     throw new HelperError('manifest-malformed', `manifest: expected ${format}, got ${manifest.objectFormat}`)
   const chains = claimsOf(manifest, levelOf)
+  const snapshots = snapshotClaimsOf(manifest, levelOf)
+  if (!answer.isUnchanged) await cache.keep(url, { bytes, validators: answer.validators })
   const infohashes = new Map<string, string>()
   const links = manifest.chains.flatMap((chain) => chain.links)
   for (const { file, infohash } of [...manifest.superseded, ...links, ...manifest.snapshots])
@@ -84,12 +84,24 @@ export async function readWebSeed(
     ...location,
     url,
     chains,
-    snapshots: snapshotClaimsOf(manifest, levelOf),
+    snapshots,
     key: manifest.key,
     topic: manifest.topic,
     urlOf: ({ tip, base, infohash }) => urlOfFile(linkName(tip, base), infohash),
     urlOfSnapshot: ({ commit, infohash }) => urlOfFile(snapshotName(commit), infohash),
   }
+}
+
+async function bytesOf({ body, fileLength }: WebAnswer): Promise<Uint8Array> {
+  const parts: Uint8Array[] = []
+  let length = 0
+  for await (const bytes of body) {
+    length += bytes.length
+    if (length > MANIFEST_LENGTH_MAX || (fileLength ?? 0) > MANIFEST_LENGTH_MAX)
+      throw new HelperError('manifest-malformed', `manifest: expected at most ${MANIFEST_LENGTH_MAX} bytes, got more`)
+    parts.push(bytes)
+  }
+  return Buffer.concat(parts)
 }
 
 /** The chains of a manifest, checked as those of a peer. @throws HelperError, EngineError, NetError */

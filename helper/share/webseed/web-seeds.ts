@@ -10,6 +10,7 @@ import { WEBSEED_COUNT_MAX } from '../../limits.ts'
 import type { SupplyRequest } from '../../remote/supply.ts'
 import { type Trace, withoutPassword } from '../../trace.ts'
 import { WebConnections } from './http-get.ts'
+import { NO_MANIFEST_CACHE, openManifestCache } from './manifest-cache.ts'
 import { readWebSeed, type WebSeed, type WebSeedLocation } from './web-seed.ts'
 
 export interface WebSeeds {
@@ -21,9 +22,12 @@ export interface WebSeeds {
   close(): void
 }
 
-export interface WebSeedTrust {
+/** Terms of the user. */
+export interface WebSeedTerms {
   /** Public keys or their ids, of which one must have signed each manifest; any manifest will do where it is empty. */
   readonly keys: readonly string[]
+  /** Folder in which manifests are kept between runs; null if none. */
+  readonly manifestFolder: string | null
   /** Tells the user one line. */
   readonly warn: (text: string) => void
 }
@@ -34,20 +38,21 @@ export function openWebSeeds(
   topic: string,
   request: Pick<SupplyRequest, 'objectFormat' | 'refs' | 'wants' | 'signal'>,
   trace: Trace,
-  trust: WebSeedTrust,
+  terms: WebSeedTerms,
 ): WebSeeds {
   const connections = new WebConnections()
   const { objectFormat, signal } = request
+  const cache = terms.manifestFolder === null ? NO_MANIFEST_CACHE : openManifestCache(terms.manifestFolder)
   const read = async (location: WebSeedLocation): Promise<readonly WebSeed[]> => {
     try {
       const levelOf = await createCheckpointRule(GT1)
-      const seed = await readWebSeed(location, objectFormat, levelOf, connections, signal)
-      requireSigner(seed, trust.keys)
+      const seed = await readWebSeed(location, objectFormat, levelOf, connections, cache, signal)
+      requireSigner(seed, terms.keys)
       if (location.isVouchedFor || isOf(seed, topic, request)) return [seed]
       trace(() => `web seed ${location.url}: it does not say that it is of this origin`)
     } catch (error) {
       if (error instanceof HelperError && error.code === 'unsigned')
-        trust.warn(`web seed ${withoutPassword(location.url)} is not used: ${messageOf(error)}`)
+        terms.warn(`web seed ${withoutPassword(location.url)} is not used: ${messageOf(error)}`)
       trace(() => messageOf(error))
     }
     return []
