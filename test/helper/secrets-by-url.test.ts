@@ -23,9 +23,10 @@ before(async () => {
   world = await DemoWorld.open()
   await generateRepository(join(world.folder, 'origin.git'), { commitCount: 200, seed: 61 })
   await world.startDaemon()
+  await world.run('gittorrent', ['chain', 'origin.git'])
   for (const name of NAMES) {
-    await world.git('clone', '--quiet', '--bare', 'origin.git', `${name}.git`)
-    await world.git('-C', `${name}.git`, 'remote', 'set-url', 'origin', originOf(name))
+    await world.run('cp', ['-R', 'origin.git', `${name}.git`])
+    await world.git('-C', `${name}.git`, 'remote', 'add', 'origin', originOf(name))
     await world.run('sh', ['-c', `umask 077; openssl rand -hex 32 >${name}`])
   }
   for (const name of ['one', 'two'] as const)
