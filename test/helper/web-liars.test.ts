@@ -1,11 +1,12 @@
 /**
  * Goal: a web seed whose manifest looks right in everything, and whose bundles are valid, but of another repository, changes
- * nothing in a clone.
- * Method: two exports of which one is dressed up as the other; a real clone through the helper, compared with a plain one.
+ * nothing in a clone; a manifest that was believed once is not sent again while it is the same.
+ * Method: two exports of which one is dressed up as the other; a real clone through the helper, compared with a plain one; two fetches
+ * of commits that no export has, with requests and bytes counted.
  */
 
 import assert from 'node:assert/strict'
-import { readFile, writeFile } from 'node:fs/promises'
+import { readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, it } from 'node:test'
 import { DemoWorld } from '../../bench/demo-world.ts'
@@ -53,4 +54,30 @@ it('valid bundles of another repository, under a manifest that names this one, c
   ]
   assert.deepEqual(await contents('lied-to'), await contents('plain'))
   await world.git('-C', 'lied-to', 'fsck', '--full', '--no-progress')
+})
+
+it('a fetch that finds the folder as it was costs one answer without a body', async () => {
+  const environment = { GITTORRENT_REMEMBER: 'true', GITTORRENT_HOME: join(world.folder, 'state') }
+  const tree = await world.git('-C', 'origin.git', 'rev-parse', 'main^{tree}')
+  const who = ['-c', 'user.name=T', '-c', 'user.email=t@example.org']
+  const server = await startStaticServer(join(world.folder, 'origin'))
+  const sent: number[] = []
+  try {
+    for (let round = 1; round <= 2; round++) {
+      const commit = await world.git('-C', 'origin.git', ...who, 'commit-tree', '-p', 'main', '-m', 'more', tree)
+      await world.git('-C', 'origin.git', 'update-ref', 'refs/heads/main', commit)
+      const url = `gittorrent::${world.originUrl('origin.git')}`
+      const args = ['-C', 'plain', 'fetch', '--quiet', url, 'refs/heads/main:refs/remotes/origin/main']
+      const settings = [...QUIET, `gittorrent.webseed=${server.url}/manifest.json`]
+      const before = server.sentBytes()
+      await world.viaSwarm(args, settings, environment)
+      assert.equal(server.requests.length, round, server.requests.join('\n'))
+      assert.equal(await world.git('-C', 'plain', 'rev-parse', 'origin/main'), commit)
+      sent.push(server.sentBytes() - before)
+    }
+  } finally {
+    await server.close()
+  }
+  const { size } = await stat(join(world.folder, 'origin', 'manifest.json'))
+  assert.deepEqual(sent, [size, 0])
 })

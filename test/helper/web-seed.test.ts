@@ -397,20 +397,3 @@ it('a fetch takes only what is lacking, from servers with and without ranges', a
     })
   }
 })
-
-it('a fetch that finds the folder as it was costs one answer without a body', async () => {
-  const environment = { GITTORRENT_REMEMBER: 'true', GITTORRENT_HOME: join(world.folder, 'state') }
-  for (const isKnown of [false, true]) {
-    const tree = await world.git('-C', 'origin.git', 'rev-parse', 'main^{tree}')
-    const who = ['-c', 'user.name=T', '-c', 'user.email=t@example.org']
-    const commit = await world.git('-C', 'origin.git', ...who, 'commit-tree', '-p', 'main', '-m', 'more', tree)
-    await world.git('-C', 'origin.git', 'update-ref', 'refs/heads/main', commit)
-    await world.git('-C', 'plain', 'fetch', '--quiet')
-    await withServer({}, async (server) => {
-      const settings = [...QUIET, `gittorrent.webseed=${server.url}/manifest.json`]
-      await world.viaSwarm(['-C', 'clone', 'fetch', '--quiet'], settings, environment)
-      assert.deepEqual([server.requests, server.sentBytes() === 0], [['GET /manifest.json'], isKnown])
-    })
-    await assertEqualToPlain('clone')
-  }
-})
