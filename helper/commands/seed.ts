@@ -12,7 +12,7 @@ import { originOf } from '../git/origin-of.ts'
 import { openRepository, type Repository } from '../git/repository.ts'
 import { LINGER_S_MAX } from '../limits.ts'
 import { humanBytes } from '../progress.ts'
-import { secretFileFor } from '../share/secret-file.ts'
+import { readSecretFile, secretFileFor } from '../share/secret-file.ts'
 import { type Service, serveChains } from '../share/serve.ts'
 import { topicOf } from '../share/topic.ts'
 import { netOptionsFor } from '../share/ways-in.ts'
@@ -132,6 +132,8 @@ async function serve(
   // Whoever shares one secret is on another net than whoever shares another, or none.
   const fileOf = ({ origin }: Offer): string | null => secretFileFor(origin, settings)
   const secretFiles = [...new Set(offers.map(fileOf))]
+  // A secret that cannot be kept stops all, before anybody hears of anything.
+  for (const secretFile of secretFiles) if (secretFile !== null) readSecretFile(secretFile)
   const nets: Net[] = []
   try {
     const services: Service[] = []

@@ -100,7 +100,10 @@ export class Daemon {
     const tracker = trackerListen === null ? null : await openTracker(trackerListen, isAllowed)
     const own = tracker === null ? [] : [tracker.httpUrl]
     const withOwn = { ...settings, trackers: [...settings.trackers, ...own] }
-    const nets = await DaemonNets.open(withOwn, paceOf(options.env).itemAgeMs, trace)
+    const nets = await DaemonNets.open(withOwn, paceOf(options.env).itemAgeMs, trace).catch(async (error: unknown) => {
+      await tracker?.close()
+      throw error
+    })
     const daemon = new Daemon(options, nets, tracker)
     daemon.#publications = await daemon.#openPublications()
     daemon.#control = await ControlSocket.open(home.socket, (request) => daemon.#answer(request))
