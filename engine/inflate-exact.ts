@@ -87,13 +87,22 @@ export class ExactInflater {
    * @throws EngineError 'pack-malformed' when it is another length, or no such stream
    */
   inflate(bytes: Uint8Array, length: number): Uint8Array {
+    const output = new Uint8Array(length)
+    this.inflateInto(output, bytes)
+    return output
+  }
+
+  /**
+   * Fills `output` with the content of the zlib stream at the start of `bytes`.
+   * @throws EngineError 'pack-malformed' when it has another length, or is no such stream; `output` holds anything then
+   */
+  inflateInto(output: Uint8Array, bytes: Uint8Array): void {
     if (((bytes[0] ?? 0) & 15) !== 8 || (((bytes[0] ?? 0) << 8) | (bytes[1] ?? 0)) % 31 !== 0) throw malformed('zlib')
     if (((bytes[1] ?? 0) & 32) !== 0) throw malformed('a stream without dictionary')
     this.#input = bytes
     this.#at = 2
     this.#window = 0
     this.#bitCount = 0
-    const output = new Uint8Array(length)
     let filled = 0
     for (let isLast = false; !isLast; ) {
       isLast = this.#take(1) === 1
@@ -105,13 +114,12 @@ export class ExactInflater {
         filled = this.#decode(output, filled, this.#literals, this.#distances)
       } else throw malformed('a block of type 0 to 2')
     }
-    if (filled !== length) throw malformed(`${length} bytes`)
+    if (filled !== output.length) throw malformed(`${output.length} bytes`)
     this.#alignToByte()
     let sum = 0
     for (let i = 0; i < 4; i++) sum = sum * 256 + this.#take(8)
     if (sum !== adler32(output)) throw malformed('its Adler-32')
     this.#input = NOTHING
-    return output
   }
 
   #fill(count: number): void {

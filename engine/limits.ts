@@ -33,3 +33,9 @@ export const PACK_READ_LENGTH = 2 ** 20
  * 6 MB at the largest piece length.
  */
 export const TORRENT_PAYLOAD_LENGTH_MAX = 2 ** 40
+
+/**
+ * Most bytes of commits and trees that one thread of the reference check may hold rebuilt at a time: 64 MiB. What is held are
+ * the bases of one family of deltas, about 50 trees of a real history; a family made for it could ask for any amount.
+ */
+export const REFERENCE_HELD_LENGTH_MAX = 2 ** 26

@@ -4,12 +4,13 @@
  * and what is named by somebody is reached from the one that is named by nobody. So the union of all names is enough,
  * and nothing has to be walked from the tip.
  * What a tree takes from its delta base entry by entry needs no second look: git/git's trees have 58 million entries, of which
- * 0.75 million are new. Refused as unanswerable: tags, which no link holds.
+ * 0.75 million are new. Refused as unanswerable: tags, which no link holds, and families of deltas that need too much memory.
  */
 
-import { applyDelta, readCopies } from './delta-apply.ts'
+import { applyDelta, readCopies, readDeltaHeader } from './delta-apply.ts'
 import { EngineError } from './errors.ts'
 import { ExactInflater } from './inflate-exact.ts'
+import { REFERENCE_HELD_LENGTH_MAX } from './limits.ts'
 import { BLOB, COMMIT, ENTRY_BLOB, ENTRY_GITLINK, type ObjectType, TAG, TREE, TreeCursor } from './object.ts'
 import { type Oid, oidFromBytes, writeOidOfDigits } from './oid.ts'
 import type { ByteSource } from './pack-reader.ts'
@@ -26,6 +27,14 @@ interface Rebuilt {
   readonly starts: Uint32Array
 }
 
+/** An entry whose delta base is rebuilt. */
+interface Waiting {
+  readonly entry: number
+  readonly base: Rebuilt | null
+  /** Nobody else waits with this base. */
+  readonly isLast: boolean
+}
+
 /** Marks what the commits and trees of one share of a pack name. */
 export class ReferenceMarks {
   readonly #table: PackTable
@@ -36,6 +45,10 @@ export class ReferenceMarks {
   readonly #inflater = new ExactInflater()
   readonly #name: Uint8Array
   #starts = new Uint32Array(4096)
+  /** The delta at hand; each is gone with the next. */
+  #delta = new Uint8Array(4096)
+  /** Bytes of the bases that somebody waits with. */
+  #heldLength = 0
 
   /** @param named shared by all shares: one byte per object, zero in the beginning */
   constructor(table: PackTable, source: ByteSource, named: Uint8Array) {
@@ -65,27 +78,51 @@ export class ReferenceMarks {
   /** A whole object and all deltas that hang on it. */
   #markFamily(root: number): boolean {
     const { firstChild, children } = this.#table
-    const waiting: { readonly entry: number; readonly base: Rebuilt | null }[] = [{ entry: root, base: null }]
+    const waiting: Waiting[] = [{ entry: root, base: null, isLast: true }]
     for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
-      const { entry, base } = next
+      const { entry, base, isLast } = next
       const rebuilt = this.#rebuild(entry, base)
       if (rebuilt === null) return false
-      for (let at = firstChild[entry] ?? 0; at < (firstChild[entry + 1] ?? 0); at++)
-        waiting.push({ entry: children[at] ?? 0, base: rebuilt })
+      if (base !== null && isLast) this.#heldLength -= heldLengthOf(base)
+      const first = firstChild[entry] ?? 0
+      const end = firstChild[entry + 1] ?? 0
+      if (end > first) this.#hold(heldLengthOf(rebuilt))
+      for (let at = first; at < end; at++)
+        waiting.push({ entry: children[at] ?? 0, base: rebuilt, isLast: at === first })
     }
     return true
+  }
+
+  #hold(length: number): void {
+    this.#heldLength += length
+    if (this.#heldLength > REFERENCE_HELD_LENGTH_MAX) throw tooLong(this.#heldLength)
   }
 
   #rebuild(entry: number, base: Rebuilt | null): Rebuilt | null {
     const { offsets, headerLengths, lengths, kinds } = this.#table
     const start = (offsets[entry] ?? 0) + (headerLengths[entry] ?? 0)
     const stream = this.#source.read(start, (offsets[entry + 1] ?? 0) - start)
-    const content = this.#inflater.inflate(stream, lengths[entry] ?? 0)
-    const bytes = base === null ? content : applyDelta(base.bytes, content)
+    const content = this.#inflate(stream, lengths[entry] ?? 0, base !== null)
+    const bytes = base === null ? content : this.#apply(base, content)
     if (kinds[entry] === COMMIT) return this.#markCommit(bytes) ? { bytes, starts: NO_STARTS } : null
     const copies = base === null ? [] : readCopies(content)
     const starts = this.#markTree(bytes, base?.starts ?? NO_STARTS, copies)
     return starts === null ? null : { bytes, starts }
+  }
+
+  #inflate(stream: Uint8Array, length: number, isDelta: boolean): Uint8Array {
+    if (length > REFERENCE_HELD_LENGTH_MAX) throw tooLong(length)
+    if (!isDelta) return this.#inflater.inflate(stream, length)
+    if (length > this.#delta.length) this.#delta = new Uint8Array(2 * length)
+    const delta = this.#delta.subarray(0, length)
+    this.#inflater.inflateInto(delta, stream)
+    return delta
+  }
+
+  #apply(base: Rebuilt, delta: Uint8Array): Uint8Array {
+    const { resultLength } = readDeltaHeader(delta)
+    if (resultLength > REFERENCE_HELD_LENGTH_MAX) throw tooLong(resultLength)
+    return applyDelta(base.bytes, delta)
   }
 
   #markCommit(bytes: Uint8Array): boolean {
@@ -204,6 +241,15 @@ function firstFrom(starts: Uint32Array, offset: number): number {
 }
 
 const NO_STARTS = new Uint32Array(0)
+
+function heldLengthOf({ bytes, starts }: Rebuilt): number {
+  return bytes.length + starts.byteLength
+}
+
+function tooLong(length: number): EngineError {
+  const what = `pack: expected at most ${REFERENCE_HELD_LENGTH_MAX} bytes of trees and commits at a time, got ${length}`
+  return new EngineError('pack-limit', what)
+}
 
 function unanswerable(expected: string): EngineError {
   return new EngineError('object-type', `pack: expected ${expected}, got one`)

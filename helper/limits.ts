@@ -179,8 +179,8 @@ export const INDEX_PARALLEL_COUNT = 4
 /** Objects of a pack that is checked by our own threads, which keep about 60 bytes of each; git checks longer ones itself. */
 export const EXACT_OBJECT_COUNT_MAX = 1_500_000
 
-/** Threads of that check, where nothing says how many git gets, and objects that are worth one more. */
-export const EXACT_THREAD_COUNT = 2
+/** Threads of that check at most, each of which takes 50 MiB, and objects that are worth one more. */
+export const EXACT_THREAD_COUNT_MAX = 2
 export const EXACT_OBJECTS_PER_THREAD = 25_000
 
 /** Snapshots of one repository that are kept and offered: the newest, and the one that clones still ask for. */

@@ -12,6 +12,9 @@ import type { ExactTask, ExactWord, PackFiles, SharedTable } from './exact-worke
 /** For the reason given in build/pool.ts: a thread may be ended while it works. */
 setFlagsFromString('--no-concurrent-recompilation')
 
+/** What a thread makes is gone with the next object: a larger young generation is filled with nothing but garbage. */
+const YOUNG_MIB = 4
+
 /**
  * True if the pack holds exactly what `tip` reaches.
  * @throws what reading the pack threw
@@ -33,7 +36,10 @@ export async function holdsExactly(pack: PackFiles, tip: Oid, threadCount: numbe
         else if (openCount === 0) resolve(shared !== null && areAllNamedBut(tip, shared.table, shared.named))
       }
       const start = (task: ExactTask): void => {
-        const worker = new Worker(new URL('./exact-worker.js', import.meta.url), { workerData: task })
+        const worker = new Worker(new URL('./exact-worker.js', import.meta.url), {
+          workerData: task,
+          resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MIB },
+        })
         workers.push(worker)
         let isDone = false
         worker.on('error', reject)

@@ -15,7 +15,7 @@ import { messageOf } from '../../errors.ts'
 import {
   EXACT_OBJECT_COUNT_MAX,
   EXACT_OBJECTS_PER_THREAD,
-  EXACT_THREAD_COUNT,
+  EXACT_THREAD_COUNT_MAX,
   READ_CHUNK_LENGTH,
 } from '../../limits.ts'
 import type { Trace } from '../../trace.ts'
@@ -144,7 +144,7 @@ async function isExact(
   if (top === null) return false
   const pack = { path: quarantine.pathOf(packHash), hashLength: hashLengthOf(objectFormat) }
   const threads = Math.min(
-    threadCount ?? EXACT_THREAD_COUNT,
+    threadCount ?? EXACT_THREAD_COUNT_MAX,
     Math.ceil(objectCountOf(takes) / EXACT_OBJECTS_PER_THREAD),
   )
   try {
