@@ -19,7 +19,7 @@ export interface ClientOrder {
   readonly port: number
 }
 
-interface TorrentClient {
+export interface TorrentClient {
   readonly name: string
   readonly packageName: string
   /** Fails unless the client is there. */
