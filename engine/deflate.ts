@@ -50,7 +50,7 @@ export function digestOf(outputs: readonly (() => Uint8Array)[]): string | null 
   try {
     for (const output of outputs) {
       const stream = output()
-      // An iterator over the bytes takes ten times as long until it is compiled, which a short build never sees.
+      // By index: an iterator over the bytes is slow until it is compiled, and a short build never gets that far.
       for (let at = 0; at < stream.length; at++) mix(stream[at] ?? 0)
       mix(stream.length)
     }
