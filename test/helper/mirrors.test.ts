@@ -6,6 +6,7 @@
  */
 
 import assert from 'node:assert/strict'
+import { utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, it } from 'node:test'
 import { type ByteMeter, startByteMeter } from '../../bench/byte-meter.ts'
@@ -108,18 +109,22 @@ it('gittorrent.mirrors=false leaves them alone', async () => {
   await assertEqual('without', 'plain')
 })
 
+/** Lets the origin have something new. */
+async function commit(message: string): Promise<void> {
+  const identity = ['-c', 'user.name=T', '-c', 'user.email=t@example.org']
+  const tree = ['commit-tree', '-p', 'main', '-m', message, 'main^{tree}']
+  const oid = await world.git('-C', 'origin.git', ...identity, ...tree)
+  await world.git('-C', 'origin.git', 'update-ref', 'refs/heads/main', oid)
+}
+
+/** Requests that a fetch over HTTP makes. */
+async function posts(): Promise<number> {
+  const before = http.requests().length
+  await world.viaSwarm(['-C', 'over-http', 'fetch', '--quiet'], QUIET)
+  return http.requests().length - before
+}
+
 it('a fetch asks for the list again only when it has changed', async () => {
-  const commit = async (message: string): Promise<void> => {
-    const identity = ['-c', 'user.name=T', '-c', 'user.email=t@example.org']
-    const tree = ['commit-tree', '-p', 'main', '-m', message, 'main^{tree}']
-    const oid = await world.git('-C', 'origin.git', ...identity, ...tree)
-    await world.git('-C', 'origin.git', 'update-ref', 'refs/heads/main', oid)
-  }
-  const posts = async (): Promise<number> => {
-    const before = http.requests().length
-    await world.viaSwarm(['-C', 'over-http', 'fetch', '--quiet'], QUIET)
-    return http.requests().length - before
-  }
   await commit('one')
   const first = await posts()
   await world.run('gittorrent', [
@@ -135,6 +140,21 @@ it('a fetch asks for the list again only when it has changed', async () => {
   await world.git('-C', 'origin.git', 'update-ref', 'refs/mirrors/bundle/http', blob)
   await commit('three')
   assert.equal(await posts(), first + 1)
+  await world.git('-C', 'plain-http', 'fetch', '--quiet')
+  await assertEqual('over-http', 'plain-http')
+})
+
+it('a list that has not changed is asked for again after 30 days, and then counts from there', async () => {
+  const kept = join(world.folder, 'over-http', '.git', 'gittorrent', 'mirrors-bundle-http')
+  const age = (days: number): Promise<void> => utimes(kept, 0, Date.now() / 1000 - days * 24 * 3600)
+  await age(29.9)
+  await commit('four')
+  const known = await posts()
+  await age(30.1)
+  await commit('five')
+  assert.equal(await posts(), known + 1)
+  await commit('six')
+  assert.equal(await posts(), known)
   await world.git('-C', 'plain-http', 'fetch', '--quiet')
   await assertEqual('over-http', 'plain-http')
 })
