@@ -2,7 +2,7 @@
  * Goal: an exported folder is complete, the same for the same history, changes only where history did, and never loses a file
  * that somebody may still be reading; what is put into it cannot break out of it.
  * Method: the real command on generated repositories; sha256sum, git and another reader of bencode as judges; times of
- * files compared before and after.
+ * files compared before and after, by rsync too where it is there.
  */
 
 import assert from 'node:assert/strict'
@@ -14,6 +14,7 @@ import bencodeOracle from 'bencode-oracle'
 import { DemoWorld } from '../../bench/demo-world.ts'
 import { generateRepository } from '../../bench/generate-repository.ts'
 import { type Manifest, parseManifest } from '../../helper/export/manifest.ts'
+import { isAtHand } from '../support/debian-program.ts'
 
 const BASE = ['--base-url', 'https://cdn.example.org/project']
 
@@ -175,6 +176,35 @@ it('what a new checkpoint changes is what is said to be written: an upload by le
   const { snapshots, superseded } = await manifestOf('synced')
   assert.ok(superseded.length > 0 && snapshots.length > 0)
   await world.git('-C', 'origin.git', 'branch', '-D', 'synced')
+})
+
+it('rsync sees nothing to do after a run with nothing new, and after a new checkpoint only what was written', async (t) => {
+  if (!(await isAtHand({ name: 'rsync', packageName: 'rsync', probe: ['rsync', '--version'] }, t))) return
+  const at = (index: number): string => mainCommits[index] ?? assert.fail('no such commit')
+  const plan = async (): Promise<string[]> => {
+    const { stdout } = await world.run('rsync', ['-ai', '--delete', '--dry-run', 'uploaded/', 'server/'])
+    return stdout.split('\n').filter(Boolean)
+  }
+  await world.git('-C', 'origin.git', 'branch', 'uploaded', at(40))
+  await runExport('uploaded', '--ref', 'uploaded', ...BASE)
+  await world.run('rsync', ['-a', 'uploaded/', 'server/'])
+  await runExport('uploaded', '--ref', 'uploaded', ...BASE)
+  assert.deepEqual(await plan(), [])
+  await world.git('-C', 'origin.git', 'branch', '-f', 'uploaded', at(0))
+  const { written } = await runExport('uploaded', '--ref', 'uploaded', ...BASE)
+  assert.ok(written.length > 4)
+  const planned = (await plan()).map((line) => line.split(' '))
+  assert.deepEqual(planned.map(([, name]) => name).sort(), ['./', ...written].sort())
+  // Of files that are there already, those of a history's state alone change.
+  const changed = planned.flatMap(([how, name]) => (how?.startsWith('>f') && !how.includes('+++') ? [name] : []))
+  assert.deepEqual(changed.sort(), ['SHA256SUMS', 'bundle-list', 'index.html', 'manifest.json'])
+  await world.run('rsync', ['-a', '--delete', 'uploaded/', 'server/'])
+  await world.run('sh', ['-c', 'cd server && sha256sum --strict --quiet -c SHA256SUMS'])
+  const { removed } = await runExport('uploaded', '--ref', 'uploaded', ...BASE, '--grace', '0')
+  const deleted = (await plan()).filter((line) => line.startsWith('*deleting')).map((line) => line.split(/ +/)[1])
+  assert.ok(removed.length > 0)
+  assert.deepEqual(deleted.sort(), removed)
+  await world.git('-C', 'origin.git', 'branch', '-D', 'uploaded')
 })
 
 it('a signed manifest is one that openssl confirms, the same each time, and no byte of it can be changed', async () => {

@@ -7,20 +7,15 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { openExchangeWorld } from '../../bench/client-exchange.ts'
-import { install, isThere, TORRENT_CLIENTS } from '../../bench/torrent-clients.ts'
+import { TORRENT_CLIENTS } from '../../bench/torrent-clients.ts'
+import { isAtHand } from '../support/debian-program.ts'
 
 const COMMIT_COUNT = 300
 const PORT_FIRST = 42_000
 
 test('another client downloads a link from our seeder, seeds it to our client, and takes it from a web seed', async (t) => {
   const client = TORRENT_CLIENTS.find(({ name }) => name === 'aria2') ?? assert.fail()
-  if (process.env.CI !== undefined && process.getuid?.() === 0 && !(await isThere(client))) {
-    await install([client.packageName]).catch((error: Error) => t.diagnostic(error.message))
-  }
-  if (!(await isThere(client))) {
-    t.diagnostic(`no other client was tried: ${client.name} is missing; try: apt-get install ${client.packageName}`)
-    return
-  }
+  if (!(await isAtHand(client, t))) return
   const world = await openExchangeWorld(COMMIT_COUNT)
   try {
     const tried: string[] = []
