@@ -2,7 +2,7 @@
  * Question: what does it cost to build all links of a repository, against `git repack -adF --window=10 --depth=50` of the
  * same objects? Bytes, seconds, processor seconds, memory; by length of history, and by number of cores.
  *   npm run bench:build -- <repository> [--runs 5] [--growth 10,25,50,75] [--growth-runs 3] [--cores 1,2] [--core-runs 3]
- *                          [--json <file>] [--name <name>]
+ *                          [--minutes <before the last round begins>] [--json <file>] [--name <name>]
  * Whole processes by turns, main line only, all cores unless told. Needs /proc for memory and taskset for --cores.
  */
 
@@ -104,7 +104,10 @@ function printRow({
 }
 
 async function main(): Promise<void> {
-  const { gitDir, run, runs, growth, growthRuns, cores, coreRuns, json } = readEffortOptions('build', '10,25,50,75')
+  const { gitDir, run, runs, growth, growthRuns, cores, coreRuns, deadlineMs, json } = readEffortOptions(
+    'build',
+    '10,25,50,75',
+  )
   const line = await readMainLine(gitDir)
   const all = availableParallelism()
   const caseOf = (percent: number, coreCount: number, runCount: number): Case[] => {
@@ -122,7 +125,8 @@ async function main(): Promise<void> {
   try {
     for (const { percent, tip } of new Map(cases.map(({ portion }) => [portion.percent, portion])).values())
       await makeLine(world, gitDir, tip, `line-${percent}.git`)
-    for (let round = 0; cases.some((one) => round < one.runs); round++)
+    const goesOn = (round: number): boolean => round === 0 || performance.now() < deadlineMs
+    for (let round = 0; cases.some((one) => round < one.runs) && goesOn(round); round++)
       for (const one of cases) if (round < one.runs) await measureOnce(world, one)
     const rows = cases.map(rowOf)
     rows.forEach(printRow)

@@ -3,7 +3,7 @@
  * From one warm seeder, `git clone` from `git daemon`, `--bundle-uri`, a web seed, `git index-pack` of the same bytes alone;
  * by length of history and number of cores; then what reading from link packs costs against a fresh repack.
  *   npm run bench:clone -- <repository> [--runs 5] [--growth 10,25,50] [--growth-runs 3] [--cores 1,2] [--core-runs 3]
- *                          [--ways 'bundle-uri,web seed,index-pack alone'] [--json <file>] [--name <name>]
+ *                          [--ways 'bundle-uri,web seed,index-pack alone'] [--minutes <before the last round begins>] [--json <file>] [--name <name>]
  * Whole client processes by turns, over loopback without shaping. Needs /proc for memory and taskset for --cores.
  */
 
@@ -67,6 +67,7 @@ async function main(): Promise<void> {
     growthRuns,
     cores,
     coreRuns,
+    deadlineMs,
     ways: beside,
     json,
   } = readEffortOptions('clone', '10,25,50')
@@ -86,7 +87,8 @@ async function main(): Promise<void> {
       cases.push(...(await ways.ofPortion(percent, growthRuns)))
     }
     for (const count of cores) cases.push(...ways.onCores(count, coreRuns))
-    for (let round = 0; cases.some((one) => round < one.runs); round++)
+    const goesOn = (round: number): boolean => round === 0 || performance.now() < deadlineMs
+    for (let round = 0; cases.some((one) => round < one.runs) && goesOn(round); round++)
       for (const one of cases) if (round < one.runs) await ways.measureOnce(one)
     const measured = cases.filter(({ measured }) => measured.length > 0)
     const rows = measured.map((one) => rowOf(one, measured))

@@ -19,6 +19,8 @@ export interface EffortOptions {
   /** Numbers of cores, each measured `coreRuns` times. */
   readonly cores: readonly number[]
   readonly coreRuns: number
+  /** By performance.now(): no further round begins after it; the first always does. */
+  readonly deadlineMs: number
   /** bench:clone: which ways are measured beside ours and the plain one; null is all of them. */
   readonly ways: readonly string[] | null
   readonly json: string | undefined
@@ -35,6 +37,7 @@ export function readEffortOptions(bench: string, growth: string): EffortOptions 
       cores: { type: 'string', default: '1,2' },
       'core-runs': { type: 'string', default: '3' },
       ways: { type: 'string' },
+      minutes: { type: 'string', default: 'Infinity' },
       json: { type: 'string' },
       name: { type: 'string' },
     },
@@ -54,6 +57,7 @@ export function readEffortOptions(bench: string, growth: string): EffortOptions 
     growthRuns: Number(values['growth-runs']),
     cores: numbersOf(values.cores),
     coreRuns: Number(values['core-runs']),
+    deadlineMs: performance.now() + Number(values.minutes) * 60_000,
     ways: values.ways?.split(',') ?? null,
     json: values.json,
   }
