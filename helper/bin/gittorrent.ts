@@ -62,17 +62,23 @@ async function main(): Promise<number> {
   const [name, ...args] = process.argv.slice(2)
   if (name === '--help' || name === '-h') return runCommand('help', [])
   if (name === undefined) {
-    context.printText('usage: gittorrent <command> [<options>], see `gittorrent help`\n')
+    context.printText(await (await import('../commands/help.ts')).briefHelp())
     return USAGE
   }
   return args.includes('--help') || args.includes('-h') ? runCommand('help', [name]) : runCommand(name, args)
 }
 
 async function runCommand(name: string, args: readonly string[]): Promise<number> {
-  const load = COMMANDS[name]
-  if (load === undefined)
-    throw new HelperError('usage', `fatal: '${name}' is not a gittorrent command, see \`gittorrent help\``)
+  const load = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined
+  if (load === undefined) throw await unknownCommand(name)
   return (await load()).run(args, context)
+}
+
+async function unknownCommand(name: string): Promise<HelperError> {
+  const { nearestName } = await import('../commands/nearest-name.ts')
+  const nearest = nearestName(name, Object.keys(COMMANDS))
+  const advice = nearest === null ? 'see `gittorrent help`' : `did you mean '${nearest}'?`
+  return new HelperError('usage', `fatal: '${name}' is not a gittorrent command, ${advice}`)
 }
 
 try {

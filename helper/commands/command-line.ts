@@ -7,7 +7,7 @@ import { type ParseArgsConfig, parseArgs } from 'node:util'
 import { showBuild } from '../build/build-progress.ts'
 import type { ChainOptions } from '../build/chains.ts'
 import { type GitConfig, readGitConfig, readSettings, SETTING_OPTIONS, type Settings } from '../config.ts'
-import { HelperError } from '../errors.ts'
+import { HelperError, printable } from '../errors.ts'
 import { openProgress, type Progress, SILENT } from '../progress.ts'
 import { openTrace, type Trace } from '../trace.ts'
 
@@ -39,8 +39,15 @@ export function parseCommand(args: readonly string[], usage: string, options: Op
     const { values, positionals } = parseArgs({ args: [...args], options, allowPositionals: true, strict: true })
     return { values, positionals }
   } catch (error) {
-    throw new HelperError('usage', `${error instanceof Error ? error.message : error}\nusage: gittorrent ${usage}`)
+    const what = printable(firstSentence(error instanceof Error ? error.message : String(error)))
+    throw new HelperError('usage', `fatal: ${what}\nusage: gittorrent ${usage}`)
   }
+}
+
+/** Node's messages go on with advice for another case than most; git's begin with a small letter. */
+function firstSentence(message: string): string {
+  const [sentence = ''] = message.split(/\.(?:\s|$)/)
+  return sentence.charAt(0).toLowerCase() + sentence.slice(1)
 }
 
 /** The same with the options of every command on the network, and the settings that come of them. */

@@ -6,7 +6,7 @@ import { HelperError } from '../errors.ts'
 import { completionScript, SHELLS, type Shell } from '../manual/completion.ts'
 import { commandPage, manualPage } from '../manual/man-page.ts'
 import { type Manual, parseManual } from '../manual/manual.ts'
-import { commandText, overviewText, sectionText } from '../manual/plain-text.ts'
+import { briefText, commandText, overviewText, sectionText } from '../manual/plain-text.ts'
 import { type Command, onlyPositional, parseCommand } from './command-line.ts'
 
 const HELP_USAGE = 'help [--man] [<command> or <topic>]'
@@ -26,6 +26,11 @@ export const helpCommand: Command = {
     printResult(parsed.values.man === true ? manPage(manual, name, await readVersion()) : text(manual, name))
     return 0
   },
+}
+
+/** What is shown to somebody who names no command. */
+export async function briefHelp(): Promise<string> {
+  return briefText(await readManual())
 }
 
 export const completionCommand: Command = {

@@ -5,6 +5,20 @@ import type { Block, CommandEntry, Manual, Section } from './manual.ts'
 
 const WIDTH = 80
 const INDENT = '    '
+/** What is left of a line beside the indented name of a command. */
+const PHRASE_LENGTH_MAX = 64
+
+/** What people begin with. */
+const COMMON_COMMANDS: ReadonlySet<string> = new Set([
+  'seed',
+  'daemon',
+  'add',
+  'status',
+  'export',
+  'publish',
+  'doctor',
+  'help',
+])
 
 /** What `gittorrent help <command>` shows. */
 export function commandText({ usage, summary, notes }: CommandEntry): string {
@@ -17,21 +31,37 @@ export function sectionText({ title, blocks }: Section): string {
   return `${title}\n\n${blocksText(blocks)}`
 }
 
+/** What `gittorrent` alone shows: the commonest commands. */
+export function briefText({ commands }: Manual): string {
+  return [
+    'usage: gittorrent <command> [<options>]',
+    '',
+    'common commands:',
+    ...commandLines(commands.filter(({ name }) => COMMON_COMMANDS.has(name))),
+    '',
+    'all commands and topics: gittorrent help',
+    '',
+  ].join('\n')
+}
+
 /** What `gittorrent help` shows. */
 export function overviewText({ commands, sections }: Manual): string {
-  const width = Math.max(...commands.map(({ name }) => name.length))
-  const lines = commands.map(({ name, summary }) => `${INDENT}${name.padEnd(width)}  ${firstPhrase(summary)}`)
   const topics = sections.filter(({ name }) => name !== 'commands').map(({ name }) => `${INDENT}${name}`)
   return [
     'usage: gittorrent <command> [<options>]',
     '',
     'commands (gittorrent help <command>):',
-    ...lines,
+    ...commandLines(commands),
     '',
     'topics (gittorrent help <topic>):',
     ...topics,
     '',
   ].join('\n')
+}
+
+function commandLines(commands: readonly CommandEntry[]): string[] {
+  const width = Math.max(...commands.map(({ name }) => name.length))
+  return commands.map(({ name, summary }) => `${INDENT}${name.padEnd(width)}  ${firstPhrase(summary)}`)
 }
 
 /** Markdown inside a line, without its marks. */
@@ -41,7 +71,7 @@ export function plain(text: string): string {
 
 function firstPhrase(summary: string): string {
   const phrase = plain(summary).split(/[;:.](?:\s|$)/)[0] ?? ''
-  return phrase.length > WIDTH - 20 ? `${phrase.slice(0, WIDTH - 23)}...` : phrase
+  return phrase.length > PHRASE_LENGTH_MAX ? `${phrase.slice(0, PHRASE_LENGTH_MAX - 3)}...` : phrase
 }
 
 function blocksText(blocks: readonly Block[]): string {

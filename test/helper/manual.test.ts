@@ -49,7 +49,7 @@ async function ours(...args: string[]): Promise<string> {
   return (await world.run('gittorrent', args)).stdout
 }
 
-it('every command is in the manual with the usage that it prints itself, and no other', async () => {
+it('every command is in the manual with the usage and the options that it takes itself, and no other', async () => {
   const known = execFileSync('grep', [
     '-oE',
     '^  [a-z]+: async',
@@ -57,11 +57,33 @@ it('every command is in the manual with the usage that it prints itself, and no 
   ]).toString()
   const names = (known.match(/[a-z]+(?=: async)/g) ?? []).sort()
   assert.deepEqual(manual.commands.map(({ name }) => name).sort(), names)
-  for (const { name, usage } of manual.commands) {
-    const { status, stderr } = spawnSync(join(world.folder, 'bin', 'gittorrent'), [name, '--no-such-option'])
+  for (const { name, usage, options } of manual.commands) {
+    const isOnNetwork = options.includes('--dht-bootstrap')
+    const unknown = isOnNetwork ? '--no-such-option' : '--dht-bootstrap'
+    const taken = [...optionsOf(usage), ...(isOnNetwork ? networkOptions() : [])]
+    const { status, stderr } = spawnSync(join(world.folder, 'bin', 'gittorrent'), [name, ...taken, unknown])
     assert.equal(status, 129, name)
-    assert.equal(stderr.toString().split('usage: gittorrent ')[1]?.trim(), usage)
+    assert.equal(stderr.toString(), `fatal: unknown option '${unknown}'\nusage: gittorrent ${usage}\n`)
   }
+})
+
+/** The options that a usage line names, with a value where it asks for one. */
+function optionsOf(usage: string): string[] {
+  return [...usage.matchAll(/(--[a-z-]+)( <)?/g)].map(
+    ([, option, value]) => `${option}${value === undefined ? '' : '=1'}`,
+  )
+}
+
+function networkOptions(): string[] {
+  return Object.entries(SETTING_OPTIONS).map(([name, { type }]) => `--${name}${type === 'boolean' ? '' : '=1'}`)
+}
+
+it('without a command the commonest ones are shown', () => {
+  const { status, stdout, stderr } = spawnSync(join(world.folder, 'bin', 'gittorrent'))
+  assert.deepEqual([status, stdout.toString()], [129, ''])
+  assert.match(stderr.toString(), /^usage: gittorrent <command> /)
+  const shown = stderr.toString().match(/(?<=^ {4})[a-z]+(?= +\S)/gm) ?? []
+  assert.deepEqual(shown, ['seed', 'export', 'publish', 'daemon', 'add', 'status', 'doctor', 'help'])
 })
 
 it('every option and setting of the code is in the manual', () => {
@@ -114,6 +136,7 @@ it('bash completes commands, options, topics and files', async () => {
   assert.deepEqual(complete('st').sort(), ['status', 'stop'])
   assert.deepEqual(complete('add', '--l'), ['--local-branches'])
   assert.ok(complete('seed', '--').includes('--dht-bootstrap') && complete('daemon', '--').includes('--disk-limit'))
+  assert.ok(complete('publish', '--').includes('--dht-bootstrap') && complete('follow', '--').includes('--listen'))
   assert.ok(!complete('status', '--').includes('--dht-bootstrap'))
   assert.deepEqual(complete('help', 'exit'), ['exit-status'])
   assert.deepEqual(complete('add', 'project'), ['project.git'])

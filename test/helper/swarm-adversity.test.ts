@@ -229,6 +229,12 @@ it('a work tree without remote-tracking branches offers nothing unless told', as
 })
 
 it('words that are no options are refused with the usage', async () => {
-  assert.match(await failureOf('gittorrent', ['chain', '--frobnicate']), /usage: gittorrent chain/)
-  assert.match(await failureOf('gittorrent', ['frobnicate']), /not a gittorrent command/)
+  assert.match(
+    await failureOf('gittorrent', ['chain', '--frobnicate']),
+    /fatal: unknown option '--frobnicate'\nusage: gittorrent chain/,
+  )
+  for (const word of ['frobnicate', 'constructor'])
+    assert.match(await failureOf('gittorrent', [word]), /is not a gittorrent command, see `gittorrent help`/)
+  for (const word of ['stauts', 'statu', 'Status'])
+    assert.match(await failureOf('gittorrent', [word]), /is not a gittorrent command, did you mean 'status'\?/)
 })
