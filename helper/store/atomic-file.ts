@@ -10,6 +10,17 @@ import { TEMPORARY_FILE_AGE_MS_MAX } from '../limits.ts'
 
 const TEMPORARY_PREFIX = '.tmp-'
 
+/**
+ * Makes a folder and at most `above` of those over it. So a repository that is gone does not come into being again:
+ * an interrupted `git clone` removes its own while we still end. @throws ENOENT where more is missing
+ */
+export async function makeFolder(path: string, above = 0): Promise<void> {
+  if (above > 0) await makeFolder(dirname(path), above - 1)
+  await mkdir(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EEXIST') throw error
+  })
+}
+
 /** A file being written: there under its name after `commit`, gone after `discard`. */
 export class AtomicFile {
   readonly #path: string

@@ -4,9 +4,10 @@
  */
 
 import assert from 'node:assert/strict'
-import { mkdir, readdir, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { it } from 'node:test'
+import { IncomingFile } from '../../helper/share/supply/incoming.ts'
 import { Quarantine } from '../../helper/share/supply/quarantine.ts'
 import { withTemporaryDirectory } from '../support/temporary-directory.ts'
 
@@ -47,3 +48,15 @@ for (const how of ['its signal is aborted', 'it is closed early'] as const) {
       assert.deepEqual(await readdir(join(directory, 'objects')), [])
     }))
 }
+
+it('a repository that an interrupted clone has removed does not come into being again', () =>
+  withTemporaryDirectory(async (directory) => {
+    const repository = join(directory, 'clone')
+    await mkdir(join(repository, 'objects', 'pack'), { recursive: true })
+    const quarantine = await Quarantine.open(repository, new AbortController().signal)
+    await rm(repository, { recursive: true })
+    await assert.rejects(quarantine.release(), { code: 'ENOENT' })
+    await quarantine.close()
+    await assert.rejects(IncomingFile.open(join(repository, 'gittorrent', 'incoming', 'link')), { code: 'ENOENT' })
+    assert.deepEqual(await readdir(directory), [])
+  }))

@@ -5,11 +5,11 @@
  * comes back for goes after a week.
  */
 
-import { type FileHandle, mkdir, open, rm } from 'node:fs/promises'
+import { type FileHandle, open, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { ByteRange, Store } from '../../../net/index.ts'
 import { INCOMING_AGE_MS_MAX } from '../../limits.ts'
-import { removeOld } from '../../store/atomic-file.ts'
+import { makeFolder, removeOld } from '../../store/atomic-file.ts'
 import { ArrivedRanges } from './arrived-ranges.ts'
 
 export class IncomingFile implements Store {
@@ -29,9 +29,9 @@ export class IncomingFile implements Store {
     return removeOld(folder, () => true, INCOMING_AGE_MS_MAX)
   }
 
-  /** Opens the file, creating it and its folder. */
+  /** Opens the file, creating it, its folder and the one above. @throws ENOENT where the repository is gone */
   static async open(path: string): Promise<IncomingFile> {
-    await mkdir(dirname(path), { recursive: true })
+    await makeFolder(dirname(path), 1)
     const file = await open(path, 'a+').then(async (created) => {
       await created.close()
       return open(path, 'r+')

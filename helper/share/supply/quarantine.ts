@@ -12,7 +12,7 @@ import { mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { HelperError, printable } from '../../errors.ts'
 import { plumbingEnvironment } from '../../git/environment.ts'
-import { removeOld } from '../../store/atomic-file.ts'
+import { makeFolder, removeOld } from '../../store/atomic-file.ts'
 
 const PREFIX = 'tmp_objdir-gittorrent-'
 const ERROR_TEXT_LENGTH_MAX = 4096
@@ -177,7 +177,7 @@ export class Quarantine {
   async release(): Promise<void> {
     const from = join(this.#folder, 'pack')
     const to = join(this.#gitDir, 'objects', 'pack')
-    await mkdir(to, { recursive: true })
+    await makeFolder(to)
     const names = (await readdir(from)).filter((name) => name.startsWith('pack-'))
     const rank = (name: string): number =>
       name.endsWith('.keep') ? 0 : name.endsWith('.pack') ? 1 : name.endsWith('.idx') ? 3 : 2
