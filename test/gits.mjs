@@ -14,7 +14,6 @@ import { delimiter, dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const SUITES = ['trixie', 'sid']
-const MIRROR = 'http://deb.debian.org/debian'
 const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg'
 /** What talks to git: every way of fetching and pushing, the readers of histories, the daemon over git's housekeeping. */
 const TESTS = [
@@ -51,6 +50,14 @@ async function must(program, args) {
   return stdout
 }
 
+/** Where this machine's own apt gets Debian from. */
+async function archive() {
+  const words = ['indextargets', '--format', '$(REPO_URI)', 'Origin: Debian', 'Label: Debian']
+  const [address = ''] = (await must('apt-get', words)).split('\n')
+  if (address === '') throw new Error('apt knows no archive of Debian: expected one, try apt-get update')
+  return address
+}
+
 /** Downloads git and everything that it needs of a suite, with lists and caches of its own; names of the packages' files. */
 async function download(suite, folder) {
   const [state, cache] = [join(folder, 'state'), join(folder, 'cache')]
@@ -60,7 +67,8 @@ async function download(suite, folder) {
   await writeFile(join(state, 'status'), '')
   const suites = suite.endsWith('-backports') ? [suite.replace('-backports', ''), suite] : [suite]
   const signed = existsSync(KEYRING) ? `[signed-by=${KEYRING}] ` : ''
-  const lines = suites.map((name) => `deb ${signed}${MIRROR} ${name} main\n`)
+  const address = await archive()
+  const lines = suites.map((name) => `deb ${signed}${address} ${name} main\n`)
   await writeFile(join(folder, 'sources.list'), lines.join(''))
   const options = {
     'Dir::State': state,
