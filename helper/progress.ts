@@ -42,11 +42,6 @@ export function openProgress(write: (text: string) => void, nowMs: () => number 
   }
 }
 
-/** `1 ref`, `2 refs`. */
-export function counted(count: number, what: string): string {
-  return `${count} ${what}${count === 1 ? '' : 's'}`
-}
-
 /** Returns a size as git prints it: "512 bytes", "1.50 KiB", "113.20 MiB". */
 export function humanBytes(lengthBytes: number): string {
   if (lengthBytes < 1024) return `${lengthBytes} bytes`

@@ -21,12 +21,16 @@ const SCAN_USAGE = 'scan [--rpc <URL>] [--json]'
 const REGISTER_USAGE = 'register <name> [--key <key>] [--reserve] [--token <token>] [--json]'
 const NOT_RESOLVED = 1
 
+/** A name or key as it is, or as it stands in a URL that `publish` printed. */
+function hostOf(written: string): string {
+  return written.replace(/^gittorrent:\/\/([^/]+).*$/, '$1')
+}
+
 export const resolveCommand: Command = {
   usage: RESOLVE_USAGE,
   async run(args, { env, signal, printResult, printText }) {
     const parsed = parseCommand(args, RESOLVE_USAGE, { json: { type: 'boolean' } })
-    // As it stands in a URL, too.
-    const name = onlyPositional(parsed.positionals, RESOLVE_USAGE).replace(/^gittorrent:\/\/([^/]+).*$/, '$1')
+    const name = hostOf(onlyPositional(parsed.positionals, RESOLVE_USAGE))
     const address = parseRemoteUrl(`gittorrent://${name}/any`)
     if (address.kind === 'key') throw new HelperError('usage', 'resolve: expected a name, got a key, which needs none')
     if (address.kind === 'origin')
@@ -59,8 +63,7 @@ export const petnameCommand: Command = {
     const [name, key, ...rest] = parsed.positionals
     const removed = textOption(parsed, 'remove')
     if (removed !== null) await petnames.set(removed, null)
-    else if (name !== undefined && key !== undefined && rest.length === 0)
-      await petnames.set(name, key.replace(/^gittorrent:\/\/([^/]+).*$/, '$1'))
+    else if (name !== undefined && key !== undefined && rest.length === 0) await petnames.set(name, hostOf(key))
     else if (name !== undefined) throw new HelperError('usage', `usage: gittorrent ${PETNAME_USAGE}`)
     else if (parsed.values.json === true) printResult(`${JSON.stringify(Object.fromEntries(await petnames.all()))}\n`)
     else for (const [petname, value] of await petnames.all()) printResult(`${petname} ${value}\n`)

@@ -10,7 +10,7 @@ import { handOverPublication } from '../daemon/hand-over.ts'
 import { HelperError, messageOf, printable } from '../errors.ts'
 import { openRepository } from '../git/repository.ts'
 import { keyId } from '../keys/key-store.ts'
-import { counted } from '../progress.ts'
+import { countOf } from '../progress.ts'
 import { PUBLISHER_LOCK_WAIT_MS, RECORD_LIFETIME_S } from '../publish/limits.ts'
 import { repositoryName, repositorySalt } from '../publish/names.ts'
 import type { PublishSurroundings, Signer } from '../publish/own-record.ts'
@@ -200,7 +200,7 @@ function report(
   else context.printResult(`${url}\n`)
   const told = nodeCount === null ? 'no DHT: only peers can tell' : `${nodeCount} DHT nodes told`
   context.printText(
-    `gittorrent: ${counted(record.refCount, 'ref')} signed, seq ${seq}, until ${expires.slice(0, 10)}; ${told}\n`,
+    `gittorrent: ${countOf(record.refCount, 'ref')} signed, seq ${seq}, until ${expires.slice(0, 10)}; ${told}\n`,
   )
 }
 

@@ -11,7 +11,7 @@ import { HelperError, printable } from '../errors.ts'
 import { originOf } from '../git/origin-of.ts'
 import { openRepository, type Repository } from '../git/repository.ts'
 import { LINGER_S_MAX } from '../limits.ts'
-import { counted, humanBytes } from '../progress.ts'
+import { countOf, humanBytes } from '../progress.ts'
 import { readSecretFile, secretFileFor } from '../share/secret-file.ts'
 import { type Service, serveChains } from '../share/serve.ts'
 import { topicOf } from '../share/topic.ts'
@@ -116,7 +116,7 @@ function report({ repository, chains, report: { built } }: Chains, asJson: boole
   context.printText(
     links.length === 0
       ? `gittorrent: '${repository.path}' has no checkpoint yet: nothing to share\n`
-      : `gittorrent: '${repository.path}': ${counted(links.length, 'link')} of ${counted(chains.length, 'line')}, ${humanBytes(bytes)}, ${counted(built, 'segment')} built\n`,
+      : `gittorrent: '${repository.path}': ${countOf(links.length, 'link')} of ${countOf(chains.length, 'line')}, ${humanBytes(bytes)}, ${countOf(built, 'segment')} built\n`,
   )
 }
 

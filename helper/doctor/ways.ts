@@ -17,7 +17,7 @@ import type { HostPort, Settings } from '../config.ts'
 import { messageOf } from '../errors.ts'
 import { MANIFEST_NAME, parseManifest } from '../export/manifest.ts'
 import { DOCTOR_CONNECT_TIMEOUT_MS, MANIFEST_LENGTH_MAX } from '../limits.ts'
-import { counted } from '../progress.ts'
+import { countOf } from '../progress.ts'
 import { WebConnections, webGet } from '../share/webseed/http-get.ts'
 import { withoutPassword } from '../trace.ts'
 import { type Finding, finding } from './finding.ts'
@@ -134,7 +134,7 @@ async function webSeedFinding(url: string): Promise<Finding> {
     }
     const { chains } = parseManifest(Buffer.concat(parts))
     const links = chains.reduce((sum, chain) => sum + chain.links.length, 0)
-    return finding('web seed', 'ok', `${shown} has ${counted(links, 'link')} of ${counted(chains.length, 'line')}`)
+    return finding('web seed', 'ok', `${shown} has ${countOf(links, 'link')} of ${countOf(chains.length, 'line')}`)
   } catch (error) {
     const text = `${shown} cannot be used (${withoutPassword(messageOf(error))})`
     return finding('web seed', 'warning', text, 'the URL of a folder that `gittorrent export` wrote')

@@ -5,6 +5,7 @@
 
 import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import type { ObjectFormat } from '../../engine/index.ts'
 import { HelperError, printable } from '../errors.ts'
@@ -36,6 +37,12 @@ export function runGit(gitDir: string, args: readonly string[], input = ''): Pro
     child.stdin?.on('error', () => {})
     child.stdin?.end(input)
   })
+}
+
+/** The directory that all worktrees of a repository share, absolute; read from its files, without asking git. */
+export async function commonDirOf(gitDir: string): Promise<string> {
+  const written = await readFile(join(gitDir, 'commondir'), 'utf8').catch(() => '.')
+  return resolve(gitDir, written.trim())
 }
 
 /** Bytes of all objects as they are stored, packed or loose, each once. @throws HelperError 'git-failed' */

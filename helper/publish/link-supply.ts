@@ -3,9 +3,11 @@
  * get a second name in the clone (hard links, as `git clone` of a local path makes), and git negotiates only what is left. Across
  * file systems nothing is linked and git copies. Later fetches are small and travel as any; a repack of the clone parts the two.
  */
-import { link, mkdir, readdir, readFile } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+
+import { link, mkdir, readdir } from 'node:fs/promises'
+import { join } from 'node:path'
 import { messageOf } from '../errors.ts'
+import { commonDirOf } from '../git/repository.ts'
 import { LINE_COUNT_MAX } from '../limits.ts'
 import { NOTHING_SUPPLIED, type Supply, type SupplyRequest } from '../remote/supply.ts'
 import type { Trace } from '../trace.ts'
@@ -56,9 +58,4 @@ const isObjectFile = (name: string): boolean =>
 /** What makes a pack visible, its index, comes last. */
 function byVisibility(one: string, other: string): number {
   return Number(one.endsWith('.idx')) - Number(other.endsWith('.idx'))
-}
-
-/** The directory that all worktrees of the repository share. */
-async function commonDirOf(gitDir: string): Promise<string> {
-  return resolve(gitDir, (await readFile(join(gitDir, 'commondir'), 'utf8').catch(() => '.')).trim())
 }

@@ -10,7 +10,7 @@ import { handOverPublication } from '../daemon/hand-over.ts'
 import { HelperError, printable } from '../errors.ts'
 import { passphraseAsker } from '../keys/ask-passphrase.ts'
 import { KeyStore, keyId, type OwnKey } from '../keys/key-store.ts'
-import { counted, humanBytes, openProgress, SILENT } from '../progress.ts'
+import { countOf, humanBytes, openProgress, SILENT } from '../progress.ts'
 import { connectService, NO_WISHES } from '../remote/connect.ts'
 import { GO_ON, over, type Verb } from '../remote/dialogue.ts'
 import type { Session } from '../remote/session.ts'
@@ -157,7 +157,7 @@ class Run {
     const until = new Date(publication.record.expires * 1000).toISOString().slice(0, 10)
     if (isShown)
       this.#ports.printText(
-        `gittorrent: ${counted(publication.refs.length, 'ref')} signed by ${publication.folder.id}, seq ${publication.seq}, valid until ${until}; ${humanBytes(outcome.bytesFromPeers)} from peers\n`,
+        `gittorrent: ${countOf(publication.refs.length, 'ref')} signed by ${publication.folder.id}, seq ${publication.seq}, valid until ${until}; ${humanBytes(outcome.bytesFromPeers)} from peers\n`,
       )
     trace(() => `received ${outcome.bytesFromPeers} bytes from peers, 0 from the origin`)
     return outcome

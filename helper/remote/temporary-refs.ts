@@ -8,12 +8,14 @@
  * A ref proper, refs/gittorrent/tmp/<pid>-<n>, is for `fetch` by an inner helper, whose negotiation starts from refs; it
  * is gone before git hears of the end of that batch.
  */
+
 import { execFile, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { mkdir, readdir, readFile, rm, rmdir, writeFile } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { mkdir, readdir, rm, rmdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { configValue, type Environment, type GitConfig } from '../config.ts'
 import { HelperError, messageOf, printable } from '../errors.ts'
+import { commonDirOf } from '../git/repository.ts'
 import { GIT_COMMAND_TIMEOUT_MS } from '../limits.ts'
 import type { Trace } from '../trace.ts'
 import { clientProcess, isAlive } from './client-process.ts'
@@ -81,12 +83,6 @@ async function collectLeftPins(folder: string): Promise<void> {
   })
   await Promise.all(left.map((name) => rm(join(folder, name), { recursive: true, force: true })))
   if (left.length > 0) await rmdir(folder).catch(() => {})
-}
-
-/** The directory that all worktrees of the repository share. */
-async function commonDirOf(gitDir: string): Promise<string> {
-  const written = await readFile(join(gitDir, 'commondir'), 'utf8').catch(() => '.')
-  return resolve(gitDir, written.trim())
 }
 
 /**

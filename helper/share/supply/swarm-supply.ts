@@ -4,11 +4,11 @@
  * that more comes from the origin.
  */
 
-import { readFile } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { createCheckpointRule, GT1, type Oid } from '../../../engine/index.ts'
 import { type Address, type Net, openNet, type Topic, type TopicPeer } from '../../../net/index.ts'
 import { messageOf } from '../../errors.ts'
+import { commonDirOf } from '../../git/repository.ts'
 import {
   CLAIM_COUNT_MAX,
   CLAIM_WASTE_MS_MAX,
@@ -345,10 +345,4 @@ function delay(durationMs: number, signal: AbortSignal): Promise<void> {
       resolveDelay()
     })
   })
-}
-
-/** The directory that all worktrees of a repository share, absolute. */
-async function commonDirOf(gitDir: string): Promise<string> {
-  const written = await readFile(join(gitDir, 'commondir'), 'utf8').catch(() => '.')
-  return resolve(gitDir, written.trim())
 }
