@@ -3,8 +3,9 @@
  * its orders as lines of JSON on stdin and reports on stdout. Peers are found as in real life: on a topic, from the seed on.
  */
 
-import { createHash } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { open } from 'node:fs/promises'
+import { connect, createServer } from 'node:net'
 import { createInterface } from 'node:readline'
 import { type Net, openNet, type Store, type Torrent } from '../net/index.ts'
 import { FLASH_PORT } from './flash-network.ts'
@@ -25,13 +26,13 @@ export interface FlashOrder {
 
 /** What is reported once the download is complete (by the seed: when it is told to stop). */
 export interface FlashReport {
-  readonly type: 'done'
   /** Bytes of blocks that were read from the store to be sent. */
   readonly servedLength: number
   readonly cpuSeconds: number
   readonly peakMiB: number
 }
 
+const PLAIN_PORT = FLASH_PORT + 1
 const TOPIC = createHash('sha1').update('flash crowd').digest()
 const NO_ANSWERS = { onRequest: () => Promise.reject(new Error('nobody asks here')) }
 
@@ -62,7 +63,7 @@ async function openStore(path: string): Promise<CountingStore> {
   }
 }
 
-function report(store: CountingStore): FlashReport {
+function report(store: CountingStore): FlashReport & { readonly type: 'done' } {
   const { user, system } = process.cpuUsage()
   const peakMiB = Math.round(process.resourceUsage().maxRSS / 1024)
   return { type: 'done', servedLength: store.servedLength(), cpuSeconds: (user + system) / 1e6, peakMiB }
@@ -96,6 +97,21 @@ async function download(net: Net, order: FlashOrder, torrent: Torrent, store: Co
   if (hash !== order.sha256) throw new Error('the content is not what it should be')
 }
 
+/** Sends everyone who connects so many bytes, with nothing but TCP. */
+async function sendPlainly(host: string, lengthBytes: number): Promise<void> {
+  const content = randomBytes(lengthBytes)
+  const server = createServer((socket) => socket.on('error', () => {}).end(content))
+  await new Promise<void>((resolve) => server.listen(PLAIN_PORT, host, resolve))
+  say({ type: 'plain' })
+}
+
+async function takePlainly(host: string): Promise<void> {
+  for await (const _ of connect(PLAIN_PORT, host)) {
+    // Only its arrival counts.
+  }
+  say({ type: 'plain' })
+}
+
 async function main(): Promise<void> {
   const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]()
   const order: FlashOrder = JSON.parse((await lines.next()).value)
@@ -122,7 +138,10 @@ async function main(): Promise<void> {
   await lines.next()
   if (order.seed !== null) await download(net, order, torrent, store)
   // Serves on until it is told to stop.
-  await lines.next()
+  for (let next = await lines.next(); JSON.parse(next.value).type === 'plain'; next = await lines.next()) {
+    if (order.seed === null) await sendPlainly(order.host, JSON.parse(next.value).lengthBytes)
+    else await takePlainly(order.seed)
+  }
   if (order.seed === null) say(report(store))
   await net.close()
   process.exit(0)

@@ -4,7 +4,8 @@
  *   npm run bench:flash -- [--mbit=10] [--mib=16] [--runs=3] [crowd] [few] [many] [leaving] [slow] [loss]
  * Bound: max(F/u_s, F/d_min, N·F/(u_s + Σu_i)), F the content and u, d the shaped rates, headers of TCP/IP not taken off.
  * `loss` has round trips of 30 ms and loses 1 % of all frames; what was lost and what a round trip took is measured and
- * printed. Prints one JSON object. Needs root, `ip`, `tc`, for `loss` Python 3. Removes what it built, also when interrupted.
+ * printed, and what plain TCP makes of the same lines: the seed's machine sends each peer F/N, all at once.
+ * Prints one JSON object. Needs root, `ip`, `tc`, for `loss` Python 3. Removes what it built, also when interrupted.
  */
 
 import { type ChildProcess, spawn } from 'node:child_process'
@@ -153,6 +154,19 @@ async function qualityOf(built: FlashNetwork, roundTripMs: number) {
   }
 }
 
+/** Seconds that plain TCP takes from one machine to the others, each an equal share of `lengthBytes`, all at once. */
+async function plainSeconds(seed: Peer, peers: readonly Peer[], lengthBytes: number): Promise<number> {
+  const order = { type: 'plain', lengthBytes: Math.ceil(lengthBytes / peers.length) }
+  const listening = seed.says('plain')
+  seed.order(order)
+  await listening
+  const startedMs = performance.now()
+  const taken = peers.map((peer) => peer.says('plain'))
+  for (const peer of peers) peer.order(order)
+  await Promise.all(taken)
+  return (performance.now() - startedMs) / 1000
+}
+
 async function runOnce(content: Content, seedBits: number, scenario: Scenario) {
   const built = new FlashNetwork()
   network = built
@@ -187,6 +201,8 @@ async function runOnce(content: Content, seedBits: number, scenario: Scenario) {
     }),
   )
   const wireLength = built.sentLength(seedMachine) - sentBefore
+  const { lengthBytes } = content.order
+  const plain = scenario.lossPercent === undefined ? null : await plainSeconds(seed, stayers, lengthBytes)
   const seedDone = seed.says('done')
   seed.order({ type: 'stop' })
   const { servedLength, cpuSeconds } = await seedDone
@@ -195,7 +211,6 @@ async function runOnce(content: Content, seedBits: number, scenario: Scenario) {
   built.close()
   network = null
   for (const index of peers.keys()) rmSync(join(folder, `peer-${index}`), { force: true })
-  const { lengthBytes } = content.order
   const bound = fluidBound({ lengthBytes, sourceBits: seedBits, lines })
   const seconds = outcomes.map((outcome) => outcome.seconds).sort((a, b) => a - b)
   return {
@@ -207,18 +222,19 @@ async function runOnce(content: Content, seedBits: number, scenario: Scenario) {
     seedCpuSeconds: cpuSeconds,
     peerCpuSeconds: middle(outcomes.map((outcome) => outcome.cpuSeconds)),
     peerPeakMiB: Math.max(...outcomes.map((outcome) => outcome.peakMiB)),
+    plain: plain === null ? null : plain / bound,
     quality,
   }
 }
 
 type Outcome = Awaited<ReturnType<typeof runOnce>>
 
-function inWords({ median, worst, seedUpload, quality }: Outcome): string {
+function inWords({ median, worst, seedUpload, plain, quality }: Outcome): string {
   const outcome = `median ${round(median)}, worst ${round(worst)}, seed ${round(seedUpload)} F`
-  if (quality === null) return outcome
+  if (quality === null || plain === null) return outcome
   const { lostPercent, roundTripMs, lateMs } = quality
   const late = `frames ${round(lateMs)} ms late on average`
-  return `${outcome}; measured: ${round(lostPercent)} % lost, round trip ${round(roundTripMs)} ms, ${late}`
+  return `${outcome}; plain TCP ${round(plain)}; measured: ${round(lostPercent)} % lost, round trip ${round(roundTripMs)} ms, ${late}`
 }
 
 /** The outcomes of `count` runs, and why others failed: one that fails costs its own figures only. */
@@ -275,7 +291,7 @@ async function main(): Promise<void> {
       results[name] = { leftOut: `failed: ${failures.join('; ')}` }
       continue
     }
-    const of = (key: Exclude<keyof Outcome, 'quality'>): { median: number; min: number; max: number } => {
+    const of = (key: Exclude<keyof Outcome, 'quality' | 'plain'>): { median: number; min: number; max: number } => {
       const values = runs.map((run) => run[key])
       return { median: round(middle(values)), min: round(Math.min(...values)), max: round(Math.max(...values)) }
     }
@@ -290,7 +306,9 @@ async function main(): Promise<void> {
       peerCpuSeconds: of('peerCpuSeconds').median,
       peerPeakMiB: of('peerPeakMiB').median,
       ...(failures.length === 0 ? {} : { failures }),
-      ...(scenario.delayMs === undefined ? {} : { measured: runs.map(({ quality }) => quality) }),
+      ...(scenario.delayMs === undefined
+        ? {}
+        : { plainTcp: middle(runs.map(({ plain }) => plain ?? 0)), measured: runs.map(({ quality }) => quality) }),
     }
   }
   const machine = {

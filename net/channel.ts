@@ -16,6 +16,8 @@ import {
   RESPONSE_LENGTH_MAX,
   RESPONSE_STALL_TIMEOUT_MS,
   RESPONSE_WINDOW_LENGTH,
+  STRAY_BURST_COUNT,
+  STRAY_RATE_PER_S,
   STREAM_LENGTH_MAX,
 } from './limits.ts'
 import { encodeMessage, type Message, parseMessage } from './messages.ts'
@@ -60,7 +62,8 @@ export class Refusal extends Error {
 }
 
 export interface ChannelPorts {
-  readonly send: (bytes: Uint8Array) => void
+  /** `onTaken` is called when the bytes have left our memory, or the connection has ended. */
+  readonly send: (bytes: Uint8Array, onTaken?: () => void) => void
   readonly drop: (reason: NetError) => void
   /** Answers a question of the peer; throws Refusal, anything else is told as "failed". */
   readonly answer: (kind: string, payload: Uint8Array, lengthMax: number) => Promise<Uint8Array | AnswerStream>
@@ -82,10 +85,15 @@ interface Question {
 
 interface Answer {
   bytes: Uint8Array | null
+  stream: OutgoingStream | null
   sent: number
   credited: number
-  cancelled: boolean
-  stream: OutgoingStream | null
+  /** Nothing more is sent of it. */
+  isOver: boolean
+  /** The work on it, and messages that have not left our memory: while there are some, it keeps its place and what it holds. */
+  pendingCount: number
+  /** Bytes taken from the budget. */
+  heldLength: number
   timer: NodeJS.Timeout | null
 }
 
@@ -96,6 +104,7 @@ export class Channel {
   readonly #questions = new Map<number, Question>()
   readonly #answers = new Map<number, Answer>()
   readonly #control = new TokenBucket(CONTROL_RATE_PER_S, CONTROL_BURST_COUNT)
+  readonly #strays = new TokenBucket(STRAY_RATE_PER_S, STRAY_BURST_COUNT)
   #nextId = 1
   #closed: NetError | null = null
 
@@ -189,19 +198,24 @@ export class Channel {
     if (this.#closed !== null) return
     this.#closed = reason
     for (const question of [...this.#questions.values()]) question.settle(reason)
-    for (const id of [...this.#answers.keys()]) this.#forgetAnswer(id)
+    for (const [id, answer] of this.#answers) {
+      this.#endAnswer(id, answer)
+      this.#forgetAnswer(id, answer)
+    }
   }
 
-  #send(message: Message): void {
-    if (this.#closed === null) this.#ports.send(encodeMessage(message))
+  #send(message: Message, onTaken?: () => void): void {
+    if (this.#closed === null) this.#ports.send(encodeMessage(message), onTaken)
   }
 
   #dispatch(message: Message | null): void {
-    const counts = message === null || message.type === 'request' || message.type === 'cancel'
-    if (counts && !this.#control.take()) throw new NetError('message-limit', 'extension messages: too many')
-    switch (message?.type) {
-      case undefined:
-        return
+    const isControl = message === null || message.type === 'request' || message.type === 'cancel'
+    if (isControl && !this.#control.take()) throw new NetError('message-limit', 'extension messages: too many')
+    if (message === null) return
+    const isOpen = (message.type === 'credit' ? this.#answers : this.#questions).has(message.id)
+    if (!isControl && !isOpen && !this.#strays.take())
+      throw new NetError('message-limit', 'extension messages: too many about nothing that is open')
+    switch (message.type) {
       case 'request':
         this.#onRequest(message)
         return
@@ -234,35 +248,56 @@ export class Channel {
       this.#send({ type: 'error', id, reason: 'busy' })
       return
     }
-    const answer: Answer = { bytes: null, sent: 0, credited: 0, cancelled: false, stream: null, timer: null }
+    const answer: Answer = {
+      bytes: null,
+      stream: null,
+      sent: 0,
+      credited: 0,
+      isOver: false,
+      pendingCount: 1,
+      heldLength: 0,
+      timer: null,
+    }
     this.#answers.set(id, answer)
-    this.#ports.answer(message.kind, Uint8Array.from(message.payload), message.lengthMax).then(
-      (found) =>
-        found instanceof Uint8Array
-          ? this.#startAnswer(id, answer, found, Math.min(message.lengthMax, RESPONSE_LENGTH_MAX))
-          : void this.#streamAnswer(id, answer, found, message.lengthMax),
-      (error: unknown) => this.#refuse(id, answer, error instanceof Refusal ? error.reason : 'failed'),
-    )
+    void this.#workOut(answer, message).then(() => this.#settle(id, answer))
+  }
+
+  async #workOut(answer: Answer, { id, kind, payload, lengthMax }: MessageOf<'request'>): Promise<void> {
+    try {
+      const found = await this.#ports.answer(kind, Uint8Array.from(payload), lengthMax)
+      if (!(found instanceof Uint8Array)) await this.#streamAnswer(id, answer, found, lengthMax)
+      else this.#startAnswer(id, answer, found, Math.min(lengthMax, RESPONSE_LENGTH_MAX))
+    } catch (error) {
+      this.#refuse(id, answer, error instanceof Refusal ? error.reason : 'failed')
+    }
   }
 
   #refuse(id: number, answer: Answer, reason: string): void {
-    const wanted = !answer.cancelled
-    this.#forgetAnswer(id)
-    if (wanted) this.#send({ type: 'error', id, reason })
+    if (!answer.isOver) this.#sendOf(answer, { type: 'error', id, reason })
+    this.#endAnswer(id, answer)
+  }
+
+  /** Sends a message of an answer, which is not forgotten before the message has left. */
+  #sendOf(answer: Answer, message: Message): void {
+    answer.pendingCount += 1
+    this.#send(message, () => this.#settle(message.id, answer))
+  }
+
+  #hold(answer: Answer, length: number): boolean {
+    if (!this.#ports.budget.take(length)) return false
+    answer.heldLength = length
+    return true
   }
 
   #startAnswer(id: number, answer: Answer, bytes: Uint8Array, lengthMax: number): void {
-    if (answer.cancelled || this.#closed !== null) {
-      this.#forgetAnswer(id)
-      return
-    }
-    const reason = bytes.length > lengthMax ? 'too-long' : this.#ports.budget.take(bytes.length) ? null : 'busy'
+    if (answer.isOver) return
+    const reason = bytes.length > lengthMax ? 'too-long' : this.#hold(answer, bytes.length) ? null : 'busy'
     if (reason !== null) {
       this.#refuse(id, answer, reason)
       return
     }
     answer.bytes = bytes
-    this.#send({ type: 'response', id, length: bytes.length })
+    this.#sendOf(answer, { type: 'response', id, length: bytes.length })
     this.#continueAnswer(id, answer)
   }
 
@@ -272,38 +307,34 @@ export class Channel {
     while (answer.sent < bytes.length && answer.sent - answer.credited < RESPONSE_WINDOW_LENGTH) {
       const chunk = bytes.subarray(answer.sent, answer.sent + RESPONSE_CHUNK_LENGTH)
       answer.sent += chunk.length
-      this.#send({ type: 'chunk', id, bytes: chunk })
+      this.#sendOf(answer, { type: 'chunk', id, bytes: chunk })
     }
     if (answer.timer !== null) clearTimeout(answer.timer)
-    if (answer.sent === bytes.length) {
-      this.#forgetAnswer(id)
-      return
-    }
-    answer.timer = this.#stallTimer()
+    if (answer.sent === bytes.length) this.#endAnswer(id, answer)
+    else answer.timer = this.#stallTimer()
   }
 
   async #streamAnswer(id: number, answer: Answer, source: AnswerStream, lengthMax: number): Promise<void> {
-    if (answer.cancelled || this.#closed !== null || !this.#ports.budget.take(RESPONSE_WINDOW_LENGTH)) {
+    if (answer.isOver || !this.#hold(answer, RESPONSE_WINDOW_LENGTH)) {
       source.close()
       this.#refuse(id, answer, 'busy')
       return
     }
     answer.stream = new OutgoingStream(source)
-    this.#send({ type: 'response', id, length: null })
-    const send = (bytes: Uint8Array): void => this.#send({ type: 'chunk', id, bytes })
+    this.#sendOf(answer, { type: 'response', id, length: null })
+    const send = (bytes: Uint8Array): void => this.#sendOf(answer, { type: 'chunk', id, bytes })
     const onWait = (waits: boolean): void => {
       if (answer.timer !== null) clearTimeout(answer.timer)
       answer.timer = waits ? this.#stallTimer() : null
     }
     try {
       const isWhole = await answer.stream.run(lengthMax, send, onWait)
-      if (isWhole) this.#send({ type: 'end', id })
-      this.#forgetAnswer(id)
+      if (isWhole) this.#sendOf(answer, { type: 'end', id })
+      this.#endAnswer(id, answer)
     } catch (error) {
       this.#refuse(id, answer, error instanceof NetError && error.code === 'message-limit' ? 'too-long' : 'failed')
     } finally {
       source.close()
-      this.#ports.budget.give(RESPONSE_WINDOW_LENGTH)
     }
   }
 
@@ -313,28 +344,34 @@ export class Channel {
     }, RESPONSE_STALL_TIMEOUT_MS)
   }
 
-  #forgetAnswer(id: number): void {
-    const answer = this.#answers.get(id)
-    if (answer === undefined) return
-    this.#answers.delete(id)
-    answer.cancelled = true
+  /** Sends nothing more of an answer; it is forgotten when nothing of it is pending. */
+  #endAnswer(id: number, answer: Answer): void {
+    if (answer.isOver) return
+    answer.isOver = true
     answer.stream?.cancel()
     if (answer.timer !== null) clearTimeout(answer.timer)
-    if (answer.bytes !== null) this.#ports.budget.give(answer.bytes.length)
-    answer.bytes = null
+    if (answer.pendingCount === 0) this.#forgetAnswer(id, answer)
+  }
+
+  #settle(id: number, answer: Answer): void {
+    answer.pendingCount -= 1
+    if (answer.isOver && answer.pendingCount === 0) this.#forgetAnswer(id, answer)
+  }
+
+  #forgetAnswer(id: number, answer: Answer): void {
+    this.#ports.budget.give(answer.heldLength)
+    answer.heldLength = 0
+    if (this.#answers.get(id) === answer) this.#answers.delete(id)
   }
 
   #onCancel(id: number): void {
-    // An answer still being computed keeps its place, so that cancelling does not buy more work.
     const answer = this.#answers.get(id)
-    if (answer === undefined) return
-    if (answer.bytes === null && answer.stream === null) answer.cancelled = true
-    else this.#forgetAnswer(id)
+    if (answer !== undefined) this.#endAnswer(id, answer)
   }
 
   #onCredit(message: MessageOf<'credit'>): void {
     const answer = this.#answers.get(message.id)
-    if (answer === undefined) return
+    if (answer === undefined || answer.isOver) return
     if (answer.stream !== null) {
       if (!answer.stream.credit(message.length))
         throw new NetError('message-malformed', 'credit: expected no more than was sent')

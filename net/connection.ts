@@ -8,7 +8,13 @@ import { Duplex } from 'node:stream'
 import { type Address, formatAddress, plainHost } from './address.ts'
 import { NetError } from './errors.ts'
 import { Framer, type Handshake } from './framer.ts'
-import { BLOCK_BACKLOG_LENGTH_MAX, CONNECT_TIMEOUT_MS, HANDSHAKE_TIMEOUT_MS, IDLE_TIMEOUT_MS } from './limits.ts'
+import {
+  BLOCK_BACKLOG_LENGTH_MAX,
+  CONNECT_TIMEOUT_MS,
+  HANDSHAKE_TIMEOUT_MS,
+  IDLE_TIMEOUT_MS,
+  UNREAD_TIMEOUT_MS,
+} from './limits.ts'
 import type { ByteGate } from './rate.ts'
 import type { SocketGuard } from './secret.ts'
 
@@ -18,6 +24,9 @@ export interface Gates {
 }
 
 type Callback = (error?: Error | null) => void
+
+/** Bytes handed to the system at a time, so that it shows whether the peer reads. */
+const PORTION_LENGTH = 64 * 1024
 
 export class Connection extends Duplex {
   /** Host and port of the peer. */
@@ -41,6 +50,7 @@ export class Connection extends Duplex {
   readonly #gates: Gates
   readonly #framer: Framer
   readonly #handshakeTimer: NodeJS.Timeout
+  #unreadTimer: NodeJS.Timeout | undefined
   #resolveHandshake: (handshake: Handshake | null) => void = () => {}
   /** Resolves with the handshake, or null when the connection ends first. */
   readonly whenHandshake: Promise<Handshake | null>
@@ -70,6 +80,13 @@ export class Connection extends Duplex {
   /** Bytes of blocks that may wait unsent: one block where a rate limit makes everything behind them wait. */
   get backlogLengthMax(): number {
     return this.#gates.up.isLimited ? 16 * 1024 : BLOCK_BACKLOG_LENGTH_MAX
+  }
+
+  /** Writes a message; ends the connection instead when the peer has left more than `unreadLengthMax` bytes unread. */
+  say(bytes: Uint8Array, unreadLengthMax: number, onTaken?: () => void): void {
+    if (this.destroyed) return
+    if (this.writableLength <= unreadLengthMax) this.write(bytes, onTaken)
+    else this.#endUnread(`${this.writableLength} bytes that wait`)
   }
 
   get remote(): Address {
@@ -121,10 +138,24 @@ export class Connection extends Duplex {
   }
 
   override _writev(writes: { chunk: Uint8Array }[], done: Callback): void {
-    this.#send(
+    this.#sendPortions(
       writes.map((write) => write.chunk),
+      0,
       done,
     )
+  }
+
+  #sendPortions(chunks: readonly Uint8Array[], from: number, done: Callback): void {
+    let to = from
+    let length = 0
+    while (to < chunks.length && (to === from || length + (chunks[to]?.length ?? 0) <= PORTION_LENGTH)) {
+      length += chunks[to]?.length ?? 0
+      to += 1
+    }
+    this.#send(chunks.slice(from, to), (error) => {
+      if (to === chunks.length || (error ?? null) !== null) done(error)
+      else this.#sendPortions(chunks, to, done)
+    })
   }
 
   #send(chunks: readonly Uint8Array[], done: Callback): void {
@@ -140,9 +171,17 @@ export class Connection extends Duplex {
         this.#socket.cork()
         process.nextTick(() => this.#socket.uncork())
       }
+      this.#unreadTimer = setTimeout(() => this.#endUnread(`nothing in ${UNREAD_TIMEOUT_MS} ms`), UNREAD_TIMEOUT_MS)
       for (const chunk of chunks.slice(0, -1)) this.#socket.write(chunk)
-      this.#socket.write(chunks.at(-1) ?? new Uint8Array(0), done)
+      this.#socket.write(chunks.at(-1) ?? new Uint8Array(0), (error) => {
+        clearTimeout(this.#unreadTimer)
+        done(error)
+      })
     })
+  }
+
+  #endUnread(what: string): void {
+    this.destroy(new NetError('timeout', `connection to ${this.id}: expected it to read what it is sent, got ${what}`))
   }
 
   override _final(done: Callback): void {
@@ -151,6 +190,7 @@ export class Connection extends Duplex {
 
   override _destroy(error: Error | null, done: Callback): void {
     clearTimeout(this.#handshakeTimer)
+    clearTimeout(this.#unreadTimer)
     this.#resolveHandshake(null)
     this.#socket.destroy()
     done(error)

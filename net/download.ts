@@ -15,6 +15,7 @@ import {
 } from './limits.ts'
 import { Bitfield } from './swarm/bitfield.ts'
 import type { OutsideSource } from './swarm/outside.ts'
+import { BLOCK_LENGTH } from './swarm/wire-messages.ts'
 import type { Membership, SwarmClient } from './swarm-client.ts'
 import { type CheckedTorrent, isPiece, pieceLengthOf, type Store } from './torrent.ts'
 
@@ -57,9 +58,13 @@ export interface DownloadPorts {
   readonly isBanned: (address: Address) => boolean
 }
 
+/** What came from one connection. */
 interface Tally {
   readonly address: Address
-  readonly connection: Connection
+  /** Null once it has ended. */
+  connection: Connection | null
+  /** Valid from then on. */
+  receivedLength: number
 }
 
 export class DownloadTask {
@@ -70,7 +75,9 @@ export class DownloadTask {
   readonly #ports: DownloadPorts
   readonly #abort = new AbortController()
   readonly #tried = new Set<string>()
-  readonly #tallies: Tally[] = []
+  readonly #tallies = new Set<Tally>()
+  /** Bytes of connections that ended before they brought a block: strangers may make as many of those as they like. */
+  #uselessLength = 0
   readonly #waiting: Connection[] = []
   readonly #waitingSources: OutsideSource[] = []
   readonly #redials = new Set<NodeJS.Timeout>()
@@ -108,10 +115,10 @@ export class DownloadTask {
       lengthBytes: this.torrent.lengthBytes,
       verifiedLength: this.#verifiedLength,
       presentLength: this.#presentLength,
-      peers: this.#tallies.map(({ address, connection }) => ({
+      peers: [...this.#tallies].map(({ address, connection, receivedLength }) => ({
         address,
-        connected: !connection.destroyed,
-        receivedLength: connection.receivedLength,
+        connected: connection?.destroyed === false,
+        receivedLength: connection?.receivedLength ?? receivedLength,
       })),
     }
   }
@@ -242,10 +249,28 @@ export class DownloadTask {
 
   #give(connection: Connection, address: Address): boolean {
     if (this.#failed || (this.#settled && !this.isSeed)) return false
-    this.#tallies.push({ address, connection })
+    this.#keepTally(address, connection)
     if (this.#swarm === null) this.#waiting.push(connection)
     else return this.#enter(connection)
     return true
+  }
+
+  #keepTally(address: Address, connection: Connection): void {
+    const tally: Tally = { address, connection, receivedLength: 0 }
+    this.#tallies.add(tally)
+    connection.once('close', () => {
+      tally.connection = null
+      tally.receivedLength = connection.receivedLength
+      if (tally.receivedLength >= BLOCK_LENGTH) return
+      this.#tallies.delete(tally)
+      this.#uselessLength += tally.receivedLength
+    })
+  }
+
+  #receivedLength(): number {
+    let length = this.#uselessLength
+    for (const { connection, receivedLength } of this.#tallies) length += connection?.receivedLength ?? receivedLength
+    return length
   }
 
   #enter(connection: Connection): boolean {
@@ -269,7 +294,7 @@ export class DownloadTask {
     let verifiedLength = this.#verifiedLength
     const { stallTimeoutMs } = this.#options
     const look = (): void => {
-      const receivedLength = this.#tallies.reduce((sum, tally) => sum + tally.connection.receivedLength, 0)
+      const receivedLength = this.#receivedLength()
       const left = this.torrent.lengthBytes - this.#verifiedLength
       const isAlive = receivedLength - aliveLength >= Math.min(DOWNLOAD_ALIVE_LENGTH, left)
       if (isAlive || this.#verifiedLength > verifiedLength) {

@@ -62,12 +62,21 @@ export const RESPONSE_CREDIT_LENGTH = 256 * 1024
 export const REQUEST_INCOMING_COUNT_MAX = 16
 /** Requests of ours that wait on one peer. */
 export const REQUEST_OUTGOING_COUNT_MAX = 64
-/** Milliseconds in which a handler must answer, and in which an asker must grant credit. */
+/** Milliseconds in which an asker must grant credit. */
 export const RESPONSE_STALL_TIMEOUT_MS = 30_000
 /** Requests and other control messages of a peer: sustained rate per second … */
 export const CONTROL_RATE_PER_S = 100
 /** … and how many may come at once. Beyond that the peer is dropped. */
 export const CONTROL_BURST_COUNT = 400
+/** Messages about questions that are not open (late parts of cancelled ones are some): per second, and at once. */
+export const STRAY_RATE_PER_S = 1_000
+export const STRAY_BURST_COUNT = 20_000
+/** Bytes that a peer of a topic may leave unread: the windows of all its questions, and our own questions. */
+export const TOPIC_UNREAD_LENGTH_MAX = 32 * 1024 * 1024
+/** The same in a swarm: blocks stop long before; the rest answers its own small messages. */
+export const SWARM_UNREAD_LENGTH_MAX = 1024 * 1024
+/** Milliseconds in which a peer must read on while something lies ready for it: 64 KiB, or one longer message. */
+export const UNREAD_TIMEOUT_MS = 60_000
 
 /** Addresses in one answer to `peers`. */
 export const PEERS_ANSWER_COUNT_MAX = 50
@@ -101,9 +110,9 @@ export const PEER_SNUB_MS = 4_000
 export const PEER_SILENCE_MS = 30_000
 /** Milliseconds after which something is said, so that the peer does not take us for dead. */
 export const KEEP_ALIVE_MS = 55_000
-/** Extension messages of a swarm peer (metadata questions): per second, and at once. */
-export const SWARM_EXTENSION_RATE_PER_S = 20
-export const SWARM_EXTENSION_BURST_COUNT = 200
+/** Extension messages in a swarm (metadata questions), and on a topic those that are not ours: per second, and at once. */
+export const EXTENSION_RATE_PER_S = 20
+export const EXTENSION_BURST_COUNT = 200
 /** Connections of one swarm. */
 export const SWARM_CONNECTION_COUNT_MAX = 64
 /** Milliseconds after which a seeded swarm without connections is forgotten by the client (it comes back on demand). */

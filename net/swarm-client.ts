@@ -7,7 +7,7 @@
 import type { Address } from './address.ts'
 import type { Connection } from './connection.ts'
 import { NetError } from './errors.ts'
-import { SWARM_CONNECTION_COUNT_MAX } from './limits.ts'
+import { SWARM_CONNECTION_COUNT_MAX, SWARM_UNREAD_LENGTH_MAX } from './limits.ts'
 import { MONOTONIC } from './rate.ts'
 import { Bitfield } from './swarm/bitfield.ts'
 import { OutsideLink, type OutsideSource } from './swarm/outside.ts'
@@ -173,7 +173,7 @@ export class Membership {
       },
       backlogLengthMax: connection.backlogLengthMax,
       send: (parts) => {
-        for (const part of parts) connection.write(part)
+        for (const part of parts) connection.say(part, SWARM_UNREAD_LENGTH_MAX)
       },
       drop: (reason, isGuilty) => {
         this.#client.trace(`swarm: ${connection.id}: ${reason}`)

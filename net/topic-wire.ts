@@ -8,13 +8,16 @@ import type { AnswerStream } from './answer-stream.ts'
 import { type AnswerBudget, Channel } from './channel.ts'
 import type { Connection } from './connection.ts'
 import { NetError } from './errors.ts'
-import { HANDSHAKE_TIMEOUT_MS, REQUEST_INCOMING_COUNT_MAX } from './limits.ts'
+import { HANDSHAKE_TIMEOUT_MS, REQUEST_INCOMING_COUNT_MAX, TOPIC_UNREAD_LENGTH_MAX } from './limits.ts'
 import { EXTENSION_NAME, PROTOCOL_VERSION } from './messages.ts'
+import { encodeExtended } from './swarm/wire-messages.ts'
 import { shieldWire } from './wire-guard.ts'
 
 /** What the peer said of itself. */
 export interface Hello {
   readonly version: number
+  /** Under which it wants our messages. */
+  readonly number: number
   /** TCP port on which it can be dialled, null if it does not listen. */
   readonly listenPort: number | null
 }
@@ -33,13 +36,16 @@ function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !(value instanceof Uint8Array) && !Array.isArray(value)
 }
 
+function asNumber(value: unknown, min: number, max: number): number | null {
+  return typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max ? value : null
+}
+
 /** Reads the extension handshake as the stand-in codec decoded it; null if the peer does not speak our version. */
 export function parseHello(handshake: Record<string, unknown>): Hello | null {
-  const own = handshake.gt1
-  if (!isRecord(own) || !Number.isInteger(own.v) || Number(own.v) < PROTOCOL_VERSION) return null
-  const port = handshake.p
-  const listens = typeof port === 'number' && Number.isInteger(port) && port > 0 && port < 65536
-  return { version: Number(own.v), listenPort: listens ? port : null }
+  const { gt1, m, p } = handshake
+  const version = isRecord(gt1) ? asNumber(gt1.v, PROTOCOL_VERSION, Number.MAX_SAFE_INTEGER) : null
+  const number = isRecord(m) ? asNumber(m[EXTENSION_NAME], 1, 255) : null
+  return version === null || number === null ? null : { version, number, listenPort: asNumber(p, 1, 65535) }
 }
 
 export class TopicWire {
@@ -47,15 +53,17 @@ export class TopicWire {
   readonly channel: Channel
   /** The peer's hello, or null when it has none or the connection ends first. */
   readonly hello: Promise<Hello | null>
+  /** Known from the hello on; nothing of ours is sent before. */
+  #peerNumber = 0
 
   constructor(connection: Connection, options: TopicWireOptions) {
     this.connection = connection
     connection.wants = (messageId) => messageId === EXTENDED_MESSAGE
     const wire = new Wire('tcp', 0)
     this.channel = new Channel({
-      send: (bytes) => {
-        if (!wire.destroyed && !connection.destroyed) wire.extended(EXTENSION_NAME, bytes)
-      },
+      // Past the library, which does not tell when bytes have left.
+      send: (bytes, onTaken) =>
+        connection.say(encodeExtended(this.#peerNumber, bytes), TOPIC_UNREAD_LENGTH_MAX, onTaken),
       drop: (reason) => connection.destroy(reason),
       answer: options.answer,
       budget: options.budget,
@@ -66,6 +74,7 @@ export class TopicWire {
 
   #greet(wire: Wire, options: TopicWireOptions): Promise<Hello | null> {
     const { channel, connection } = this
+    const topicWire = this
     return new Promise((resolve) => {
       let greeted = false
       const timer = setTimeout(() => {
@@ -81,6 +90,7 @@ export class TopicWire {
           const hello = parseHello(handshake)
           if (hello === null) connection.destroy(new NetError('message-malformed', 'topic: expected version 1'))
           greeted = hello !== null
+          topicWire.#peerNumber = hello?.number ?? 0
           clearTimeout(timer)
           resolve(hello)
         }
@@ -112,10 +122,7 @@ export class TopicWire {
   #join(wire: Wire): void {
     const { connection } = this
     connection.on('data', (bytes: Uint8Array) => wire.write(bytes))
-    wire.on('data', (bytes: Uint8Array) => {
-      if (!connection.destroyed && !connection.write(bytes)) wire.pause()
-    })
-    connection.on('drain', () => wire.resume())
+    wire.on('data', (bytes: Uint8Array) => connection.say(bytes, TOPIC_UNREAD_LENGTH_MAX))
     connection.once('close', () => {
       wire.destroy()
       this.channel.close(new NetError('peer-gone', `peer ${connection.id}: connection closed`))

@@ -3,7 +3,7 @@
  * asked for. Bookkeeping only; `Swarm` decides. How many blocks are asked for ahead follows how long they take: more while
  * they come quickly, fewer when they queue, so that a slow peer never holds much.
  */
-import { BLOCK_REQUEST_COUNT_MAX, SWARM_EXTENSION_BURST_COUNT, SWARM_EXTENSION_RATE_PER_S } from '../limits.ts'
+import { BLOCK_REQUEST_COUNT_MAX, EXTENSION_BURST_COUNT, EXTENSION_RATE_PER_S } from '../limits.ts'
 import { type Clock, TokenBucket } from '../rate.ts'
 import { Bitfield } from './bitfield.ts'
 import type { Block } from './wire-messages.ts'
@@ -80,7 +80,7 @@ export class SwarmPeer {
     this.pieces = new Bitfield(pieceCount)
     this.joinedAtMs = clock.nowMs()
     this.lastSentAtMs = this.joinedAtMs
-    this.extensionBucket = new TokenBucket(SWARM_EXTENSION_RATE_PER_S, SWARM_EXTENSION_BURST_COUNT, clock)
+    this.extensionBucket = new TokenBucket(EXTENSION_RATE_PER_S, EXTENSION_BURST_COUNT, clock)
   }
 
   /** Takes the time that a block took. */

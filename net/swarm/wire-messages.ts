@@ -92,10 +92,12 @@ export function encodePieceHead({ index, offset, length }: Block): Uint8Array {
 
 /** Message 20: an extension message of number `extension`. */
 export function encodeExtended(extension: number, payload: Uint8Array): Uint8Array {
-  const bytes = new Uint8Array(1 + payload.length)
-  bytes[0] = extension
-  bytes.set(payload, 1)
-  return encodeBytesMessage(ID.extended, bytes)
+  const bytes = new Uint8Array(PREFIX_LENGTH + 2 + payload.length)
+  new DataView(bytes.buffer).setUint32(0, 2 + payload.length)
+  bytes[PREFIX_LENGTH] = ID.extended
+  bytes[PREFIX_LENGTH + 1] = extension
+  bytes.set(payload, PREFIX_LENGTH + 2)
+  return bytes
 }
 
 /** Four zero bytes. */

@@ -28,7 +28,8 @@ import { WebConnections } from '../../helper/share/webseed/http-get.ts'
 import { SegmentStore } from '../../helper/store/segment-store.ts'
 import { openTrace } from '../../helper/trace.ts'
 import { parseOrigin } from '../../helper/url.ts'
-import { type Address, formatAddress, type Net, openNet, type Topic, type TopicPeer } from '../../net/index.ts'
+import { type Address, formatAddress, type Net, type Topic, type TopicPeer } from '../../net/index.ts'
+import { openLoopbackNet } from '../support/loopback-net.ts'
 
 const BRANCH = 'refs/heads/main'
 const COMMIT_COUNT = 640
@@ -112,8 +113,7 @@ async function openPeer(chains: Chains, readerOf: (link: LinkFile) => Read = (li
 }
 
 async function openClient(peers: readonly Address[]): Promise<Net> {
-  const listen = { host: '127.0.0.1', port: 0 }
-  const net = await openNet({ listen, peers, trackers: [], dht: false, dhtBootstrap: [], lsd: false })
+  const net = await openLoopbackNet({ peers })
   nets.push(net)
   return net
 }

@@ -19,7 +19,8 @@ import { SWARM_LENGTH_MIN } from '../../helper/limits.ts'
 import { encodeChainAnswer } from '../../helper/share/chain-message.ts'
 import { topicOf } from '../../helper/share/topic.ts'
 import { parseOrigin } from '../../helper/url.ts'
-import { formatAddress, type Net, openNet } from '../../net/index.ts'
+import { formatAddress, type Net } from '../../net/index.ts'
+import { openLoopbackNet } from '../support/loopback-net.ts'
 
 const QUIET = ['gittorrent.dht=false', 'gittorrent.lsd=false']
 
@@ -44,8 +45,7 @@ before(async () => {
   ground = { topic, chains: await chainsOf('seed.git'), others: await chainsOf('other.git') }
   url = `gittorrent::${world.originUrl('origin.git')}`
   const { chains } = ground.chains
-  const ways = { peers: [], trackers: [], dht: false, dhtBootstrap: [], lsd: false }
-  honestPeer = await openNet({ listen: { host: '127.0.0.1', port: 0 }, ...ways })
+  honestPeer = await openLoopbackNet()
   for (const { links } of chains) for (const link of links) honestPeer.seed(link, link)
   honestPeer.joinTopic(topic, { onRequest: async () => encodeChainAnswer(chains) }, { announce: false })
   honest = honestPeer.address === null ? '' : formatAddress(honestPeer.address)

@@ -23,13 +23,12 @@ import {
 import { TIP_KIND } from '../../helper/publish/tip-fetch.ts'
 import { encodeTipRequest } from '../../helper/publish/tip-request.ts'
 import { encodePacket } from '../../helper/remote/pkt-line.ts'
-import { formatAddress, type Net, openNet, parseAddress, Refusal, type TopicPeer } from '../../net/index.ts'
+import { formatAddress, type Net, parseAddress, Refusal, type TopicPeer } from '../../net/index.ts'
 import { gitBytes } from '../support/git.ts'
+import { openLoopbackNet } from '../support/loopback-net.ts'
 import { directoryUntilExit } from '../support/temporary-directory.ts'
 import { PublishedWorld, type RunningPublisher } from './published-world.ts'
 
-const QUIET = { listen: null, peers: [], trackers: [], dht: false, dhtBootstrap: [], lsd: false }
-const LISTEN = { host: '127.0.0.1', port: 0 }
 const NOTHING = { onRequest: () => Promise.reject(new Refusal('unknown-kind')) }
 /** A clone must not find the peers of the one before. */
 const FORGETFUL = ['-c', 'gittorrent.remember=false']
@@ -75,7 +74,7 @@ after(() => world.close())
 
 /** Connects to the honest publisher as one more peer. */
 async function withPeer<T>(use: (peer: TopicPeer) => Promise<T>): Promise<T> {
-  const net = await openNet({ ...QUIET, peers: [parseAddress(publisher.address)] })
+  const net = await openLoopbackNet({ listen: null, peers: [parseAddress(publisher.address)] })
   try {
     const peer = await net.joinTopic(topic, NOTHING, { announce: false }).waitForPeer({ timeoutMs: 5_000 })
     assert.ok(peer !== null)
@@ -87,7 +86,7 @@ async function withPeer<T>(use: (peer: TopicPeer) => Promise<T>): Promise<T> {
 
 /** A peer on the publisher's topic that answers as it pleases; what it does not say otherwise is what the honest one says. */
 async function openLiar({ records: tellRecords, page, tip, uploadLimit }: Manners): Promise<Net> {
-  const net = await openNet({ ...QUIET, listen: LISTEN, uploadLimit })
+  const net = await openLoopbackNet({ uploadLimit })
   const onRequest = async (kind: string, payload: Uint8Array): Answer => {
     if (kind === TIP_KIND) return (tip ?? never)()
     if (kind !== REFS_KIND) throw new Refusal('unknown-kind')
@@ -250,7 +249,9 @@ it('askers who take every place of the tunnel and do not read keep nobody out', 
   const head = await world.git('owner', '-C', 'project', 'rev-parse', 'HEAD')
   const request = encodeTipRequest({ objectFormat: 'sha1', wants: [head], haves: [] })
   const nets = await Promise.all(
-    Array.from({ length: TIP_PARALLEL_COUNT }, () => openNet({ ...QUIET, peers: [parseAddress(publisher.address)] })),
+    Array.from({ length: TIP_PARALLEL_COUNT }, () =>
+      openLoopbackNet({ listen: null, peers: [parseAddress(publisher.address)] }),
+    ),
   )
   try {
     for (const net of nets) {

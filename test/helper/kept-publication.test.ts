@@ -21,9 +21,10 @@ import { publishOnBehalf, publishSuccession } from '../../helper/publish/publish
 import { decodeRecord, encodeRecord } from '../../helper/publish/record.ts'
 import { commitmentTo } from '../../helper/publish/succession.ts'
 import { TipServer } from '../../helper/publish/tip-serve.ts'
-import { type Net, openNet, signItem } from '../../net/index.ts'
+import { type Net, signItem } from '../../net/index.ts'
 import { git } from '../support/git.ts'
-import { hexOf, KEY, LIFETIME_S, LISTEN, published, QUIET, START, signerOf, TRACE, User } from './publishing-user.ts'
+import { openLoopbackNet } from '../support/loopback-net.ts'
+import { hexOf, KEY, LIFETIME_S, published, START, signerOf, TRACE, User } from './publishing-user.ts'
 
 /** Keeps a publication for `user`, looking for news at `peers`, until the test ends. */
 async function keep(
@@ -32,7 +33,7 @@ async function keep(
   peers: readonly Net[],
   room = Number.POSITIVE_INFINITY,
 ): Promise<{ kept: KeptPublication; net: Net }> {
-  const net = await openNet({ ...QUIET, listen: LISTEN })
+  const net = await openLoopbackNet()
   const tips = new TipServer(TRACE)
   const addresses = peers.flatMap(({ address }) => address ?? [])
   const kept = new KeptPublication(

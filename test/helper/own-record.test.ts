@@ -6,8 +6,9 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { type Draft, type PublishSurroundings, type Written, writeOwnRecord } from '../../helper/publish/own-record.ts'
-import { type Dht, itemTarget, type MutableItem, type Net, openDht, openNet } from '../../net/index.ts'
-import { KEY, LIFETIME_S, LISTEN, published, QUIET, START, TRACE, User } from './publishing-user.ts'
+import { type Dht, itemTarget, type MutableItem, type Net, openDht } from '../../net/index.ts'
+import { LOOPBACK, openLoopbackNet } from '../support/loopback-net.ts'
+import { KEY, LIFETIME_S, published, START, TRACE, User } from './publishing-user.ts'
 
 const SALT = Buffer.from('gt1:r:project')
 
@@ -119,16 +120,16 @@ test('nodes that missed a record take the next one', async () => {
 })
 
 async function onDht(t: TestContext, dht: Dht): Promise<Net> {
-  const net = await openNet({ ...QUIET, listen: LISTEN, dht: true, dhtBootstrap: [dht.address] })
+  const net = await openLoopbackNet({ dht: true, dhtBootstrap: [dht.address] })
   t.after(() => net.close())
   return net
 }
 
 test('two machines that publish under one key at the same moment, again and again, leave one newest value', async (t) => {
-  const first = await openDht({ listen: LISTEN, bootstrap: [] })
+  const first = await openDht({ listen: LOOPBACK, bootstrap: [] })
   t.after(() => first.close())
   for (let n = 0; n < 11; n++) {
-    const node = await openDht({ listen: LISTEN, bootstrap: [first.address] })
+    const node = await openDht({ listen: LOOPBACK, bootstrap: [first.address] })
     t.after(() => node.close())
     await node.lookup(Buffer.alloc(20, n), () => {}, new AbortController().signal)
   }

@@ -11,7 +11,8 @@ import { join } from 'node:path'
 import { after, before, it } from 'node:test'
 import { DemoWorld, type RunningSeeder } from '../../bench/demo-world.ts'
 import { generateRepository } from '../../bench/generate-repository.ts'
-import { asDict, decodeBencode, encodeBencode, openNet, parseAddress } from '../../net/index.ts'
+import { asDict, decodeBencode, encodeBencode, parseAddress } from '../../net/index.ts'
+import { openLoopbackNet } from '../support/loopback-net.ts'
 import { DaemonProcess } from './daemon-process.ts'
 
 const QUIET = ['gittorrent.dht=false', 'gittorrent.lsd=false']
@@ -60,7 +61,7 @@ async function takePayload(torrentFile: string, address: string): Promise<void> 
   const infohash = createHash('sha1').update(bytes).digest()
   const torrent = { infohash, info: bytes, lengthBytes, pieceLengthBytes: Number(info.get('piece length')) }
   const store = { read: async () => new Uint8Array(0), write: async () => assert.fail('a piece came') }
-  const net = await openNet({ listen: null, peers: [], trackers: [], dht: false, dhtBootstrap: [], lsd: false })
+  const net = await openLoopbackNet({ listen: null })
   try {
     await net.download(torrent, { peers: [parseAddress(address)], store, stallTimeoutMs: 5_000 }).result
   } finally {

@@ -15,10 +15,11 @@ import { decodeDocument, encodeDocument, type RefsDocument } from '../../helper/
 import { decodeRefsQuestion, encodeRecordsAnswer } from '../../helper/publish/refs-message.ts'
 import { keepAlive } from '../../helper/publish/serve-publisher.ts'
 import { commitmentTo } from '../../helper/publish/succession.ts'
-import { type Net, openNet } from '../../net/index.ts'
+import type { Net } from '../../net/index.ts'
 import { importCommits } from '../support/fast-import.ts'
 import { git } from '../support/git.ts'
-import { hexOf, KEY, LIFETIME_S, LISTEN, published, QUIET, START, signerOf, TRACE, User } from './publishing-user.ts'
+import { LOOPBACK, openLoopbackNet } from '../support/loopback-net.ts'
+import { hexOf, KEY, LIFETIME_S, published, START, signerOf, TRACE, User } from './publishing-user.ts'
 
 test('an older record, however genuine, does not lead a reader back', async (t) => {
   const owner = await published()
@@ -65,7 +66,7 @@ test('a peer that forges, or delivers another document, changes nothing', async 
   const memory = await liar.folder(KEY).memory()
   const record = memory.items().find(({ salt }) => salt.length > 0)
   assert.ok(record !== undefined)
-  const net = await openNet({ ...QUIET, listen: LISTEN })
+  const net = await openLoopbackNet()
   t.after(() => net.close())
   const answer = async (_: string, payload: Uint8Array): Promise<Uint8Array> =>
     decodeRefsQuestion(payload) === null ? encodeRecordsAnswer(memory.items()) : Buffer.from('gittorrent refs 1\n')
@@ -94,7 +95,7 @@ test('a refs document in which a ref was moved, taken back, left out or renamed 
     [{ ...main, seq: main.seq + 1 }, next],
   ].map((refs) => encodeDocument({ ...genuine, refs }))
   for (const document of doctored) {
-    const net = await openNet({ ...QUIET, listen: LISTEN })
+    const net = await openLoopbackNet()
     t.after(() => net.close())
     const onRequest = async (_: string, payload: Uint8Array): Promise<Uint8Array> =>
       decodeRefsQuestion(payload) === null ? encodeRecordsAnswer(memory.items()) : document
@@ -229,11 +230,11 @@ test('a publication that nobody holds any more ends with a sentence, not with a 
 
 test('records are put again by a follower without the key, and outlive nodes that forget', async (t) => {
   const { openDht } = await import('../../net/index.ts')
-  const first = await openDht({ listen: LISTEN, bootstrap: [], itemAgeMsMax: 300 })
+  const first = await openDht({ listen: LOOPBACK, bootstrap: [], itemAgeMsMax: 300 })
   t.after(() => first.close())
   const owner = await published()
   const follower = await owner.copy()
-  const net = await openNet({ ...QUIET, listen: LISTEN, dht: true, dhtBootstrap: [first.address] })
+  const net = await openLoopbackNet({ dht: true, dhtBootstrap: [first.address] })
   t.after(() => net.close())
   // Many refreshes, in all longer than an item lives alone.
   await new Promise<void>((resolve) => {
@@ -248,7 +249,7 @@ test('records are put again by a follower without the key, and outlive nodes tha
     )
     t.after(keepAlive(net, follower.folder(KEY), trace, 100))
   })
-  const asker = await openDht({ listen: LISTEN, bootstrap: [first.address] })
+  const asker = await openDht({ listen: LOOPBACK, bootstrap: [first.address] })
   t.after(() => asker.close())
   const items = await asker.getItems(Buffer.from(keyId(KEY.publicKey), 'hex'), new Uint8Array(0))
   assert.deepEqual(

@@ -17,9 +17,10 @@ import { servePublisher } from '../../helper/publish/serve-publisher.ts'
 import { syncPublication } from '../../helper/publish/sync.ts'
 import { TipServer } from '../../helper/publish/tip-serve.ts'
 import { openTrace } from '../../helper/trace.ts'
-import { ed25519PublicKey, type Net, openNet } from '../../net/index.ts'
+import { ed25519PublicKey, type Net } from '../../net/index.ts'
 import { importCommits } from '../support/fast-import.ts'
 import { git } from '../support/git.ts'
+import { openLoopbackNet } from '../support/loopback-net.ts'
 import { directoryUntilExit } from '../support/temporary-directory.ts'
 
 export const TRACE = openTrace({})
@@ -29,8 +30,6 @@ const ROOT = directoryUntilExit()
 const BYTES_COMMIT_COUNT = 12
 let userCount = 0
 let commitCount = 0
-export const QUIET = { listen: null, peers: [], trackers: [], dht: false, dhtBootstrap: [], lsd: false }
-export const LISTEN = { host: '127.0.0.1', port: 0 }
 
 export function signerOf(number: number): Signer {
   const seed = Buffer.alloc(32, number)
@@ -80,7 +79,7 @@ export class User {
 
   /** Serves what lies here under a key, until the test ends. */
   async serve(t: TestContext, signer: Signer): Promise<Net> {
-    const net = await openNet({ ...QUIET, listen: LISTEN })
+    const net = await openLoopbackNet()
     const tips = new TipServer(TRACE)
     const service = await servePublisher(net, this.folder(signer), 'project', tips)
     t.after(async () => {
@@ -93,7 +92,7 @@ export class User {
 
   async read(signer: Signer, peers: readonly Net[], at: number): Promise<Publication> {
     const addresses = peers.flatMap(({ address }) => address ?? [])
-    const net = await openNet({ ...QUIET, peers: addresses })
+    const net = await openLoopbackNet({ listen: null, peers: addresses })
     try {
       const signal = new AbortController().signal
       const around = { net, env: this.env, trace: TRACE, signal, nowSeconds: START + at, waitMs: 5_000 }

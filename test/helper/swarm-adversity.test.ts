@@ -19,7 +19,8 @@ import { openRepository } from '../../helper/git/repository.ts'
 import { encodeChainAnswer } from '../../helper/share/chain-message.ts'
 import { topicOf } from '../../helper/share/topic.ts'
 import { parseOrigin } from '../../helper/url.ts'
-import { formatAddress, type Net, openNet, type Source } from '../../net/index.ts'
+import { formatAddress, type Net, type Source } from '../../net/index.ts'
+import { openLoopbackNet } from '../support/loopback-net.ts'
 
 let world: DemoWorld
 let chains: Chains
@@ -48,14 +49,7 @@ interface Manners {
 }
 
 async function openPeer({ answer, source }: Manners): Promise<Net> {
-  const net = await openNet({
-    listen: { host: '127.0.0.1', port: 0 },
-    peers: [],
-    trackers: [],
-    dht: false,
-    dhtBootstrap: [],
-    lsd: false,
-  })
+  const net = await openLoopbackNet()
   for (const { links } of chains.chains) for (const link of links) net.seed(link, source(link))
   const topic = topicOf(parseOrigin(world.originUrl('origin.git')))
   net.joinTopic(topic, { onRequest: answer }, { announce: false })

@@ -15,7 +15,8 @@ import { parseGitConfig, readSettings } from '../../helper/config.ts'
 import { topicOf } from '../../helper/share/topic.ts'
 import { daemonNetOptions, hasNoWayIn, netOptionsFor } from '../../helper/share/ways-in.ts'
 import { parseOrigin } from '../../helper/url.ts'
-import { formatAddress, type NetOptions, openNet, type TopicPeer } from '../../net/index.ts'
+import { formatAddress, type NetOptions, type TopicPeer } from '../../net/index.ts'
+import { openLoopbackNet } from '../support/loopback-net.ts'
 
 const QUIET = Object.assign(() => {}, { enabled: false })
 const PUBLIC = 'https://example.org/project.git'
@@ -130,14 +131,7 @@ it('a second clone finds the peers of the first without any way in; only its use
 })
 
 it('who clones can be asked for what has come meanwhile, unless he wants no connections', async () => {
-  const net = await openNet({
-    listen: { host: '127.0.0.1', port: 0 },
-    peers: [],
-    trackers: [],
-    dht: false,
-    dhtBootstrap: [],
-    lsd: false,
-  })
+  const net = await openLoopbackNet()
   try {
     const refuse = (): Promise<Uint8Array> => Promise.reject(new Error('nobody answers here'))
     const topic = net.joinTopic(

@@ -18,7 +18,8 @@ import { openRepository } from '../../helper/git/repository.ts'
 import { encodeChainAnswer } from '../../helper/share/chain-message.ts'
 import { topicOf } from '../../helper/share/topic.ts'
 import { parseOrigin } from '../../helper/url.ts'
-import { formatAddress, openNet } from '../../net/index.ts'
+import { formatAddress } from '../../net/index.ts'
+import { openLoopbackNet } from '../support/loopback-net.ts'
 
 const QUIET = ['gittorrent.dht=false', 'gittorrent.lsd=false']
 
@@ -346,14 +347,7 @@ it('a folder of another repository is not taken for this one, although a branch 
 it('a swarm that stalls is completed by a web seed, from where it ended', async () => {
   const repository = await openRepository(join(world.folder, 'origin.git'))
   const chains = await buildChains(repository, await publicTips(repository, 'origin', false), { threadCount: 2 })
-  const net = await openNet({
-    listen: { host: '127.0.0.1', port: 0 },
-    peers: [],
-    trackers: [],
-    dht: false,
-    dhtBootstrap: [],
-    lsd: false,
-  })
+  const net = await openLoopbackNet()
   const read = (): Promise<Uint8Array> => new Promise(() => {})
   for (const { links } of chains.chains) for (const link of links) net.seed(link, { ...link, read })
   const topic = topicOf(parseOrigin(world.originUrl('origin.git')))

@@ -7,9 +7,10 @@ import { decodeAsk, decodeAskHello, encodeAskAnswer, encodeAskHello } from '../.
 import { encodeBencode, type Net } from '../../net/index.ts'
 import { ASK_CONNECTION_COUNT_MAX, ASK_MESSAGE_COUNT_MAX } from '../../net/limits.ts'
 import { encodeExtended, encodeHandshake } from '../../net/swarm/wire-messages.ts'
+import { LOOPBACK } from '../support/loopback-net.ts'
 import { readProjectFile } from '../tidy/project.ts'
 import { askLikeIn2015 } from './client-of-2015.ts'
-import { addressOf, bytesOf, LOOPBACK, NO_ANSWERS, openTestNet, TOPIC } from './fixtures.ts'
+import { addressOf, bytesOf, NO_ANSWERS, openTestNet, TOPIC } from './fixtures.ts'
 
 const NAME = Buffer.alloc(20, 0x0f)
 const INFOHASH = Buffer.alloc(20, 0xa1)

@@ -5,7 +5,12 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { AnswerBudget, Channel, type ChannelPorts } from '../../net/channel.ts'
 import { NetError, Refusal } from '../../net/index.ts'
-import { CONTROL_BURST_COUNT, REQUEST_INCOMING_COUNT_MAX, RESPONSE_WINDOW_LENGTH } from '../../net/limits.ts'
+import {
+  CONTROL_BURST_COUNT,
+  REQUEST_INCOMING_COUNT_MAX,
+  RESPONSE_WINDOW_LENGTH,
+  STRAY_BURST_COUNT,
+} from '../../net/limits.ts'
 import { encodeMessage, type Message, parseMessage } from '../../net/messages.ts'
 import { bytesOf } from './fixtures.ts'
 
@@ -16,16 +21,23 @@ function pair(answer: Answer, budget = new AnswerBudget(2 ** 30)) {
   const dropped: NetError[] = []
   const sent: Message[] = []
   const asker: Channel = new Channel({
-    send: (bytes) => queueMicrotask(() => answerer.receive(bytes)),
+    send: (bytes, onTaken = () => {}) =>
+      queueMicrotask(() => {
+        onTaken()
+        answerer.receive(bytes)
+      }),
     drop: (reason) => dropped.push(reason),
     answer: () => Promise.reject(new Refusal('no')),
     budget,
   })
   const answerer: Channel = new Channel({
-    send: (bytes) => {
+    send: (bytes, onTaken = () => {}) => {
       const message = parseMessage(bytes)
       if (message !== null) sent.push(message)
-      queueMicrotask(() => asker.receive(bytes))
+      queueMicrotask(() => {
+        onTaken()
+        asker.receive(bytes)
+      })
     },
     drop: (reason) => dropped.push(reason),
     answer,
@@ -152,4 +164,44 @@ test('unknown message types are ignored, garbage ends the connection', () => {
   assert.equal(dropped.length, 0)
   answerer.receive(Buffer.from('l-3:'))
   assert.equal(dropped[0]?.code, 'message-malformed')
+})
+
+test('messages about nothing that is open are ignored, a flood of them ends the connection', () => {
+  const { asker, dropped } = pair(() => Promise.reject(new Refusal('no')))
+  const late: Message[] = [
+    { type: 'chunk', id: 7, bytes: new Uint8Array(1) },
+    { type: 'credit', id: 7, length: 1 },
+    { type: 'response', id: 7, length: 1 },
+    { type: 'end', id: 7 },
+    { type: 'error', id: 7, reason: 'busy' },
+  ]
+  const encoded = late.map(encodeMessage)
+  for (let count = 0; count < STRAY_BURST_COUNT; count += late.length) for (const bytes of encoded) asker.receive(bytes)
+  assert.equal(dropped.length, 0)
+  for (let count = 0; count < STRAY_BURST_COUNT; count += late.length) for (const bytes of encoded) asker.receive(bytes)
+  assert.equal(dropped[0]?.code, 'message-limit')
+})
+
+test('an answer that has not left keeps its place and its memory, a cancelled one too', async () => {
+  const budget = new AnswerBudget(1000)
+  const taken: (() => void)[] = []
+  const answerer = new Channel({
+    send: (_, onTaken = () => {}) => taken.push(onTaken),
+    drop: assert.fail,
+    answer: async () => new Uint8Array(600),
+    budget,
+  })
+  const ask = async (id: number): Promise<void> => {
+    answerer.receive(encodeMessage({ type: 'request', id, kind: 'get', payload: new Uint8Array(0), lengthMax: 600 }))
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  await ask(1)
+  answerer.receive(encodeMessage({ type: 'cancel', id: 1 }))
+  assert.equal(budget.take(600), false)
+  for (const onTaken of taken.splice(0)) onTaken()
+  assert.equal(budget.take(600), true)
+  budget.give(600)
+  await ask(2)
+  answerer.close(new NetError('closed', 'end of test'))
+  assert.equal(budget.take(1000), true)
 })

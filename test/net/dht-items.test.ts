@@ -16,7 +16,7 @@ import {
   openDht,
   signItem,
 } from '../../net/index.ts'
-import { LOOPBACK } from './fixtures.ts'
+import { LOOPBACK } from '../support/loopback-net.ts'
 
 const SEED = Buffer.alloc(32, 5)
 const SALT = Buffer.from('r:project')

@@ -2,18 +2,9 @@
 // torrents of random-looking bytes, and stores in memory, for the tests of this folder.
 import { createHash } from 'node:crypto'
 import type { TestContext } from 'node:test'
-import {
-  bencodeDict,
-  encodeBencode,
-  type Net,
-  type NetOptions,
-  openNet,
-  type Store,
-  type Torrent,
-} from '../../net/index.ts'
+import { bencodeDict, encodeBencode, type Net, type NetOptions, type Store, type Torrent } from '../../net/index.ts'
+import { openLoopbackNet } from '../support/loopback-net.ts'
 
-export const LOOPBACK = { host: '127.0.0.1', port: 0 } as const
-export const QUIET: NetOptions = { listen: null, peers: [], trackers: [], dht: false, dhtBootstrap: [], lsd: false }
 export const NO_ANSWERS = { onRequest: () => Promise.reject(new Error('nobody asks here')) }
 export const TOPIC = sha1(Buffer.from('a topic'))
 
@@ -61,7 +52,7 @@ export function memoryStore(content: Buffer | number): MemoryStore {
 
 /** A net that is closed when the test ends. */
 export async function openTestNet(t: TestContext, options: Partial<NetOptions> = {}): Promise<Net> {
-  const net = await openNet({ ...QUIET, ...options })
+  const net = await openLoopbackNet({ listen: null, ...options })
   t.after(() => net.close())
   return net
 }

@@ -3,9 +3,14 @@
 import assert from 'node:assert/strict'
 import { connect, type Socket } from 'node:net'
 import { test } from 'node:test'
+import { Framer } from '../../net/framer.ts'
 import { encodeBencode, type Net } from '../../net/index.ts'
 import { PENDING_CONNECTION_COUNT_MAX, WIRE_MESSAGE_LENGTH_MAX } from '../../net/limits.ts'
-import { addressOf, bytesOf, LOOPBACK, memoryStore, NO_ANSWERS, openTestNet, TOPIC, torrentOf } from './fixtures.ts'
+import { encodeMessage, parseMessage } from '../../net/messages.ts'
+import { encodeRangeQuestion } from '../../net/range.ts'
+import { parseMessages } from '../../net/swarm/wire-messages.ts'
+import { LOOPBACK } from '../support/loopback-net.ts'
+import { addressOf, bytesOf, memoryStore, NO_ANSWERS, openTestNet, TOPIC, torrentOf } from './fixtures.ts'
 
 const CONTENT = bytesOf('hostile', 500_000)
 const TORRENT = torrentOf(CONTENT, 16_384)
@@ -76,6 +81,7 @@ test('violations of the wire and of the extension end the connection, and only t
     Buffer.concat([handshake(TORRENT.infohash), tooLong]),
     Buffer.concat([handshake(TOPIC), extended(0, 'd3:gt1d1:vi0eee')]),
     Buffer.concat([handshake(TOPIC), extended(0, 'd1:pi1ee')]),
+    Buffer.concat([handshake(TOPIC), extended(0, HELLO.replace('gittorrent1i1e', 'gittorrent1i256e'))]),
     Buffer.concat([handshake(TOPIC), extended(1, 'd1:ii1e1:t1:xe')]),
     Buffer.concat([handshake(TOPIC), extended(0, HELLO), extended(1, 'l-3:')]),
     Buffer.concat([handshake(TOPIC), extended(0, HELLO), extended(1, 'd1:ii0e1:t1:xe')]),
@@ -114,6 +120,9 @@ test('floods of extension messages end the connection', async (t) => {
   )
   const cancel = extended(1, 'd1:ii1e1:t1:xe')
   await isDroppedFor(net, Buffer.concat([handshake(TOPIC), extended(0, HELLO), ...Array(2_000).fill(cancel)]))
+  for (const other of [extended(0, HELLO), extended(0, 'd-3:'), extended(7, 'of another extension')]) {
+    await isDroppedFor(net, Buffer.concat([handshake(TOPIC), extended(0, HELLO), ...Array(400).fill(other)]))
+  }
   await assertStillServes(t, net)
 })
 
@@ -205,4 +214,42 @@ test('one who asks and does not read is held to a bounded backlog', async (t) =>
   await assertStillServes(t, net)
   assert.ok(process.memoryUsage().rss - before < 400_000_000)
   for (const socket of sockets) socket.destroy()
+})
+
+test('one who asks a topic and does not read gets so many answers at once, the rest is refused', async (t) => {
+  const net = await openVictim(t)
+  const socket = await open(net)
+  socket.pause()
+  const payload = encodeRangeQuestion({ infohash: TORRENT.infohash, offset: 0, length: CONTENT.length })
+  const questions = Array.from({ length: 300 }, (_, index) =>
+    extended(1, encodeMessage({ type: 'request', id: index + 1, kind: 'range', payload, lengthMax: CONTENT.length })),
+  )
+  socket.write(Buffer.concat([handshake(TOPIC), extended(0, HELLO)]))
+  const client = await openTestNet(t, { peers: [addressOf(net)] })
+  const other = await client.joinTopic(TOPIC, NO_ANSWERS, { announce: false }).waitForPeer({ timeoutMs: 3_000 })
+  assert.ok(other !== null)
+  for (let at = 0; at < questions.length; at += 10) {
+    socket.write(Buffer.concat(questions.slice(at, at + 10)))
+    // Answered behind them, on another connection.
+    await other.request('range', payload, { timeoutMs: 3_000, responseLengthMax: CONTENT.length })
+  }
+  const replies = { response: 0, error: 0 }
+  const framer = new Framer({ onHandshake: () => {}, wants: (id) => id === 20 })
+  let handshakeLeft = 68
+  await new Promise<void>((resolve) => {
+    socket.on('data', (bytes: Buffer) => {
+      const said = Buffer.concat(framer.push(bytes))
+      const skipped = Math.min(handshakeLeft, said.length)
+      handshakeLeft -= skipped
+      for (const message of parseMessages(said.subarray(skipped))) {
+        const reply = message.type === 'extended' && message.id === 1 ? parseMessage(message.payload) : null
+        if (reply?.type === 'response' || reply?.type === 'error') replies[reply.type] += 1
+      }
+      if (replies.response + replies.error === questions.length) resolve()
+    })
+    socket.resume()
+  })
+  // What the system's own buffers take counts as read.
+  assert.ok(replies.response < 100, JSON.stringify(replies))
+  socket.destroy()
 })

@@ -7,7 +7,8 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import WebTorrent from 'webtorrent'
 import { formatAddress } from '../../net/index.ts'
-import { addressOf, bytesOf, LOOPBACK, memoryStore, openTestNet, torrentOf } from './fixtures.ts'
+import { LOOPBACK } from '../support/loopback-net.ts'
+import { addressOf, bytesOf, memoryStore, openTestNet, torrentOf } from './fixtures.ts'
 
 const CONTENT = bytesOf('interoperation', 2_000_003)
 const TORRENT = torrentOf(CONTENT)

@@ -14,7 +14,8 @@ import {
   KNOWN_PEER_COUNT_MAX,
   KNOWN_TOPIC_COUNT_MAX,
 } from '../../net/limits.ts'
-import { addressOf, bytesOf, LOOPBACK, memoryStore, NO_ANSWERS, openTestNet, TOPIC, torrentOf } from './fixtures.ts'
+import { LOOPBACK } from '../support/loopback-net.ts'
+import { addressOf, bytesOf, memoryStore, NO_ANSWERS, openTestNet, TOPIC, torrentOf } from './fixtures.ts'
 
 const NOW = 1_800_000_000_000
 const WAIT = { timeoutMs: 3_000 }

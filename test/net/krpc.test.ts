@@ -8,7 +8,7 @@ import fc from 'fast-check'
 import { isSmallOrderKey, verifyEd25519 } from '../../net/ed25519.ts'
 import { type Bencode, bencodeDict, decodeBencode, encodeBencode, openDht } from '../../net/index.ts'
 import { cleanDatagram } from '../../net/krpc.ts'
-import { LOOPBACK } from './fixtures.ts'
+import { LOOPBACK } from '../support/loopback-net.ts'
 
 const ID = Buffer.alloc(20, 7)
 const T = Buffer.from('aa')

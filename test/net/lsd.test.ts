@@ -9,7 +9,8 @@ import type { Address } from '../../net/index.ts'
 import { LSD_BURST_COUNT, LSD_DATAGRAM_LENGTH_MAX, LSD_INFOHASH_COUNT_MAX } from '../../net/limits.ts'
 import { Lsd, lsdInterfaces } from '../../net/lsd.ts'
 import { decodeLsdMessage, encodeLsdMessage } from '../../net/lsd-message.ts'
-import { addressOf, LOOPBACK, NO_ANSWERS, openTestNet, TOPIC } from './fixtures.ts'
+import { LOOPBACK } from '../support/loopback-net.ts'
+import { addressOf, NO_ANSWERS, openTestNet, TOPIC } from './fixtures.ts'
 
 const HEX = Buffer.from(TOPIC).toString('hex')
 const GROUP_HOST = '239.192.152.143'

@@ -14,7 +14,8 @@ import { decodePeers } from '../../net/gossip.ts'
 import { type Address, asBytes, asDict, bencodeDict, decodeBencode, encodeBencode, type Net } from '../../net/index.ts'
 import { ByteGate } from '../../net/rate.ts'
 import { type TopicPeer, TopicSwarm } from '../../net/topic.ts'
-import { addressOf, bytesOf, LOOPBACK, NO_ANSWERS, openTestNet, TOPIC } from './fixtures.ts'
+import { LOOPBACK } from '../support/loopback-net.ts'
+import { addressOf, bytesOf, NO_ANSWERS, openTestNet, TOPIC } from './fixtures.ts'
 
 /** Every name under this one is this machine, and public as names are. */
 const PUBLIC_NAME = 'public.example.org'

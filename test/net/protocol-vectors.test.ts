@@ -1,12 +1,29 @@
 // Goal: what PROTOCOL.md shows as bytes is what the code writes and reads.
 // Method: the vectors are read from the document; each is written by the code's encoder and read back by its decoder.
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { createRequire } from 'node:module'
+import { createServer } from 'node:net'
 import { test } from 'node:test'
 import { createCheckpointRule, GT1 } from '../../engine/index.ts'
-import { decodeChainAnswer, decodeChainQuestion, encodeChainQuestion } from '../../helper/share/chain-message.ts'
+import {
+  decodeChainAnswer,
+  decodeChainQuestion,
+  decodeSnapshots,
+  encodeChainAnswer,
+  encodeChainQuestion,
+} from '../../helper/share/chain-message.ts'
+import { AnswerBudget } from '../../net/channel.ts'
+import { dial } from '../../net/connection.ts'
 import { decodePeers, encodePeers } from '../../net/gossip.ts'
+import { decodeLsdMessage, encodeLsdMessage } from '../../net/lsd-message.ts'
 import { encodeMessage, type Message, parseMessage } from '../../net/messages.ts'
 import { decodeRangeQuestion, encodeRangeQuestion } from '../../net/range.ts'
+import { ByteGate } from '../../net/rate.ts'
+import { OPEN_GUARD } from '../../net/secret.ts'
+import { decodeHello, encodeHello } from '../../net/swarm/extension.ts'
+import { parseHello, TopicWire } from '../../net/topic-wire.ts'
+import { LOOPBACK } from '../support/loopback-net.ts'
 import { readProjectFile } from '../tidy/project.ts'
 
 const SECTION = readProjectFile('net/PROTOCOL.md').split('## 12. Vectors')[1] ?? ''
@@ -64,4 +81,72 @@ test('the question for chains, and an answer, with the infohash that follows fro
   assert.equal(chain.ref, 'refs/heads/main')
   assert.equal(chain.tip, 'f'.repeat(40))
   assert.deepEqual([link.base, link.segments.length, link.segments[0]?.objectCount], [null, 1, 3])
+})
+
+test('the hello of a topic: as it goes over the wire, and as it is understood', async (t) => {
+  const server = createServer().listen(LOOPBACK)
+  t.after(() => server.close())
+  await once(server, 'listening')
+  const bound = server.address()
+  assert.ok(bound !== null && typeof bound === 'object')
+  const accepted = once(server, 'connection')
+  const gates = { up: new ByteGate(null), down: new ByteGate(null) }
+  const connection = await dial({ host: LOOPBACK.host, port: bound.port }, gates, OPEN_GUARD)
+  const infohash = Buffer.alloc(20, 0xa1)
+  const [peer] = await accepted
+  const expected = Buffer.from(vector('hello'), 'latin1')
+  const said = new Promise<Buffer>((resolve) => {
+    let read = Buffer.alloc(0)
+    peer.on('data', (bytes: Buffer) => {
+      read = Buffer.concat([read, bytes])
+      if (read.length >= 68 + 6 + expected.length) resolve(read)
+    })
+  })
+  const budget = new AnswerBudget(0)
+  const answer = () => Promise.reject(new Error('nobody asks here'))
+  const wire = new TopicWire(connection, { infohash, peerId: Buffer.alloc(20, 1), listenPort: 7001, budget, answer })
+  // The library says its hello once it has the other's handshake.
+  peer.write(Buffer.concat([Buffer.from('\x13BitTorrent protocol\0\0\0\0\0\x10\0\0', 'latin1'), infohash, infohash]))
+  const read = await said
+  assert.deepEqual(read.subarray(28, 48), infohash)
+  assert.equal(read.subarray(68 + 6).toString('latin1'), expected.toString('latin1'))
+  const prefix = Buffer.from([0, 0, 0, expected.length + 2, 20, 0])
+  peer.write(Buffer.concat([prefix, expected]))
+  assert.deepEqual(await wire.hello, { version: 1, number: 1, listenPort: 7001 })
+  peer.destroy()
+  const { decode } = createRequire(import.meta.url)('bencode')
+  assert.equal(parseHello(decode(Buffer.from(vector('hello').replace('1:vi1e', '1:vi0e'), 'latin1'))), null)
+  assert.equal(parseHello(decode(Buffer.from(vector('hello').replace('gittorrent1', 'gittorrent2'), 'latin1'))), null)
+})
+
+test('the hello of a swarm, of one who wants a part and one who wants all', () => {
+  assert.equal(Buffer.from(encodeHello(1000, true, true)).toString('latin1'), vector('swarm-hello'))
+  const { wantsSome, needsFewHaves, metadataId, requestCountMax } = decodeHello(
+    Buffer.from(vector('swarm-hello'), 'latin1'),
+  )
+  assert.deepEqual([wantsSome, needsFewHaves, metadataId, requestCountMax], [true, true, 1, 512])
+})
+
+test('the announcement and the question of local service discovery', () => {
+  const group = '239.192.152.143:6771'
+  const infohashes = ['a1'.repeat(20)]
+  for (const [name, port, cookie] of [
+    ['lsd-announcement', 7001, 'c0ffee'],
+    ['lsd-question', 0, ''],
+  ] as const) {
+    const message = { port, infohashes, cookie }
+    assert.equal(Buffer.from(encodeLsdMessage(message, group)).toString('hex'), vector(name))
+    assert.deepEqual(decodeLsdMessage(Buffer.from(vector(name), 'hex')), message)
+  }
+})
+
+test('an answer to chain with a snapshot, and the infohash that follows from it', async () => {
+  const levelOf = await createCheckpointRule(GT1)
+  const bytes = Buffer.from(vector('snapshot-answer'), 'hex')
+  const [snapshot] = decodeSnapshots(bytes, 'sha1', levelOf)
+  assert.ok(snapshot !== undefined)
+  assert.deepEqual([snapshot.objectCount, snapshot.lengthBytes], [9, 40_000])
+  assert.ok(SECTION.includes(`\`${Buffer.from(snapshot.infohash).toString('hex')}\``))
+  assert.ok(Buffer.from(encodeChainAnswer([], [{ ...snapshot, read: () => assert.fail() }])).equals(bytes))
+  assert.deepEqual(decodeChainAnswer(bytes, 'sha1', levelOf), [])
 })

@@ -9,7 +9,8 @@ import { connect, createServer, type Server, type Socket } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { type Net, NetError, openTracker, secretTopicOf } from '../../net/index.ts'
 import { encodeHandshake } from '../../net/swarm/wire-messages.ts'
-import { addressOf, bytesOf, LOOPBACK, memoryStore, NO_ANSWERS, openTestNet, TOPIC, torrentOf } from './fixtures.ts'
+import { LOOPBACK } from '../support/loopback-net.ts'
+import { addressOf, bytesOf, memoryStore, NO_ANSWERS, openTestNet, TOPIC, torrentOf } from './fixtures.ts'
 
 const SECRET = bytesOf('a secret', 32)
 const OTHER = bytesOf('another secret', 32)

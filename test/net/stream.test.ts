@@ -42,6 +42,11 @@ function source(count: number, onPull: (index: number) => void = () => {}): Coun
   return counted
 }
 
+function deliver(to: Channel, bytes: Uint8Array, onTaken: () => void = () => {}): void {
+  onTaken()
+  to.receive(bytes)
+}
+
 function pair(answer: ChannelPorts['answer']) {
   const dropped: NetError[] = []
   const drop = (reason: NetError): void => {
@@ -51,13 +56,13 @@ function pair(answer: ChannelPorts['answer']) {
   }
   const budget = new AnswerBudget(2 ** 30)
   const asker: Channel = new Channel({
-    send: (bytes) => queueMicrotask(() => answerer.receive(bytes)),
+    send: (bytes, onTaken) => queueMicrotask(() => deliver(answerer, bytes, onTaken)),
     drop,
     answer: () => Promise.reject(new Refusal('no')),
     budget,
   })
   const answerer: Channel = new Channel({
-    send: (bytes) => queueMicrotask(() => asker.receive(bytes)),
+    send: (bytes, onTaken) => queueMicrotask(() => deliver(asker, bytes, onTaken)),
     drop,
     answer,
     budget,

@@ -4,7 +4,8 @@ import assert from 'node:assert/strict'
 import { createServer } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import type { Address, DownloadOptions } from '../../net/index.ts'
-import { addressOf, bytesOf, LOOPBACK, memoryStore, openTestNet, torrentOf } from './fixtures.ts'
+import { LOOPBACK } from '../support/loopback-net.ts'
+import { addressOf, bytesOf, memoryStore, openTestNet, torrentOf } from './fixtures.ts'
 
 const CONTENT = bytesOf('content', 3_000_001)
 const TORRENT = torrentOf(CONTENT)

@@ -4,7 +4,8 @@ import assert from 'node:assert/strict'
 import { createServer } from 'node:net'
 import { test } from 'node:test'
 import { fetchRange, openDht, openTracker, Refusal } from '../../net/index.ts'
-import { addressOf, bytesOf, LOOPBACK, memoryStore, NO_ANSWERS, openTestNet, TOPIC, torrentOf } from './fixtures.ts'
+import { LOOPBACK } from '../support/loopback-net.ts'
+import { addressOf, bytesOf, memoryStore, NO_ANSWERS, openTestNet, TOPIC, torrentOf } from './fixtures.ts'
 
 const WAIT = { timeoutMs: 3_000 }
 const ASK = { timeoutMs: 3_000, responseLengthMax: 1_000_000 }
@@ -94,24 +95,26 @@ test('peers meet through a DHT of which each knows one node', async (t) => {
   assert.deepEqual(peer?.address, addressOf(seeder))
 })
 
-test('peers tell each other about peers', async (t) => {
-  const hub = await openTestNet(t, { listen: LOOPBACK })
-  hub.joinTopic(TOPIC, ECHO, { announce: true })
-  const first = await openTestNet(t, { listen: LOOPBACK, peers: [addressOf(hub)] })
-  assert.ok((await first.joinTopic(TOPIC, ECHO, { announce: true }).waitForPeer(WAIT)) !== null)
-  const lines: string[] = []
-  const seen = new Promise<void>((resolve) => {
-    void openTestNet(t, {
-      peers: [addressOf(hub)],
-      trace: (line) => {
-        lines.push(line)
-        if (line.includes(`:${addressOf(first).port}`)) resolve()
-      },
-    }).then((net) => net.joinTopic(TOPIC, NO_ANSWERS, { announce: false }))
+for (const host of ['127.0.0.1', '::1'])
+  test(`peers tell each other about peers, on ${host}`, async (t) => {
+    const listen = { host, port: 0 }
+    const hub = await openTestNet(t, { listen })
+    hub.joinTopic(TOPIC, ECHO, { announce: true })
+    const first = await openTestNet(t, { listen, peers: [addressOf(hub)] })
+    assert.ok((await first.joinTopic(TOPIC, ECHO, { announce: true }).waitForPeer(WAIT)) !== null)
+    const lines: string[] = []
+    const seen = new Promise<void>((resolve) => {
+      void openTestNet(t, {
+        peers: [addressOf(hub)],
+        trace: (line) => {
+          lines.push(line)
+          if (line.includes(`:${addressOf(first).port}`)) resolve()
+        },
+      }).then((net) => net.joinTopic(TOPIC, NO_ANSWERS, { announce: false }))
+    })
+    await seen
+    assert.ok(lines.length >= 2)
   })
-  await seen
-  assert.ok(lines.length >= 2)
-})
 
 test('a topic that one end has not joined yields no peer', async (t) => {
   const other = await openTestNet(t, { listen: LOOPBACK })
