@@ -1,26 +1,24 @@
 /**
  * Questions and answers over one connection (PROTOCOL.md section 4): ids, time-outs, chunks, credit, rates.
  * Knows messages, not sockets: `send` takes bytes out, `receive` takes them in, `drop` ends the connection.
- * Both sides may ask. An answer never has more than RESPONSE_WINDOW_LENGTH bytes on their way without credit.
+ * Both sides may ask; the answering half is in answers.ts.
  */
-import { type AnswerStream, IncomingStream, OutgoingStream, type StreamOptions } from './answer-stream.ts'
+import { IncomingStream, type StreamOptions } from './answer-stream.ts'
+import { type AnswerPorts, Answers } from './answers.ts'
 import { concatBytes } from './bencode.ts'
 import { NetError } from './errors.ts'
 import {
   CONTROL_BURST_COUNT,
   CONTROL_RATE_PER_S,
-  REQUEST_INCOMING_COUNT_MAX,
   REQUEST_OUTGOING_COUNT_MAX,
-  RESPONSE_CHUNK_LENGTH,
   RESPONSE_CREDIT_LENGTH,
   RESPONSE_LENGTH_MAX,
-  RESPONSE_STALL_TIMEOUT_MS,
   RESPONSE_WINDOW_LENGTH,
   STRAY_BURST_COUNT,
   STRAY_RATE_PER_S,
   STREAM_LENGTH_MAX,
 } from './limits.ts'
-import { encodeMessage, type Message, parseMessage } from './messages.ts'
+import { encodeMessage, type Message, type MessageOf, parseMessage } from './messages.ts'
 import { TokenBucket } from './rate.ts'
 
 export interface RequestOptions {
@@ -31,43 +29,9 @@ export interface RequestOptions {
   readonly signal?: AbortSignal | undefined
 }
 
-/** Memory for answers, shared by all channels. */
-export class AnswerBudget {
-  #free: number
-
-  constructor(length: number) {
-    this.#free = length
-  }
-
-  take(length: number): boolean {
-    if (length > this.#free) return false
-    this.#free -= length
-    return true
-  }
-
-  give(length: number): void {
-    this.#free += length
-  }
-}
-
-/** Thrown by answerers to refuse with a word of their own (lowercase letters, digits, hyphens). */
-export class Refusal extends Error {
-  override readonly name = 'Refusal'
-  readonly reason: string
-
-  constructor(reason: string) {
-    super(reason)
-    this.reason = reason
-  }
-}
-
-export interface ChannelPorts {
-  /** `onTaken` is called when the bytes have left our memory, or the connection has ended. */
+export interface ChannelPorts extends Omit<AnswerPorts, 'send'> {
+  /** `onTaken` is called when the bytes have left our memory. */
   readonly send: (bytes: Uint8Array, onTaken?: () => void) => void
-  readonly drop: (reason: NetError) => void
-  /** Answers a question of the peer; throws Refusal, anything else is told as "failed". */
-  readonly answer: (kind: string, payload: Uint8Array, lengthMax: number) => Promise<Uint8Array | AnswerStream>
-  readonly budget: AnswerBudget
 }
 
 interface Question {
@@ -83,26 +47,10 @@ interface Question {
   readonly settle: (outcome: Uint8Array | NetError) => void
 }
 
-interface Answer {
-  bytes: Uint8Array | null
-  stream: OutgoingStream | null
-  sent: number
-  credited: number
-  /** Nothing more is sent of it. */
-  isOver: boolean
-  /** The work on it, and messages that have not left our memory: while there are some, it keeps its place and what it holds. */
-  pendingCount: number
-  /** Bytes taken from the budget. */
-  heldLength: number
-  timer: NodeJS.Timeout | null
-}
-
-type MessageOf<T extends Message['type']> = Extract<Message, { type: T }>
-
 export class Channel {
   readonly #ports: ChannelPorts
   readonly #questions = new Map<number, Question>()
-  readonly #answers = new Map<number, Answer>()
+  readonly #answers: Answers
   readonly #control = new TokenBucket(CONTROL_RATE_PER_S, CONTROL_BURST_COUNT)
   readonly #strays = new TokenBucket(STRAY_RATE_PER_S, STRAY_BURST_COUNT)
   #nextId = 1
@@ -110,6 +58,7 @@ export class Channel {
 
   constructor(ports: ChannelPorts) {
     this.#ports = ports
+    this.#answers = new Answers({ ...ports, send: (message, onTaken) => this.#send(message, onTaken) })
   }
 
   /** True while a question or an answer is under way. */
@@ -198,10 +147,7 @@ export class Channel {
     if (this.#closed !== null) return
     this.#closed = reason
     for (const question of [...this.#questions.values()]) question.settle(reason)
-    for (const [id, answer] of this.#answers) {
-      this.#endAnswer(id, answer)
-      this.#forgetAnswer(id, answer)
-    }
+    this.#answers.close()
   }
 
   #send(message: Message, onTaken?: () => void): void {
@@ -217,13 +163,13 @@ export class Channel {
       throw new NetError('message-limit', 'extension messages: too many about nothing that is open')
     switch (message.type) {
       case 'request':
-        this.#onRequest(message)
+        this.#answers.onRequest(message)
         return
       case 'cancel':
-        this.#onCancel(message.id)
+        this.#answers.onCancel(message.id)
         return
       case 'credit':
-        this.#onCredit(message)
+        this.#answers.onCredit(message)
         return
       case 'response':
         this.#onResponse(message)
@@ -239,147 +185,6 @@ export class Channel {
           .get(message.id)
           ?.settle(new NetError('peer-refused', `peer refused: ${message.reason}`, { reason: message.reason }))
     }
-  }
-
-  #onRequest(message: MessageOf<'request'>): void {
-    const { id } = message
-    if (this.#answers.has(id)) throw new NetError('message-malformed', 'request: expected a fresh id')
-    if (this.#answers.size >= REQUEST_INCOMING_COUNT_MAX) {
-      this.#send({ type: 'error', id, reason: 'busy' })
-      return
-    }
-    const answer: Answer = {
-      bytes: null,
-      stream: null,
-      sent: 0,
-      credited: 0,
-      isOver: false,
-      pendingCount: 1,
-      heldLength: 0,
-      timer: null,
-    }
-    this.#answers.set(id, answer)
-    void this.#workOut(answer, message).then(() => this.#settle(id, answer))
-  }
-
-  async #workOut(answer: Answer, { id, kind, payload, lengthMax }: MessageOf<'request'>): Promise<void> {
-    try {
-      const found = await this.#ports.answer(kind, Uint8Array.from(payload), lengthMax)
-      if (!(found instanceof Uint8Array)) await this.#streamAnswer(id, answer, found, lengthMax)
-      else this.#startAnswer(id, answer, found, Math.min(lengthMax, RESPONSE_LENGTH_MAX))
-    } catch (error) {
-      this.#refuse(id, answer, error instanceof Refusal ? error.reason : 'failed')
-    }
-  }
-
-  #refuse(id: number, answer: Answer, reason: string): void {
-    if (!answer.isOver) this.#sendOf(answer, { type: 'error', id, reason })
-    this.#endAnswer(id, answer)
-  }
-
-  /** Sends a message of an answer, which is not forgotten before the message has left. */
-  #sendOf(answer: Answer, message: Message): void {
-    answer.pendingCount += 1
-    this.#send(message, () => this.#settle(message.id, answer))
-  }
-
-  #hold(answer: Answer, length: number): boolean {
-    if (!this.#ports.budget.take(length)) return false
-    answer.heldLength = length
-    return true
-  }
-
-  #startAnswer(id: number, answer: Answer, bytes: Uint8Array, lengthMax: number): void {
-    if (answer.isOver) return
-    const reason = bytes.length > lengthMax ? 'too-long' : this.#hold(answer, bytes.length) ? null : 'busy'
-    if (reason !== null) {
-      this.#refuse(id, answer, reason)
-      return
-    }
-    answer.bytes = bytes
-    this.#sendOf(answer, { type: 'response', id, length: bytes.length })
-    this.#continueAnswer(id, answer)
-  }
-
-  #continueAnswer(id: number, answer: Answer): void {
-    const { bytes } = answer
-    if (bytes === null) return
-    while (answer.sent < bytes.length && answer.sent - answer.credited < RESPONSE_WINDOW_LENGTH) {
-      const chunk = bytes.subarray(answer.sent, answer.sent + RESPONSE_CHUNK_LENGTH)
-      answer.sent += chunk.length
-      this.#sendOf(answer, { type: 'chunk', id, bytes: chunk })
-    }
-    if (answer.timer !== null) clearTimeout(answer.timer)
-    if (answer.sent === bytes.length) this.#endAnswer(id, answer)
-    else answer.timer = this.#stallTimer()
-  }
-
-  async #streamAnswer(id: number, answer: Answer, source: AnswerStream, lengthMax: number): Promise<void> {
-    if (answer.isOver || !this.#hold(answer, RESPONSE_WINDOW_LENGTH)) {
-      source.close()
-      this.#refuse(id, answer, 'busy')
-      return
-    }
-    answer.stream = new OutgoingStream(source)
-    this.#sendOf(answer, { type: 'response', id, length: null })
-    const send = (bytes: Uint8Array): void => this.#sendOf(answer, { type: 'chunk', id, bytes })
-    const onWait = (waits: boolean): void => {
-      if (answer.timer !== null) clearTimeout(answer.timer)
-      answer.timer = waits ? this.#stallTimer() : null
-    }
-    try {
-      const isWhole = await answer.stream.run(lengthMax, send, onWait)
-      if (isWhole) this.#sendOf(answer, { type: 'end', id })
-      this.#endAnswer(id, answer)
-    } catch (error) {
-      this.#refuse(id, answer, error instanceof NetError && error.code === 'message-limit' ? 'too-long' : 'failed')
-    } finally {
-      source.close()
-    }
-  }
-
-  #stallTimer(): NodeJS.Timeout {
-    return setTimeout(() => {
-      this.#ports.drop(new NetError('timeout', `answer: expected credit in ${RESPONSE_STALL_TIMEOUT_MS} ms`))
-    }, RESPONSE_STALL_TIMEOUT_MS)
-  }
-
-  /** Sends nothing more of an answer; it is forgotten when nothing of it is pending. */
-  #endAnswer(id: number, answer: Answer): void {
-    if (answer.isOver) return
-    answer.isOver = true
-    answer.stream?.cancel()
-    if (answer.timer !== null) clearTimeout(answer.timer)
-    if (answer.pendingCount === 0) this.#forgetAnswer(id, answer)
-  }
-
-  #settle(id: number, answer: Answer): void {
-    answer.pendingCount -= 1
-    if (answer.isOver && answer.pendingCount === 0) this.#forgetAnswer(id, answer)
-  }
-
-  #forgetAnswer(id: number, answer: Answer): void {
-    this.#ports.budget.give(answer.heldLength)
-    answer.heldLength = 0
-    if (this.#answers.get(id) === answer) this.#answers.delete(id)
-  }
-
-  #onCancel(id: number): void {
-    const answer = this.#answers.get(id)
-    if (answer !== undefined) this.#endAnswer(id, answer)
-  }
-
-  #onCredit(message: MessageOf<'credit'>): void {
-    const answer = this.#answers.get(message.id)
-    if (answer === undefined || answer.isOver) return
-    if (answer.stream !== null) {
-      if (!answer.stream.credit(message.length))
-        throw new NetError('message-malformed', 'credit: expected no more than was sent')
-      return
-    }
-    answer.credited += message.length
-    if (answer.credited > answer.sent) throw new NetError('message-malformed', 'credit: expected no more than was sent')
-    this.#continueAnswer(message.id, answer)
   }
 
   #onResponse(message: MessageOf<'response'>): void {

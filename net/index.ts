@@ -4,6 +4,7 @@
  */
 export { type Address, type AddressClass, classOfHost, formatAddress, parseAddress } from './address.ts'
 export type { AnswerStream } from './answer-stream.ts'
+export { Refusal } from './answers.ts'
 export type { FindByName } from './ask.ts'
 export { banName } from './bans.ts'
 export {
@@ -17,7 +18,7 @@ export {
   decodeBencode,
   encodeBencode,
 } from './bencode.ts'
-export { Refusal, type RequestOptions } from './channel.ts'
+export type { RequestOptions } from './channel.ts'
 export { type Dht, type DhtOptions, openDht, PUBLIC_DHT_BOOTSTRAP, type PutOutcome } from './dht.ts'
 export type { ByteRange, DownloadOptions, DownloadProgress } from './download.ts'
 export { ed25519PublicKey, isSmallOrderKey, signEd25519, verifyEd25519 } from './ed25519.ts'

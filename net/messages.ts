@@ -47,6 +47,8 @@ export type Message =
   /** The asker no longer wants the answer. */
   | { readonly type: 'cancel'; readonly id: number }
 
+export type MessageOf<T extends Message['type']> = Extract<Message, { type: T }>
+
 const ID_MAX = 2 ** 31 - 1
 const KIND = /^[a-z0-9-]+$/
 const REASON = /^[a-z0-9-]+$/

@@ -3,7 +3,7 @@
  * forgets it when nobody has been there for a while, so thousands of seeds cost thousands of table entries.
  * Several callers may seed the same torrent: the latest source serves until it is closed.
  */
-import { Refusal } from './channel.ts'
+import { Refusal } from './answers.ts'
 import type { Connection } from './connection.ts'
 import { SWARM_IDLE_TIMEOUT_MS } from './limits.ts'
 import { decodeRangeQuestion } from './range.ts'

@@ -5,7 +5,8 @@
  */
 import Wire, { type Extension } from 'bittorrent-protocol'
 import type { AnswerStream } from './answer-stream.ts'
-import { type AnswerBudget, Channel } from './channel.ts'
+import type { AnswerBudget } from './answers.ts'
+import { Channel } from './channel.ts'
 import type { Connection } from './connection.ts'
 import { NetError } from './errors.ts'
 import { HANDSHAKE_TIMEOUT_MS, REQUEST_INCOMING_COUNT_MAX, TOPIC_UNREAD_LENGTH_MAX } from './limits.ts'

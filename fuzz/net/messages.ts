@@ -1,7 +1,8 @@
 // Fuzz target: messages of the peer extension, alone and received by a channel with a question and an answer open.
 // It may throw NetError only.
 
-import { AnswerBudget, Channel } from '../../net/channel.ts'
+import { AnswerBudget } from '../../net/answers.ts'
+import { Channel } from '../../net/channel.ts'
 import { NetError } from '../../net/index.ts'
 import { encodeMessage, type Message, parseMessage } from '../../net/messages.ts'
 import { BENCODE_WORDS } from '../driver/seeds.ts'

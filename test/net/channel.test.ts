@@ -3,7 +3,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { AnswerBudget, Channel, type ChannelPorts } from '../../net/channel.ts'
+import { AnswerBudget } from '../../net/answers.ts'
+import { Channel, type ChannelPorts } from '../../net/channel.ts'
 import { NetError, Refusal } from '../../net/index.ts'
 import {
   CONTROL_BURST_COUNT,

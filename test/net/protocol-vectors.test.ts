@@ -13,7 +13,7 @@ import {
   encodeChainAnswer,
   encodeChainQuestion,
 } from '../../helper/share/chain-message.ts'
-import { AnswerBudget } from '../../net/channel.ts'
+import { AnswerBudget } from '../../net/answers.ts'
 import { dial } from '../../net/connection.ts'
 import { decodePeers, encodePeers } from '../../net/gossip.ts'
 import { decodeLsdMessage, encodeLsdMessage } from '../../net/lsd-message.ts'

@@ -2,7 +2,8 @@
 // Method: two channels joined in memory, sources that count what was pulled from them.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { AnswerBudget, Channel, type ChannelPorts } from '../../net/channel.ts'
+import { AnswerBudget } from '../../net/answers.ts'
+import { Channel, type ChannelPorts } from '../../net/channel.ts'
 import { type AnswerStream, type NetError, Refusal } from '../../net/index.ts'
 import { RESPONSE_WINDOW_LENGTH } from '../../net/limits.ts'
 import { encodeMessage } from '../../net/messages.ts'

@@ -1,4 +1,5 @@
-// Nets that look for nobody: the ground of tests in which peers are named, or found by the one way in that is tried.
+// Nets that look for nobody:
+// the ground of tests in which peers are named, or found by the one way in that is tried.
 import { type Net, type NetOptions, openNet } from '../../net/index.ts'
 
 /** A free port of loopback. */
