@@ -16,7 +16,7 @@ import {
   UNREAD_TIMEOUT_MS,
 } from './limits.ts'
 import type { ByteGate } from './rate.ts'
-import type { SocketGuard } from './secret.ts'
+import type { SharedSecret } from './secret.ts'
 
 export interface Gates {
   readonly up: ByteGate
@@ -198,10 +198,15 @@ export class Connection extends Duplex {
 }
 
 /**
- * Dials `address`.
+ * Dials `address`, and has it prove the secret if there is one.
  * @throws NetError peer-gone when refused, timeout, aborted
  */
-export function dial(address: Address, gates: Gates, guard: SocketGuard, signal?: AbortSignal): Promise<Connection> {
+export function dial(
+  address: Address,
+  gates: Gates,
+  secret: SharedSecret | null,
+  signal?: AbortSignal,
+): Promise<Connection> {
   return new Promise((resolve, reject) => {
     const name = formatAddress(address)
     if (signal?.aborted) {
@@ -228,7 +233,7 @@ export function dial(address: Address, gates: Gates, guard: SocketGuard, signal?
     signal?.addEventListener('abort', onAbort, { once: true })
     socket.once('connect', () => {
       finish()
-      resolve(new Connection(guard.guardOutgoing(socket), gates, true))
+      resolve(new Connection(secret?.guardOutgoing(socket) ?? socket, gates, true))
     })
   })
 }

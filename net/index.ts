@@ -35,15 +35,15 @@ export {
 export { KnownPeers } from './known-peers.ts'
 export { BAN_DURATION_MS, RANGE_LENGTH_MAX, REQUEST_PAYLOAD_LENGTH_MAX, RESPONSE_LENGTH_MAX } from './limits.ts'
 export { lsdInterfaces } from './lsd.ts'
-export {
-  type Download,
-  type DownloadResult,
-  type Net,
-  type NetMemory,
-  type NetOptions,
-  openNet,
-  type TopicHandlers,
+export type {
+  Download,
+  DownloadResult,
+  Net,
+  NetMemory,
+  NetOptions,
+  TopicHandlers,
 } from './net.ts'
+export { openNet, openNets } from './nets.ts'
 export { probeDhtNode, probeLsd, probeTracker } from './probe.ts'
 export { type FetchRangeOptions, fetchRange, type RangeQuestion } from './range.ts'
 export { SECRET_LENGTH_MIN, secretTopicOf } from './secret.ts'

@@ -1,18 +1,27 @@
 /**
- * The one TCP port on which peers reach us, for topics and swarms alike. Bound to the given address only.
+ * The one TCP port on which peers reach us, for topics and swarms alike, and for several nets where secrets differ: whoever greets
+ * with TLS names the secret that he holds, the others come to the net without one. Bound to the given address only.
  * Counts connections by host and in all, waits a bounded time for the handshake, and hands the connection on by infohash.
  */
 import { createServer, type Server, type Socket } from 'node:net'
 import { type Address, classOfHost, plainHost } from './address.ts'
 import { Connection, type Gates } from './connection.ts'
 import { NetError } from './errors.ts'
-import { INCOMING_CONNECTION_COUNT_MAX, INCOMING_PER_HOST_COUNT_MAX, PENDING_CONNECTION_COUNT_MAX } from './limits.ts'
-import type { SocketGuard } from './secret.ts'
+import {
+  HANDSHAKE_TIMEOUT_MS,
+  INCOMING_CONNECTION_COUNT_MAX,
+  INCOMING_PER_HOST_COUNT_MAX,
+  PENDING_CONNECTION_COUNT_MAX,
+} from './limits.ts'
+import { SharedSecret } from './secret.ts'
 
-export interface ListenerOptions {
-  readonly listen: Address
-  readonly gates: Gates
-  readonly guard: SocketGuard
+/** The first byte of a TLS greeting (RFC 8446, 5.1: content type handshake); a plain handshake begins with 0x13. */
+const TLS_HANDSHAKE = 0x16
+
+/** One net's part of the port. */
+export interface Door {
+  /** What has to be proved by whoever comes in here; null: nothing. */
+  readonly secret: SharedSecret | null
   /** True if connections of this address are refused. */
   readonly isBanned: (address: Address) => boolean
   /** Takes the connection, or returns false, then it is dropped. */
@@ -22,79 +31,128 @@ export interface ListenerOptions {
 export class Listener {
   readonly address: Address
   readonly #server: Server
-  readonly #options: ListenerOptions
-  readonly #connections = new Set<Connection>()
+  readonly #gates: Gates
+  readonly #doors = new Set<Door>()
+  /** Who came in, and to which door; null until that is known. */
+  readonly #sockets = new Map<Socket, Door | null>()
   readonly #perHost = new Map<string, number>()
   /** Without a handshake yet, the oldest first. */
-  readonly #pending = new Set<Connection>()
-  #closing: Promise<void> | null = null
+  readonly #pending = new Set<Socket>()
 
-  private constructor(server: Server, options: ListenerOptions) {
+  private constructor(server: Server, listen: Address, gates: Gates) {
     this.#server = server
-    this.#options = options
+    this.#gates = gates
     const bound = server.address()
-    const port = typeof bound === 'object' && bound !== null ? bound.port : options.listen.port
-    this.address = { host: options.listen.host, port }
+    const port = typeof bound === 'object' && bound !== null ? bound.port : listen.port
+    this.address = { host: listen.host, port }
     server.on('connection', (socket) => this.#onSocket(socket))
     server.on('error', () => {})
   }
 
   /**
-   * Starts to listen.
+   * Starts to listen; drops who comes as long as there is no door.
    * @throws NetError listen-failed
    */
-  static open(options: ListenerOptions): Promise<Listener> {
-    const { host, port } = options.listen
+  static open(listen: Address, gates: Gates): Promise<Listener> {
+    const { host, port } = listen
     return new Promise((resolve, reject) => {
       const server = createServer({ noDelay: true })
       server.once('error', (error) => {
         reject(new NetError('listen-failed', `cannot listen on ${host}:${port}: ${error.message}`, {}, error))
       })
-      server.listen({ host, port }, () => resolve(new Listener(server, options)))
+      server.listen({ host, port }, () => resolve(new Listener(server, listen, gates)))
     })
   }
 
+  /** Lets a net answer on the port; returns how to close its door, which drops whoever came in there. */
+  addDoor(door: Door): () => void {
+    this.#doors.add(door)
+    return () => {
+      this.#doors.delete(door)
+      for (const [socket, cameTo] of this.#sockets) if (cameTo === door) socket.destroy()
+    }
+  }
+
   #onSocket(socket: Socket): void {
+    socket.on('error', () => {})
     const host = plainHost(socket.remoteAddress ?? '')
     const remote = { host, port: socket.remotePort ?? 0 }
     const isCrowded = classOfHost(host) !== 'loopback' && (this.#perHost.get(host) ?? 0) >= INCOMING_PER_HOST_COUNT_MAX
-    const isFull = this.#connections.size >= INCOMING_CONNECTION_COUNT_MAX
-    if (host === '' || isCrowded || isFull || this.#options.isBanned(remote)) {
-      socket.on('error', () => {})
+    const isFull = this.#sockets.size >= INCOMING_CONNECTION_COUNT_MAX
+    const isWelcome = [...this.#doors].some((door) => !door.isBanned(remote))
+    if (host === '' || isCrowded || isFull || !isWelcome) {
       socket.destroy()
       return
     }
-    const { gates, guard } = this.#options
-    this.#keep(new Connection(guard.guardIncoming(socket), gates, false), host)
+    this.#keep(socket, host)
+    const [only, ...others] = this.#doors
+    if (only !== undefined && others.length === 0) this.#letIn(socket, only.secret !== null)
+    else this.#awaitGreeting(socket)
   }
 
-  #keep(connection: Connection, host: string): void {
-    this.#connections.add(connection)
+  #keep(socket: Socket, host: string): void {
+    this.#sockets.set(socket, null)
     this.#perHost.set(host, (this.#perHost.get(host) ?? 0) + 1)
     // Silent ones cannot keep others out: the oldest of them makes room.
     const [oldest] = this.#pending
     if (this.#pending.size >= PENDING_CONNECTION_COUNT_MAX) oldest?.destroy()
-    this.#pending.add(connection)
-    connection.once('close', () => {
-      this.#connections.delete(connection)
-      this.#pending.delete(connection)
+    this.#pending.add(socket)
+    socket.once('close', () => {
+      this.#sockets.delete(socket)
+      this.#pending.delete(socket)
       const left = (this.#perHost.get(host) ?? 1) - 1
       if (left > 0) this.#perHost.set(host, left)
       else this.#perHost.delete(host)
     })
-    connection.whenHandshake.then((handshake) => {
-      this.#pending.delete(connection)
-      if (handshake === null || connection.destroyed) return
-      if (this.#closing !== null || !this.#options.route(connection)) connection.destroy()
+  }
+
+  /** Looks at the first byte and leaves it where it is. */
+  #awaitGreeting(socket: Socket): void {
+    const giveUp = (): void => void socket.destroy()
+    const timer = setTimeout(giveUp, HANDSHAKE_TIMEOUT_MS)
+    socket.once('close', () => clearTimeout(timer))
+    socket.once('end', giveUp)
+    socket.once('readable', () => {
+      const greeting: Buffer | null = socket.read()
+      if (greeting === null) return
+      clearTimeout(timer)
+      socket.off('end', giveUp)
+      socket.unshift(greeting)
+      this.#letIn(socket, greeting[0] === TLS_HANDSHAKE)
     })
+  }
+
+  /** Waits for the handshake of one who has to prove a secret first, or of one who need not. */
+  #letIn(socket: Socket, isSecret: boolean): void {
+    const enter = (secret: SharedSecret | null): void => {
+      const door = this.#doorOf(secret)
+      if (door === null || !this.#sockets.has(socket)) socket.destroy()
+      else this.#sockets.set(socket, door)
+    }
+    if (!isSecret) enter(null)
+    const secrets = [...this.#doors].flatMap(({ secret }) => secret ?? [])
+    const guarded = isSecret ? SharedSecret.guardIncoming(socket, secrets, enter) : socket
+    const connection = new Connection(guarded, this.#gates, false)
+    connection.once('close', () => socket.destroy())
+    connection.whenHandshake.then((handshake) => {
+      this.#pending.delete(socket)
+      if (handshake === null || connection.destroyed) return
+      const door = this.#sockets.get(socket) ?? null
+      // The door may have been closed meanwhile.
+      const isOpen = door !== null && this.#doors.has(door) && !door.isBanned(connection.remote)
+      if (!isOpen || !door.route(connection)) connection.destroy()
+    })
+  }
+
+  #doorOf(secret: SharedSecret | null): Door | null {
+    return [...this.#doors].find((door) => door.secret === secret) ?? null
   }
 
   /** Stops listening and drops every connection that came in; idempotent. */
   close(): Promise<void> {
-    this.#closing ??= new Promise((resolve) => {
+    return new Promise((resolve) => {
       this.#server.close(() => resolve())
-      for (const connection of this.#connections) connection.destroy()
+      for (const socket of this.#sockets.keys()) socket.destroy()
     })
-    return this.#closing
   }
 }

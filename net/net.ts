@@ -1,5 +1,5 @@
 /**
- * The net of one process: one listening port, one peer id, one DHT node, one swarm client, and everything built on them.
+ * One net: one peer id, one DHT node, one swarm client, behind a front that it may share with others, and everything built on them.
  * Composes the other files; decides only routing (topic, download or seed, by the infohash of a handshake).
  * The DHT node and the swarm client are made when they are first needed.
  */
@@ -15,11 +15,11 @@ import { type DownloadOptions, type DownloadProgress, DownloadTask } from './dow
 import { NetError } from './errors.ts'
 import type { KnownPeers } from './known-peers.ts'
 import { ANSWER_LENGTH_ALL_MAX, KNOWN_SAVE_INTERVAL_MS } from './limits.ts'
-import { Listener } from './listener.ts'
+import type { Door, Listener } from './listener.ts'
 import { Lsd, lsdInterfaces, lsdWay } from './lsd.ts'
 import { KIND_RANGE } from './range.ts'
-import { ByteGate, MONOTONIC } from './rate.ts'
-import { OPEN_GUARD, SharedSecret } from './secret.ts'
+import { MONOTONIC } from './rate.ts'
+import type { SharedSecret } from './secret.ts'
 import { type Seed, Seeds } from './seeds.ts'
 import type { OutsideSource } from './swarm/outside.ts'
 import { SwarmClient } from './swarm-client.ts'
@@ -130,20 +130,21 @@ function mostPublic(addresses: readonly Address[]): AddressClass {
   return classes.includes('public') ? 'public' : classes.includes('private') ? 'private' : 'loopback'
 }
 
-/**
- * Opens the net: listens at once, looks for nobody before a topic is joined.
- * @throws NetError listen-failed; RangeError for a short secret
- */
-export async function openNet(options: NetOptions): Promise<Net> {
-  const net = new OpenNet(options)
-  await net.listen()
-  return net
+/** What the nets of one process share. */
+export interface Front {
+  readonly gates: Gates
+  readonly listener: Listener | null
+  /** There are several nets. */
+  readonly isShared: boolean
+  /** Each net goes once; the last one closes it. */
+  leave(): Promise<void>
 }
 
-class OpenNet implements Net {
+/** A net behind a front; `nets.ts` opens it. */
+export class OpenNet implements Net {
   readonly #options: NetOptions
+  readonly #front: Front
   readonly #peerId = makePeerId()
-  readonly #gates: Gates
   readonly #secret: SharedSecret | null
   readonly #bans: Bans
   readonly #budget = new AnswerBudget(ANSWER_LENGTH_ALL_MAX)
@@ -154,7 +155,7 @@ class OpenNet implements Net {
   readonly #downloads = new Map<string, DownloadTask>()
   readonly #outgoing = new Set<Connection>()
   readonly #trace: (line: string) => void
-  #listener: Listener | null = null
+  #closeDoor: () => void = () => {}
   #dht: Promise<Dht> | null = null
   #lsd: Lsd | null = null
   #saving: NodeJS.Timeout | null = null
@@ -162,14 +163,11 @@ class OpenNet implements Net {
   #closing: Promise<void> | null = null
   dhtAddress: Address | null = null
 
-  constructor(options: NetOptions) {
+  constructor(options: NetOptions, secret: SharedSecret | null, front: Front) {
     this.#options = options
     this.#trace = options.trace ?? (() => {})
-    this.#gates = {
-      up: new ByteGate(options.uploadLimit ?? null),
-      down: new ByteGate(options.downloadLimit ?? null),
-    }
-    this.#secret = options.secret === undefined ? null : new SharedSecret(options.secret)
+    this.#front = front
+    this.#secret = secret
     this.#bans = new Bans(MONOTONIC, options.memory?.known.bans(Date.now()))
     const ban = (address: Address): void => this.#bans.add(address)
     this.#swarms = new SwarmClient({ peerId: this.#peerId, ban, trace: this.#trace })
@@ -178,24 +176,22 @@ class OpenNet implements Net {
   }
 
   get address(): Address | null {
-    return this.#listener?.address ?? null
+    return this.#front.listener?.address ?? null
   }
 
   get ways(): readonly string[] {
     return this.#ways.map((way) => way.name)
   }
 
-  async listen(): Promise<void> {
+  /** Lets peers in, and prepares the ways to find others. */
+  async open(): Promise<void> {
     const { listen, peers, trackers, dht, dhtBootstrap, lsd, isLsdTrusted, memory } = this.#options
-    if (listen !== null) {
-      this.#listener = await Listener.open({
-        listen,
-        gates: this.#gates,
-        guard: this.#secret ?? OPEN_GUARD,
-        isBanned: (address) => this.#bans.has(address),
-        route: (connection) => this.#route(connection),
-      })
+    const door: Door = {
+      secret: this.#secret,
+      isBanned: (address) => this.#bans.has(address),
+      route: (connection) => this.#route(connection),
     }
+    this.#closeDoor = this.#front.listener?.addDoor(door) ?? this.#closeDoor
     const ownClass = ownClassOf(listen)
     const interfaces = lsd ? lsdInterfaces(listen?.host ?? null) : []
     if (interfaces.length > 0) this.#lsd = new Lsd(interfaces, this.#trace)
@@ -235,9 +231,9 @@ class OpenNet implements Net {
     const open = (port: number): Promise<Dht> =>
       openDht({ listen: { host: v4Host, port }, bootstrap, trace: this.#trace, itemAgeMsMax })
     const wanted = this.address?.port ?? 0
-    // The TCP port's number if it is free, so that one port forward serves both.
+    // The TCP port's number if it is free, so that one port forward serves both. Another net's node may have it.
     const dht = await open(wanted).catch((error: unknown) => {
-      if (this.#options.listen?.port === 0 || wanted === 0) return open(0)
+      if (this.#options.listen?.port === 0 || wanted === 0 || this.#front.isShared) return open(0)
       throw error
     })
     this.dhtAddress = dht.address
@@ -291,7 +287,7 @@ class OpenNet implements Net {
   }
 
   async #dial(address: Address, signal: AbortSignal): Promise<Connection> {
-    const connection = await dial(address, this.#gates, this.#secret ?? OPEN_GUARD, signal)
+    const connection = await dial(address, this.#front.gates, this.#secret, signal)
     this.#outgoing.add(connection)
     connection.once('close', () => this.#outgoing.delete(connection))
     if (this.#closing !== null) connection.destroy()
@@ -375,14 +371,13 @@ class OpenNet implements Net {
     await Promise.all([...this.#topics.values()].map((topic) => topic.close()))
     this.#seeds.close()
     this.#swarms.close()
-    await this.#listener?.close()
+    this.#closeDoor()
     for (const connection of this.#outgoing) connection.destroy()
     if (this.#saving !== null) clearInterval(this.#saving)
     this.#lsd?.close()
     await this.#remember()
     const dht = await this.#dht?.catch(() => null)
     await dht?.close()
-    this.#gates.up.close()
-    this.#gates.down.close()
+    await this.#front.leave()
   }
 }

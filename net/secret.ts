@@ -2,6 +2,7 @@
  * A net for those who share a secret: every TCP connection is TLS 1.2 with a pre-shared key (RFC 4279, RFC 5489, RFC 7905), so both ends prove
  * that they hold it before either says anything, and nobody else can read along. Topics get names that only holders can work
  * out. PROTOCOL.md section 11 is the specification.
+ * The identity in the greeting is made from the secret, so that one port can serve holders of several.
  * TLS 1.2 and one cipher suite, because with TLS 1.3 a client of node:tls that offers a key also takes a server with a
  * certificate instead. No tickets, no renegotiation: each connection proves the secret anew.
  * Surprise: a secret that can be guessed can be tried out offline by whoever answers a connection, so it has to be random.
@@ -14,32 +15,33 @@ import { type CommonConnectionOptions, connect, createSecureContext, type Secure
 export const SECRET_LENGTH_MIN = 32
 const KEY_LENGTH = 32
 const TOPIC_LENGTH = 20
-const IDENTITY = 'gittorrent1'
+const IDENTITY_PREFIX = 'gittorrent1-'
+const IDENTITY_LENGTH = 8
 const VERSION = 'TLSv1.2'
 const CIPHERS = 'ECDHE-PSK-CHACHA20-POLY1305'
 
-/** Takes a connected socket and gives the one on which is spoken; incoming ones are ours to answer. */
-export interface SocketGuard {
-  guardOutgoing(socket: Socket): Socket
-  guardIncoming(socket: Socket): Socket
-}
+const SECURE_OPTIONS = constants.SSL_OP_NO_TICKET | constants.SSL_OP_NO_RENEGOTIATION
+const CONTEXT: SecureContext = createSecureContext({
+  minVersion: VERSION,
+  maxVersion: VERSION,
+  ciphers: CIPHERS,
+  secureOptions: SECURE_OPTIONS,
+})
 
-/** Everybody may connect. */
-export const OPEN_GUARD: SocketGuard = { guardOutgoing: (socket) => socket, guardIncoming: (socket) => socket }
-
-export class SharedSecret implements SocketGuard {
+export class SharedSecret {
+  /** What a holder calls the secret when he dials; in clear. */
+  readonly identity: string
   readonly #key: Buffer
   readonly #topicKey: Buffer
-  readonly #context: SecureContext
 
   /** @param secret at least 32 random bytes; kept by nobody @throws RangeError if it is shorter */
   constructor(secret: Uint8Array) {
     if (secret.length < SECRET_LENGTH_MIN)
       throw new RangeError(`secret: expected ${SECRET_LENGTH_MIN} bytes or more, got ${secret.length}`)
+    const name = derive(secret, 'gittorrent identity 1').subarray(0, IDENTITY_LENGTH)
+    this.identity = `${IDENTITY_PREFIX}${name.toString('hex')}`
     this.#key = derive(secret, 'gittorrent tls-psk 1')
     this.#topicKey = derive(secret, 'gittorrent topic key 1')
-    const secureOptions = constants.SSL_OP_NO_TICKET | constants.SSL_OP_NO_RENEGOTIATION
-    this.#context = createSecureContext({ minVersion: VERSION, maxVersion: VERSION, ciphers: CIPHERS, secureOptions })
   }
 
   /** The name under which holders meet about what others would call `topic`; 20 bytes. */
@@ -47,24 +49,38 @@ export class SharedSecret implements SocketGuard {
     return createHmac('sha256', this.#topicKey).update(topic).digest().subarray(0, TOPIC_LENGTH)
   }
 
+  /** What is spoken over a connected socket whose other end has to prove the secret. */
   guardOutgoing(socket: Socket): Socket {
     return connect({
       socket,
-      secureContext: this.#context,
-      pskCallback: () => ({ psk: this.#key, identity: IDENTITY }),
+      secureContext: CONTEXT,
+      pskCallback: () => ({ psk: this.#key, identity: this.identity }),
       // There is no certificate whose name could be compared: the key is the proof.
       checkServerIdentity: () => undefined,
     })
   }
 
-  guardIncoming(socket: Socket): Socket {
-    const options: CommonConnectionOptions & {
-      isServer: true
-      pskCallback: (own: unknown, name: string) => Buffer | null
-    } = {
+  /**
+   * The same for a socket that came in, of a holder of any of several secrets; `onNamed` is told which one he names, before he has
+   * proved it: nothing is heard from one who does not.
+   */
+  static guardIncoming(
+    socket: Socket,
+    secrets: Iterable<SharedSecret>,
+    onNamed: (secret: SharedSecret) => void,
+  ): Socket {
+    const keyOf = (_: unknown, identity: string): Buffer | null => {
+      for (const secret of secrets) {
+        if (secret.identity !== identity) continue
+        onNamed(secret)
+        return secret.#key
+      }
+      return null
+    }
+    const options: CommonConnectionOptions & { isServer: true; pskCallback: typeof keyOf } = {
       isServer: true,
-      secureContext: this.#context,
-      pskCallback: (_, identity) => (identity === IDENTITY ? this.#key : null),
+      secureContext: CONTEXT,
+      pskCallback: keyOf,
     }
     return new TLSSocket(socket, options)
   }

@@ -46,13 +46,9 @@ export const daemonCommand: Command = {
   },
 }
 
-function greet({ address, otherAddresses, trackerUrl }: Daemon, { printText }: CommandContext): void {
+function greet({ address, trackerUrl }: Daemon, { printText }: CommandContext): void {
   if (trackerUrl !== null) printText(`gittorrent: tracker at ${trackerUrl}\n`)
   printText(`gittorrent: daemon, seeding on ${address === null ? 'no port' : formatAddress(address)}\n`)
-  for (const { secretFile, address: other } of otherAddresses) {
-    const place = other === null ? 'no port' : formatAddress(other)
-    printText(`gittorrent: also on ${place}, ${secretFile === null ? 'without a secret' : `with '${secretFile}'`}\n`)
-  }
 }
 
 /** `--tracker host:port`, which is no URL, is the embedded one. */

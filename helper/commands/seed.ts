@@ -3,17 +3,17 @@
  * the origin shows is served: remote-tracking branches, in a bare repository its own branches.
  */
 
-import { formatAddress, type Net, openNet } from '../../net/index.ts'
+import { formatAddress, type NetOptions, openNets } from '../../net/index.ts'
 import { buildChains, type Chains } from '../build/chains.ts'
 import { publicTips } from '../build/history.ts'
-import type { HostPort, Settings } from '../config.ts'
+import type { Settings } from '../config.ts'
 import { HelperError, printable } from '../errors.ts'
 import { originOf } from '../git/origin-of.ts'
 import { openRepository, type Repository } from '../git/repository.ts'
 import { LINGER_S_MAX } from '../limits.ts'
 import { countOf, humanBytes } from '../progress.ts'
-import { readSecretFile, secretFileFor } from '../share/secret-file.ts'
-import { type Service, serveChains } from '../share/serve.ts'
+import { secretFileFor } from '../share/secret-file.ts'
+import { serveChains } from '../share/serve.ts'
 import { topicOf } from '../share/topic.ts'
 import { netOptionsFor } from '../share/ways-in.ts'
 import type { Trace } from '../trace.ts'
@@ -131,39 +131,33 @@ async function serve(
   if (offers.length === 0 || lingerMs === 0) return
   // Whoever shares one secret is on another net than whoever shares another, or none.
   const fileOf = ({ origin }: Offer): string | null => secretFileFor(origin, settings)
-  const secretFiles = [...new Set(offers.map(fileOf))]
-  // A secret that cannot be kept stops all, before anybody hears of anything.
-  for (const secretFile of secretFiles) if (secretFile !== null) readSecretFile(secretFile)
-  const nets: Net[] = []
+  const groups = [...new Set(offers.map(fileOf))].map((file) => offers.filter((offer) => fileOf(offer) === file))
+  const nets = await openNets(groups.map((group) => netOptionsOf(group, settings, trace)))
   try {
-    const services: Service[] = []
-    for (const secretFile of secretFiles) {
-      const group = offers.filter((offer) => fileOf(offer) === secretFile)
-      const usual = settings.listen ?? ANY_PORT
-      const net = await openNetFor(group, settings, nets.length === 0 ? usual : { ...usual, port: 0 }, trace)
-      nets.push(net)
-      for (const { chains, origin } of group) services.push(serveChains(net, topicOf(origin), chains, remote))
-      printText(`gittorrent: seeding on ${net.address === null ? 'no port' : formatAddress(net.address)}\n`)
-    }
+    const services = nets.flatMap((net, index) =>
+      (groups[index] ?? []).map(({ chains, origin }) => serveChains(net, topicOf(origin), chains, remote)),
+    )
+    const address = nets[0]?.address ?? null
+    printText(`gittorrent: seeding on ${address === null ? 'no port' : formatAddress(address)}\n`)
     await untilOver(lingerMs, signal)
     await Promise.all(services.map((service) => service.close()))
   } finally {
-    for (const net of nets) await net.close()
+    await Promise.all(nets.map((net) => net.close()))
   }
 }
 
-/** One net for several origins: what one private origin forbids is off for the others too. */
-function openNetFor(offers: readonly Offer[], settings: Settings, listen: HostPort, trace: Trace): Promise<Net> {
-  const options = offers.map(({ origin }) => netOptionsFor(origin, settings, listen, trace))
+/** Options of one net for several origins: what one private origin forbids is off for the others too. @throws HelperError 'key-unusable' */
+function netOptionsOf(offers: readonly Offer[], settings: Settings, trace: Trace): NetOptions {
+  const options = offers.map(({ origin }) => netOptionsFor(origin, settings, settings.listen ?? ANY_PORT, trace))
   const [first] = options
   if (first === undefined) throw new Error('a net for no origin')
-  return openNet({
+  return {
     ...first,
     trackers: settings.trackers.filter((tracker) => options.every(({ trackers }) => trackers.includes(tracker))),
     dht: options.every(({ dht }) => dht),
     lsd: options.every(({ lsd }) => lsd),
     dhtBootstrap: first.dhtBootstrap.filter((node) => options.every((o) => o.dhtBootstrap.includes(node))),
-  })
+  }
 }
 
 /** Resolves when the time is over or the signal comes. */

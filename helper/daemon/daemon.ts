@@ -130,11 +130,6 @@ export class Daemon {
     return this.#nets.main.address
   }
 
-  /** Where else it listens: one address for each further secret. */
-  get otherAddresses(): DaemonNets['others'] {
-    return this.#nets.others
-  }
-
   get trackerUrl(): string | null {
     return this.#tracker?.httpUrl ?? null
   }

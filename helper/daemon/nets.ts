@@ -1,10 +1,10 @@
 /**
  * The nets of a daemon: the usual one, and one for each further secret that `gittorrent.<url>.secretFile` names, because connections
- * and names of topics differ by secret. Each has a port of its own; `gittorrent.listen` is for the usual one.
+ * and names of topics differ by secret. All are behind one port and one pair of limits.
  * All secrets are read at the start: a daemon that cannot keep one to itself does not run.
  */
 
-import { type Address, type Net, openNet } from '../../net/index.ts'
+import { type Net, openNets } from '../../net/index.ts'
 import type { Settings } from '../config.ts'
 import { secretFileFor, secretFilesOf } from '../share/secret-file.ts'
 import { daemonNetOptions } from '../share/ways-in.ts'
@@ -31,35 +31,20 @@ export class DaemonNets {
   }
 
   /** @throws HelperError 'key-unusable', 'setting-malformed'; NetError 'listen-failed' */
-  static async open(settings: Settings, itemAgeMsMax: number | undefined, trace: Trace): Promise<DaemonNets> {
-    const opened: DaemonNet[] = []
-    try {
-      const all = secretFilesOf(settings).map((secretFile) => {
-        return { secretFile, options: daemonNetOptions(settings, secretFile, trace) }
-      })
-      for (const [index, { secretFile, options }] of all.entries()) {
-        const { listen } = options
-        const own = index === 0 || listen === null ? listen : { host: listen.host, port: 0 }
-        const net = await openNet({ ...options, listen: own, dhtItemAgeMsMax: itemAgeMsMax })
-        opened.push({ secretFile, net, topics: new SharedTopics(net) })
-      }
-      const [main, ...others] = opened
-      if (main === undefined) throw new Error('secretFilesOf names at least one')
-      return new DaemonNets(settings, main, others)
-    } catch (error) {
-      for (const { net } of opened) await net.close()
-      throw error
-    }
+  static async open(settings: Settings, dhtItemAgeMsMax: number | undefined, trace: Trace): Promise<DaemonNets> {
+    const secretFiles = secretFilesOf(settings)
+    const options = secretFiles.map((secretFile) => daemonNetOptions(settings, secretFile, trace))
+    const nets = await openNets(options.map((each) => ({ ...each, dhtItemAgeMsMax })))
+    const [main, ...others] = nets.map((net, index) => {
+      return { secretFile: secretFiles[index] ?? null, net, topics: new SharedTopics(net) }
+    })
+    if (main === undefined) throw new Error('secretFilesOf names at least one')
+    return new DaemonNets(settings, main, others)
   }
 
   /** The usual one. */
   get main(): Net {
     return this.#main.net
-  }
-
-  /** Where else the daemon listens, and for whom. */
-  get others(): readonly { readonly secretFile: string | null; readonly address: Address | null }[] {
-    return this.#others.map(({ secretFile, net }) => ({ secretFile, address: net.address }))
   }
 
   /** The one on which an origin's repository is served. */

@@ -7,7 +7,6 @@ import { type TestContext, test } from 'node:test'
 import { type Connection, dial } from '../../net/connection.ts'
 import { UNREAD_TIMEOUT_MS } from '../../net/limits.ts'
 import { ByteGate } from '../../net/rate.ts'
-import { OPEN_GUARD } from '../../net/secret.ts'
 import { encodeHandshake } from '../../net/swarm/wire-messages.ts'
 import { LOOPBACK } from '../support/loopback-net.ts'
 
@@ -23,7 +22,7 @@ async function openUnread(t: TestContext): Promise<{ connection: Connection; pee
   assert.ok(bound !== null && typeof bound === 'object')
   const accepted = once(server, 'connection')
   const gates = { up: new ByteGate(null), down: new ByteGate(null) }
-  const connection = await dial({ host: LOOPBACK.host, port: bound.port }, gates, OPEN_GUARD)
+  const connection = await dial({ host: LOOPBACK.host, port: bound.port }, gates, null)
   const [peer] = await accepted
   peer.on('error', () => {})
   peer.write(encodeHandshake(new Uint8Array(20), new Uint8Array(20)))

@@ -20,7 +20,6 @@ import { decodeLsdMessage, encodeLsdMessage } from '../../net/lsd-message.ts'
 import { encodeMessage, type Message, parseMessage } from '../../net/messages.ts'
 import { decodeRangeQuestion, encodeRangeQuestion } from '../../net/range.ts'
 import { ByteGate } from '../../net/rate.ts'
-import { OPEN_GUARD } from '../../net/secret.ts'
 import { decodeHello, encodeHello } from '../../net/swarm/extension.ts'
 import { parseHello, TopicWire } from '../../net/topic-wire.ts'
 import { LOOPBACK } from '../support/loopback-net.ts'
@@ -91,7 +90,7 @@ test('the hello of a topic: as it goes over the wire, and as it is understood', 
   assert.ok(bound !== null && typeof bound === 'object')
   const accepted = once(server, 'connection')
   const gates = { up: new ByteGate(null), down: new ByteGate(null) }
-  const connection = await dial({ host: LOOPBACK.host, port: bound.port }, gates, OPEN_GUARD)
+  const connection = await dial({ host: LOOPBACK.host, port: bound.port }, gates, null)
   const infohash = Buffer.alloc(20, 0xa1)
   const [peer] = await accepted
   const expected = Buffer.from(vector('hello'), 'latin1')

@@ -7,9 +7,9 @@ import { createHmac, hkdfSync } from 'node:crypto'
 import { once } from 'node:events'
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import { type TestContext, test } from 'node:test'
-import { type Net, NetError, openTracker, secretTopicOf } from '../../net/index.ts'
+import { type Net, NetError, openNets, openTracker, secretTopicOf } from '../../net/index.ts'
 import { encodeHandshake } from '../../net/swarm/wire-messages.ts'
-import { LOOPBACK } from '../support/loopback-net.ts'
+import { LOOPBACK, QUIET } from '../support/loopback-net.ts'
 import { addressOf, bytesOf, memoryStore, NO_ANSWERS, openTestNet, TOPIC, torrentOf } from './fixtures.ts'
 
 const SECRET = bytesOf('a secret', 32)
@@ -181,9 +181,13 @@ test('holders meet at a tracker that does not know the topic, and that may let i
 test('openssl with the key that PROTOCOL.md describes is answered, and with a wrong one or a certificate suite is not', async (t) => {
   const { net } = await openSeeder(t)
   const { host, port } = addressOf(net)
-  const derive = ['kdf', '-keylen', '32', '-kdfopt', 'digest:SHA256', '-kdfopt', `hexkey:${SECRET.toString('hex')}`]
-  const shown = execFileSync('openssl', [...derive, '-kdfopt', 'info:gittorrent tls-psk 1', 'HKDF']).toString()
-  const key = shown.trim().replaceAll(':', '').toLowerCase()
+  const derive = (info: string, length: number): string => {
+    const from = ['-kdfopt', 'digest:SHA256', '-kdfopt', `hexkey:${SECRET.toString('hex')}`, '-kdfopt', `info:${info}`]
+    const shown = execFileSync('openssl', ['kdf', '-keylen', `${length}`, ...from, 'HKDF']).toString()
+    return shown.trim().replaceAll(':', '').toLowerCase()
+  }
+  const key = derive('gittorrent tls-psk 1', 32)
+  const identity = `gittorrent1-${derive('gittorrent identity 1', 8)}`
   const greeting = encodeHandshake(TORRENT.infohash, bytesOf('openssl', 20))
   const ask = async (...how: string[]): Promise<Buffer> => {
     const child = spawn('openssl', ['s_client', '-quiet', '-connect', `${host}:${port}`, ...how], {
@@ -198,18 +202,49 @@ test('openssl with the key that PROTOCOL.md describes is answered, and with a wr
     }
     return Buffer.concat(parts)
   }
-  const suite = ['-tls1_2', '-cipher', 'ECDHE-PSK-CHACHA20-POLY1305', '-psk_identity', 'gittorrent1']
+  const suite = ['-tls1_2', '-cipher', 'ECDHE-PSK-CHACHA20-POLY1305', '-psk_identity', identity]
   const answer = await ask(...suite, '-psk', key)
   assert.equal(answer.toString('latin1', 1, 20), 'BitTorrent protocol')
   assert.ok(answer.subarray(28, 48).equals(TORRENT.infohash))
   for (const how of [
     [...suite, '-psk', OTHER.toString('hex')],
     ['-tls1_2'],
-    ['-tls1_3', '-psk_identity', 'gittorrent1', '-psk', key],
-    ['-tls1_2', '-cipher', 'PSK-AES128-GCM-SHA256', '-psk_identity', 'gittorrent1', '-psk', key],
+    ['-tls1_3', '-psk_identity', identity, '-psk', key],
+    ['-tls1_2', '-cipher', 'PSK-AES128-GCM-SHA256', '-psk_identity', identity, '-psk', key],
     [...suite.slice(0, -1), 'somebody', '-psk', key],
   ])
     assert.equal((await ask(...how)).length, 0, how.join(' '))
+})
+
+test('nets of several secrets and an open one are behind one port, and each is for its own only', async (t) => {
+  const secrets = [undefined, SECRET, OTHER]
+  const answers = ['open', 'of the secret', 'of the other']
+  const nets = await openNets(secrets.map((secret) => ({ ...QUIET, listen: LOOPBACK, secret })))
+  t.after(() => Promise.all(nets.map((net) => net.close())))
+  nets.forEach((net, index) => {
+    const onRequest = async (): Promise<Uint8Array> => Buffer.from(answers[index] ?? '')
+    net.joinTopic(TOPIC, { onRequest }, { announce: true })
+  })
+  const [open, ...closed] = nets
+  assert.ok(open !== undefined)
+  for (const net of closed) assert.deepEqual(net.address, open.address)
+  const ask = async (secret: Buffer | undefined, waitMs: number): Promise<string | null> => {
+    const reader = await openTestNet(t, { peers: [addressOf(open)], secret })
+    const topic = reader.joinTopic(TOPIC, NO_ANSWERS, { announce: false })
+    const peer = await topic.waitForPeer({ timeoutMs: waitMs })
+    const options = { timeoutMs: 3_000, responseLengthMax: 100 }
+    const answer = await peer?.request('anything', new Uint8Array(0), options)
+    return answer === undefined ? null : Buffer.from(answer).toString()
+  }
+  assert.deepEqual(await Promise.all(secrets.map((secret) => ask(secret, 3_000))), answers)
+  assert.equal(await ask(bytesOf('a third secret', 32), 1_000), null)
+  // Silence, and words that are neither greeting, open no door.
+  assert.equal((await sentBy(open, Buffer.from('GET / HTTP/1.1\r\n\r\n'))).length, 0)
+  // One that goes leaves the others where they are.
+  await closed[0]?.close()
+  assert.equal(await ask(SECRET, 1_000), null)
+  assert.equal(await ask(OTHER, 3_000), 'of the other')
+  assert.equal(await ask(undefined, 3_000), 'open')
 })
 
 test('a secret that is too short is refused', async () => {

@@ -6,7 +6,7 @@ import { type Net, type NetOptions, openNet } from '../../net/index.ts'
 export const LOOPBACK = { host: '127.0.0.1', port: 0 } as const
 
 /** No way in, and no port. */
-const QUIET: NetOptions = { listen: null, peers: [], trackers: [], dht: false, dhtBootstrap: [], lsd: false }
+export const QUIET: NetOptions = { listen: null, peers: [], trackers: [], dht: false, dhtBootstrap: [], lsd: false }
 
 /** A net that listens on loopback and looks for nobody, but for what `options` say. */
 export function openLoopbackNet(options: Partial<NetOptions> = {}): Promise<Net> {
