@@ -1,37 +1,12 @@
 /**
- * The executable `gittorrent`: wiring only. Commands are loaded when they are named, so that each starts fast.
+ * The executable `gittorrent`: wiring only.
  */
 
 import { setMaxListeners } from 'node:events'
 import { constants } from 'node:os'
-import type { Command, CommandContext } from '../commands/command-line.ts'
+import type { CommandContext } from '../commands/command-line.ts'
+import { COMMANDS } from '../commands/commands.ts'
 import { HelperError, messageOf } from '../errors.ts'
-
-const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
-  seed: async () => (await import('../commands/seed.ts')).seedCommand,
-  chain: async () => (await import('../commands/chain.ts')).chainCommand,
-  export: async () => (await import('../commands/export.ts')).exportCommand,
-  daemon: async () => (await import('../commands/daemon.ts')).daemonCommand,
-  add: async () => (await import('../commands/daemon-control.ts')).addCommand,
-  remove: async () => (await import('../commands/daemon-control.ts')).removeCommand,
-  list: async () => (await import('../commands/daemon-control.ts')).listCommand,
-  status: async () => (await import('../commands/daemon-control.ts')).statusCommand,
-  stop: async () => (await import('../commands/daemon-control.ts')).stopCommand,
-  adopt: async () => (await import('../commands/adopt.ts')).adoptCommand,
-  doctor: async () => (await import('../commands/doctor.ts')).doctorCommand,
-  help: async () => (await import('../commands/help.ts')).helpCommand,
-  completion: async () => (await import('../commands/help.ts')).completionCommand,
-  publish: async () => (await import('../commands/publish.ts')).publishCommand,
-  follow: async () => (await import('../commands/follow.ts')).followCommand,
-  keygen: async () => (await import('../commands/keygen.ts')).keygenCommand,
-  keys: async () => (await import('../commands/keygen.ts')).keysCommand,
-  resolve: async () => (await import('../commands/names.ts')).resolveCommand,
-  petname: async () => (await import('../commands/names.ts')).petnameCommand,
-  scan: async () => (await import('../commands/names.ts')).scanCommand,
-  register: async () => (await import('../commands/names.ts')).registerCommand,
-  mirrors: async () => (await import('../commands/mirrors.ts')).mirrorsCommand,
-  verify: async () => (await import('../commands/verify.ts')).verifyCommand,
-}
 
 // One signal ends the questions to many peers: Node would warn of the eleventh, in the middle of our output.
 setMaxListeners(0)

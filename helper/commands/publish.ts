@@ -33,7 +33,7 @@ import {
 import { openKeyStore } from './keygen.ts'
 
 const USAGE =
-  'publish <repository> [--name <name>] [--key <key>] [--profile-name <text>] [--profile-email <text>] [--delegate <key>=<pattern>[,<pattern>]...] [--undelegate <key>] [--next <key>] [--succeeds <key>] [--revoke] [--days <number>] [--once] [--json]'
+  'publish <repository> [--name <name>] [--key <key>] [--passphrase-file <file>] [--profile-name <text>] [--profile-email <text>] [--delegate <key>=<pattern>[,<pattern>]...] [--undelegate <key>] [--next <key>] [--succeeds <key>] [--revoke] [--days <number>] [--once] [--json]'
 const ANY_PORT = { host: '0.0.0.0', port: 0 }
 const DAY_S = 24 * 3600
 /** Signing anew when half of the time is over leaves the other half for trouble. */

@@ -92,6 +92,7 @@ function phraseOf({ summary }: CommandEntry): string {
   return plain(summary).split(/[;:.](?:\s|$)/)[0] ?? ''
 }
 
+/** For zsh and fish. */
 function singleQuoted(text: string): string {
-  return `'${text.replaceAll("'", '')}'`
+  return `'${text.replaceAll("'", "'\\''")}'`
 }

@@ -15,11 +15,14 @@ import { after, before, it } from 'node:test'
 import { createServer as createTlsServer } from 'node:tls'
 import { DemoWorld } from '../../bench/demo-world.ts'
 import { generateRepository } from '../../bench/generate-repository.ts'
+import type { Command } from '../../helper/commands/command-line.ts'
+import { COMMANDS } from '../../helper/commands/commands.ts'
 import { DAEMON_OPTIONS, SETTING_OPTIONS } from '../../helper/config.ts'
 import { completionScript } from '../../helper/manual/completion.ts'
 import { commandPage } from '../../helper/manual/man-page.ts'
 import { type Manual, parseManual } from '../../helper/manual/manual.ts'
 import { plain, sectionText } from '../../helper/manual/plain-text.ts'
+import { isAtHand } from '../support/debian-program.ts'
 import { projectRoot, readProjectFile } from '../tidy/project.ts'
 import { startSmartHttp, type TestOrigin, writeFakeSsh } from './origin.ts'
 
@@ -50,32 +53,44 @@ async function ours(...args: string[]): Promise<string> {
 }
 
 it('every command is in the manual with the usage and the options that it takes itself, and no other', async () => {
-  const known = execFileSync('grep', [
-    '-oE',
-    '^  [a-z]+: async',
-    join(projectRoot, 'helper/bin/gittorrent.ts'),
-  ]).toString()
-  const names = (known.match(/[a-z]+(?=: async)/g) ?? []).sort()
-  assert.deepEqual(manual.commands.map(({ name }) => name).sort(), names)
+  assert.deepEqual(manual.commands.map(({ name }) => name).sort(), Object.keys(COMMANDS).sort())
+  const settings = Object.keys(SETTING_OPTIONS).map((name) => `--${name}`)
+  const limits = Object.keys(DAEMON_OPTIONS).map((name) => `--${name}`)
+  const known = new Set([...manual.commands.flatMap(({ options }) => options), ...settings, ...limits])
   for (const { name, usage, options } of manual.commands) {
-    const isOnNetwork = options.includes('--dht-bootstrap')
-    const unknown = isOnNetwork ? '--no-such-option' : '--dht-bootstrap'
-    const taken = [...optionsOf(usage), ...(isOnNetwork ? networkOptions() : [])]
-    const { status, stderr } = spawnSync(join(world.folder, 'bin', 'gittorrent'), [name, ...taken, unknown])
-    assert.equal(status, 129, name)
-    assert.equal(stderr.toString(), `fatal: unknown option '${unknown}'\nusage: gittorrent ${usage}\n`)
+    const shared = options.includes('--dht-bootstrap') ? settings : []
+    const shown = new Set([...optionsOf(usage), ...shared, ...(usage.includes('<limits') ? limits : [])])
+    const command = await COMMANDS[name]?.()
+    assert.equal(command?.usage, usage)
+    const taken = []
+    for (const option of known) if (await isTaken(command, option)) taken.push(option)
+    assert.deepEqual(taken.sort(), [...shown].sort(), name)
   }
 })
 
-/** The options that a usage line names, with a value where it asks for one. */
+/** The options that a usage line names. */
 function optionsOf(usage: string): string[] {
-  return [...usage.matchAll(/(--[a-z-]+)( <)?/g)].map(
-    ([, option, value]) => `${option}${value === undefined ? '' : '=1'}`,
-  )
+  return usage.match(/--[a-z-]+/g) ?? []
 }
 
-function networkOptions(): string[] {
-  return Object.entries(SETTING_OPTIONS).map(([name, { type }]) => `--${name}${type === 'boolean' ? '' : '=1'}`)
+/** Whether a command takes an option: given with one that none has, it is not the one that is complained of. */
+async function isTaken(command: Command, option: string): Promise<boolean> {
+  const context = {
+    env: world.environment,
+    signal: AbortSignal.abort(),
+    printResult: () => {},
+    printText: () => {},
+    isTerminal: false,
+  }
+  for (const given of [option, `${option}=1`]) {
+    const said = await command.run([given, '--no-such-option'], context).then(
+      () => assert.fail(`${option} is enough`),
+      (error: Error) => error.message,
+    )
+    if (said.startsWith("fatal: unknown option '--no-such-option'\nusage: gittorrent ")) return true
+    assert.match(said, /^fatal: (unknown )?option '/)
+  }
+  return false
 }
 
 it('without a command the commonest ones are shown', () => {
@@ -142,18 +157,58 @@ it('bash completes commands, options, topics and files', async () => {
   assert.deepEqual(complete('add', 'project'), ['project.git'])
 })
 
-it('zsh and fish get every command and option too', async () => {
-  for (const shell of ['zsh', 'fish'] as const) {
-    const script = completionScript(manual, shell)
-    for (const { name, options } of manual.commands) {
-      assert.ok(script.includes(name), `${shell} ${name}`)
-      const spelled = options.map((option) => (shell === 'fish' ? `-l ${option.slice(2)}` : option))
-      assert.deepEqual(
-        spelled.filter((option) => !script.includes(option)),
-        [],
-      )
-    }
+const ZSH = { name: 'zsh', packageName: 'zsh', probe: ['zsh', '-fc', 'true'] }
+const FISH = { name: 'fish', packageName: 'fish', probe: ['fish', '--no-config', '-c', 'true'] }
+
+/** Presses the tabulator after a line at a prompt of zsh, with its own completion system; what it shows. */
+const ZSH_AT_A_PROMPT = `
+zmodload zsh/zpty
+zpty shell zsh -fi
+press() { zpty -w -n shell "$1"; }
+press $'PS1=; PROMPT=; unsetopt zle_bracketed_paste 2>/dev/null; autoload -U compinit; compinit -u -d ./zcompdump; '
+press $'source ./completion.zsh; zstyle ":completion:*" list-colors ""; LISTMAX=1000; echo rea""dy\n'
+zpty -r -m shell shown '*ready*' || exit 1
+press $1$'\t\t'
+press $'\\C-a\\C-kecho fin""ished\n'
+zpty -r -m shell shown '*finished*' || exit 1
+print -r -- $shown
+`
+
+it('zsh completes commands, options, topics and files', async (t) => {
+  writeFileSync(join(world.folder, 'completion.zsh'), completionScript(manual, 'zsh'))
+  if (!(await isAtHand(ZSH, t))) return
+  const complete = (line: string): string => {
+    const env = { ...world.environment, TERM: 'dumb', COLUMNS: '80' }
+    return execFileSync('zsh', ['-fc', ZSH_AT_A_PROMPT, 'zsh', line], { cwd: world.folder, env }).toString()
   }
+  const words = complete('gittorrent st')
+  assert.ok(/status +-- how the daemon's repositories/.test(words) && /stop +-- end the daemon/.test(words), words)
+  const options = complete('gittorrent add --')
+  for (const option of ['--budget', '--json', '--local-branches', '--origin', '--remote'])
+    assert.ok(options.includes(option), options)
+  assert.ok(!options.includes('--dht-bootstrap'))
+  assert.match(complete('gittorrent help exit'), /exit-status/)
+  assert.match(complete('gittorrent add proj'), /project\.git/)
+})
+
+it('fish completes commands, options, topics and files', async (t) => {
+  writeFileSync(join(world.folder, 'completion.fish'), completionScript(manual, 'fish'))
+  if (!(await isAtHand(FISH, t))) return
+  const complete = (line: string): string[] => {
+    const script = 'source ./completion.fish; complete -C $argv[1]'
+    const said = execFileSync('fish', ['--no-config', '-c', script, line], {
+      cwd: world.folder,
+      env: world.environment,
+    })
+    const shown = said.toString().trim().split('\n')
+    return shown.map((entry) => entry.split('\t')[0] ?? '')
+  }
+  assert.deepEqual(complete('gittorrent st').sort(), ['status', 'stop'])
+  assert.deepEqual(complete('gittorrent add --l'), ['--local-branches'])
+  assert.ok(complete('gittorrent seed --').includes('--dht-bootstrap'))
+  assert.ok(!complete('gittorrent status --').includes('--dht-bootstrap'))
+  assert.deepEqual(complete('gittorrent help exit'), ['exit-status'])
+  assert.deepEqual(complete('gittorrent add proj'), ['project.git/'])
 })
 
 it('the service files start the daemon', () => {
