@@ -75,6 +75,27 @@ it('only what came from the origin is served: no local branch, no stash, no note
   await daemon.end()
 })
 
+it('while there is nothing to share it waits, says for what, and serves as soon as there is', async () => {
+  const daemon = await scene.start([], 'home-waiting')
+  const { world } = scene
+  await world.git('init', '--quiet', '--bare', 'young.git')
+  await daemon.ask('add', 'young.git', '--origin', world.originUrl('young.git'))
+  const isWaitingFor = (reason: RegExp) => (status: { state: string; detail: string }) =>
+    status.state === 'waiting' && reason.test(status.detail)
+  await daemon.until('young.git', isWaitingFor(/^no branch of the origin yet$/))
+  // The name of this commit is no checkpoint, or it would be served.
+  const environment = { ...AUTHOR, GIT_AUTHOR_DATE: '1112911993 +0000', GIT_COMMITTER_DATE: '1112911993 +0000' }
+  const tree = await world.git('-C', 'young.git', 'write-tree')
+  const args = ['-C', 'young.git', 'commit-tree', '-m', 'first', tree]
+  const first = (await world.run('git', args, { environment })).stdout.trim()
+  await world.git('-C', 'young.git', 'update-ref', 'refs/heads/main', first)
+  await daemon.until('young.git', isWaitingFor(/^no checkpoint yet/))
+  assert.match(await daemon.ask('status'), /^ {2}waiting: no checkpoint yet: everything travels live$/m)
+  await world.git('-C', 'young.git', 'fetch', '--quiet', '../origin.git', '+main:main')
+  await daemon.until('young.git', isServing)
+  await daemon.end()
+})
+
 it('stop ends it, also in the middle of a build, with status 0 and without its socket', async () => {
   const daemon = await scene.start([], 'home-stop')
   await scene.world.git('clone', '--quiet', scene.world.originUrl('origin.git'), 'unbuilt')

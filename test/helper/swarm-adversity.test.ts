@@ -5,7 +5,9 @@
  */
 
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
+import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { mkdir, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -145,6 +147,31 @@ it('a peer that never answers the question is given up for the origin', () =>
   withPeer({ answer: () => new Promise<Uint8Array>(() => {}) }, async (net) => {
     assert.equal((await cloneFrom(net, 'silent')).peers, 0)
   }))
+
+it('Ctrl-C while peers are looked for ends git and the helper at once and leaves no directory', () => {
+  return withPeer({ answer: () => new Promise<Uint8Array>(() => {}) }, async (net) => {
+    assert.ok(net.address !== null)
+    const settings = ['-c', `gittorrent.peer=${formatAddress(net.address)}`, '-c', 'gittorrent.dht=false']
+    const child = spawn('git', [...settings, '-c', 'gittorrent.lsd=false', 'clone', '--progress', url, 'looking'], {
+      cwd: world.folder,
+      env: world.environment,
+      stdio: ['ignore', 'ignore', 'pipe'],
+      // A terminal sends the signal to all of a group.
+      detached: true,
+    })
+    const group = -(child.pid ?? assert.fail('git does not start'))
+    let said = ''
+    child.stderr.on('data', (bytes: Uint8Array) => {
+      const wasLooking = said.includes('Looking for peers')
+      said += Buffer.from(bytes).toString()
+      if (!wasLooking && said.includes('Looking for peers')) process.kill(group, 'SIGINT')
+    })
+    // All who hold stderr are gone then, the helper as well.
+    const [, signal] = await once(child, 'close', { signal: AbortSignal.timeout(20_000) })
+    assert.deepEqual([signal, existsSync(join(world.folder, 'looking'))], ['SIGINT', false], said)
+    assert.doesNotMatch(said, /Receiving objects|Traceback|\bat .*\.js/)
+  })
+})
 
 it('a peer that hangs up on the first read is given up for the origin', async () => {
   let net: Net | null = null
