@@ -11,7 +11,7 @@ import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { parseManifest } from '../helper/export/manifest.ts'
+import { type ManifestLink, parseManifest } from '../helper/export/manifest.ts'
 import { bytesIn, DemoWorld } from './demo-world.ts'
 import { FlashNetwork, type Machine, obstacle } from './flash-network.ts'
 import { givenRepository } from './given-repository.ts'
@@ -46,7 +46,7 @@ interface Run {
 /** What a clone of one branch needs of the folder. */
 interface Payloads {
   readonly files: readonly string[]
-  /** Bytes of the links, without the manifest. */
+  /** Bytes of the links, without the manifest and what the .torrent files say of segments. */
   readonly payloadLength: number
 }
 
@@ -149,7 +149,9 @@ async function payloadsOf(world: DemoWorld): Promise<Payloads> {
   const links = chains.find(({ ref }) => ref === head)?.links
   if (links === undefined) throw new Error('the main line has no links')
   const payloadLength = links.reduce((sum, { bytes }) => sum + bytes, 0)
-  return { files: ['manifest.json', ...links.map(({ file }) => file)], payloadLength }
+  const filesOf = ({ file, segments }: ManifestLink): string[] =>
+    segments === null ? [`${file}.torrent`, file] : [file]
+  return { files: ['manifest.json', ...links.flatMap(filesOf)], payloadLength }
 }
 
 function print(mbit: number, runs: readonly Run[]): void {
@@ -163,6 +165,7 @@ function print(mbit: number, runs: readonly Run[]): void {
       ...[String(mbit), way, (medianOf(of(way).map(({ receivedLength }) => receivedLength)) / 1e6).toFixed(2)],
       `${medianOf(all).toFixed(2)} (${Math.min(...all).toFixed(2)}–${Math.max(...all).toFixed(2)})`,
       (medianOf(all) / curl).toFixed(2),
+      (medianOf(all) - curl).toFixed(2),
       `${(100 * medianOf(of(way).map(({ lineUse }) => lineUse))).toFixed(0)} %`,
     ]
     console.log(`| ${cells.join(' | ')} |`)
@@ -181,7 +184,9 @@ async function main(): Promise<void> {
     await world.run('gittorrent', ['export', 'origin.git', '--out', 'public', '--no-snapshot'])
     const payloads = await payloadsOf(world)
     console.log(`# ${run.command}; ${run.machine}, load ${run.load}`)
-    console.log('| Mbit/s | way | received, MB | seconds | ÷ curl | line used |\n|---|---|---|---|---|---|')
+    console.log(
+      '| Mbit/s | way | received, MB | seconds | ÷ curl | − curl, s | line used |\n|---|---|---|---|---|---|---|',
+    )
     for (const mbit of SPEEDS) {
       const network = new FlashNetwork()
       process.once('exit', () => network.close())

@@ -12,7 +12,8 @@ import { cpSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { createCheckpointRule, GT1 } from '../engine/index.ts'
-import { CHAIN_KIND, type ChainClaim, decodeChainAnswer, encodeChainQuestion } from '../helper/share/chain-message.ts'
+import type { ChainClaim } from '../helper/share/chain-claim.ts'
+import { CHAIN_KIND, decodeChainAnswer, encodeChainQuestion } from '../helper/share/chain-message.ts'
 import { topicOf } from '../helper/share/topic.ts'
 import { parseOrigin } from '../helper/url.ts'
 import { openNet, parseAddress } from '../net/index.ts'
@@ -77,6 +78,7 @@ async function visit(index: number, seeder: RunningSeeder): Promise<number> {
     const lengthBytes = largest.layout.length
     const store = { read: async () => new Uint8Array(0), write: async () => {} }
     const { infohash, info, pieceLengthBytes } = largest
+    if (info === null) throw new Error('the answer has no piece hashes')
     const torrent = { infohash, info, lengthBytes, pieceLengthBytes }
     const peers = [parseAddress(seeder.address)]
     await net.download(torrent, { peers, store, stallTimeoutMs: WAIT_MS }).result

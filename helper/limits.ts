@@ -105,6 +105,9 @@ export const SEGMENT_COUNT_MAX = 65_536
 /** Bytes of one link, whoever claims them: what 2,048 pieces of 4 MiB hold, which is ten times the Linux kernel. */
 export const LINK_LENGTH_MAX = 8 * 1024 * 1024 * 1024
 
+/** Bytes of the piece hashes of one payload: 20 for each of 2,048 pieces (FORMAT.md). */
+export const PIECE_HASHES_LENGTH_MAX = 2048 * 20
+
 /** Objects of one segment. */
 export const OBJECT_COUNT_MAX = 0x7fffffff
 
@@ -262,11 +265,14 @@ export const EXPORT_GRACE_DAYS_MAX = 3650
 /** Superseded links that a folder keeps, the youngest first: a busy repository makes a few dozen a day. */
 export const SUPERSEDED_COUNT_MAX = 4096
 
-/** Bytes of a manifest: 20,000 segments of the Linux kernel and 20 × 55 kB of piece hashes are 8 MB. */
-export const MANIFEST_LENGTH_MAX = 32 * 1024 * 1024
+/** Bytes of a manifest: 64 chains of 20 links are 1 MB, 4,096 superseded links as much again. */
+export const MANIFEST_LENGTH_MAX = 8 * 1024 * 1024
 
 /** URLs of one kind in a manifest. */
 export const MANIFEST_URL_COUNT_MAX = 64
+
+/** Bytes of a .torrent file: piece hashes, 64 trackers, 64 URLs, and 65,536 segments. */
+export const TORRENT_FILE_LENGTH_MAX = 8 * 1024 * 1024
 
 /** Web seeds of one conversation, each a manifest to fetch. */
 export const WEBSEED_COUNT_MAX = 8
@@ -279,6 +285,9 @@ export const WEBSEED_ANSWER_TIMEOUT_MS = 5_000
 
 /** Bytes that a web seed must bring within LINK_STALL_TIMEOUT_MS: a quarter of 32 kB/s, because four links come at once. */
 export const WEBSEED_ALIVE_LENGTH = 64 * 1024
+
+/** Bytes that are still to come from a web seed when the next link is asked for: a round trip of 40 ms at 50 Mbit/s. */
+export const WEBSEED_AHEAD_LENGTH = 256 * 1024
 
 /** Bytes that are passed over when a server knows no ranges; for more than this another source is cheaper. */
 export const WEBSEED_SKIP_LENGTH_MAX = 64 * 1024 * 1024

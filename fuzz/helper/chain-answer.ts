@@ -16,7 +16,9 @@ export function fuzz(bytes: Uint8Array): void {
       for (const { links } of decodeChainAnswer(bytes, format, levelOf)) {
         for (const [index, link] of links.entries()) {
           if (index > 0 && links[index - 1]?.base !== link.tip) throw new Error('links that do not join')
-          const infohash = createHash('sha1').update(link.info).digest()
+          const infohash = createHash('sha1')
+            .update(link.info ?? '')
+            .digest()
           if (Buffer.compare(infohash, link.infohash) !== 0) throw new Error('another infohash')
           const bodies = link.segments.reduce((sum, { length }) => sum + length, 0)
           if (link.layout.length !== link.layout.header.length + bodies + link.layout.trailerLength)

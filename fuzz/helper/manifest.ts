@@ -3,13 +3,17 @@
  * what is read is written so that it is read as the same.
  */
 
-import { EngineError } from '../../engine/index.ts'
+import { EngineError, parseOid } from '../../engine/index.ts'
 import { HelperError } from '../../helper/errors.ts'
-import { encodeManifest, isPayloadName, parseManifest } from '../../helper/export/manifest.ts'
+import { isPayloadName } from '../../helper/export/file-names.ts'
+import { encodeManifest, parseManifest } from '../../helper/export/manifest.ts'
+import { decodeSegments, encodeSegments } from '../../helper/export/manifest-segments.ts'
 
 export function fuzz(bytes: Uint8Array): void {
   try {
     const manifest = parseManifest(bytes)
+    for (const { segments } of manifest.chains.flatMap(({ links }) => links))
+      decodeSegments(Buffer.from(segments ?? '', 'base64'), manifest.objectFormat)
     const files = [...manifest.superseded, ...manifest.chains.flatMap(({ links }) => links)]
     if (!files.every(({ file }) => isPayloadName(file) && !file.includes('/')))
       throw new Error('a name that leads away')
@@ -23,8 +27,11 @@ export function fuzz(bytes: Uint8Array): void {
 export function seeds(): Uint8Array[] {
   const [tip, hash] = ['12'.repeat(20), 'ab'.repeat(32)]
   const file = { file: `gt1-${tip}-root.bundle`, bytes: 900, sha256: hash, infohash: '34'.repeat(20) }
-  const segments = [{ tip, objects: 3, commits: 1, bytes: 700, sha256: hash }]
-  const link = { tip, base: null, level: 1, token: 1, commits: 1, objects: 3, ...file, segments, pieces: 'AAAA' }
+  const record = encodeSegments([
+    { tip: parseOid(tip, 'sha1'), objectCount: 300, commitCount: 1, length: 700, sha256: hash },
+  ])
+  const segments = Buffer.from(record).toString('base64')
+  const link = { tip, base: null, level: 1, token: 1, ...file, segments, segmentsSha256: null }
   const chains = [{ ref: 'refs/heads/main', tip, links: [link] }]
   const shared = {
     objectFormat: 'sha1',

@@ -16,7 +16,15 @@ export function fuzz(bytes: Uint8Array): void {
   try {
     for (const { commit, info, infohash } of decodeSnapshots(bytes, 'sha1', levelOf)) {
       if ((levelOf(commit) ?? -1) < GT1.snapshotLevel) throw new Error('no checkpoint')
-      if (Buffer.compare(createHash('sha1').update(info).digest(), infohash) !== 0) throw new Error('another infohash')
+      if (
+        Buffer.compare(
+          createHash('sha1')
+            .update(info ?? '')
+            .digest(),
+          infohash,
+        ) !== 0
+      )
+        throw new Error('another infohash')
     }
   } catch (error) {
     if (!(error instanceof HelperError || error instanceof NetError || error instanceof EngineError)) throw error

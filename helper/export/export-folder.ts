@@ -13,6 +13,7 @@ import type { LinkFile } from '../build/link-file.ts'
 import type { SnapshotFile } from '../build/snapshots.ts'
 import { SUPERSEDED_COUNT_MAX } from '../limits.ts'
 import { BUNDLE_LIST_NAME, encodeBundleList } from './bundle-list.ts'
+import { MANIFEST_NAME } from './file-names.ts'
 import {
   bringFolder,
   type FolderChanges,
@@ -22,7 +23,7 @@ import {
   readEarlier,
 } from './folder.ts'
 import { encodeIndexPage, INDEX_PAGE_NAME } from './index-page.ts'
-import { encodeManifest, MANIFEST_NAME, type Manifest, type ManifestFile, type SupersededFile } from './manifest.ts'
+import { type EarlierFiles, encodeManifest, type Manifest, type ManifestFile, type SupersededFile } from './manifest.ts'
 import { describeChain, describeSnapshot } from './manifest-entries.ts'
 import { type ManifestSigner, signManifest } from './manifest-signature.ts'
 import { encodeTorrentFile, surroundingsOf } from './torrent-file.ts'
@@ -34,6 +35,8 @@ const DAY_SECONDS = 24 * 3600
 interface Payload extends FolderPayload {
   /** The bencoded info dict. */
   readonly info: Uint8Array
+  /** The record of segments that goes into the .torrent file; null for none. */
+  readonly record: Uint8Array | null
 }
 
 export interface ExportOptions {
@@ -76,7 +79,8 @@ export async function exportFolder(
   const topic = options.topic === null ? null : Buffer.from(options.topic).toString('hex')
   const content = { chains: described, snapshots: describedSnapshots, superseded }
   const manifest = { objectFormat, topic, clock, bytes, urls, trackers, ...content }
-  const linkPayloads = chains.flatMap((chain) => chain.links.map(payloadOfLink))
+  const records = new Map(links.map(({ file, record }) => [file, record]))
+  const linkPayloads = chains.flatMap((chain) => chain.links.map((link) => payloadOfLink(link, records)))
   const payloads = [...linkPayloads, ...snapshots.map(payloadOfSnapshot)]
   const torrents = payloads.map((payload) => torrentOf(payload, options))
   const [baseUrl = null] = urls
@@ -89,29 +93,30 @@ export async function exportFolder(
   const { signer } = options
   const last = { name: MANIFEST_NAME, bytes: signer === null ? unsigned : signManifest(unsigned, signer) }
   const checksums = await encodeChecksums(folder, [...current, ...superseded], [...documents, last], superseded)
-  const known = new Map(namedFiles(earlier).map(({ file, sha256 }) => [file, sha256]))
+  const known = new Map(
+    [...(earlier?.current ?? []), ...(earlier?.superseded ?? [])].map(({ file, sha256 }) => [file, sha256]),
+  )
   const kept = new Set(superseded.flatMap(({ file }) => [file, `${file}.torrent`]))
   const all = [...documents, { name: CHECKSUMS_NAME, bytes: checksums }, last]
   const changes = await bringFolder(folder, payloads, all, known, kept)
   return { ...changes, manifest }
 }
 
-function payloadOfLink({ plan, lengthBytes, sha256, info, read }: LinkFile): Payload {
-  return { name: linkName(plan.tip, plan.base), lengthBytes, sha256, info, read }
+function payloadOfLink(
+  { plan, lengthBytes, sha256, info, read }: LinkFile,
+  records: ReadonlyMap<string, Uint8Array | null>,
+): Payload {
+  const name = linkName(plan.tip, plan.base)
+  return { name, lengthBytes, sha256, info, read, record: records.get(name) ?? null }
 }
 
 function payloadOfSnapshot({ commit, lengthBytes, sha256, info, read }: SnapshotFile): Payload {
-  return { name: snapshotName(commit), lengthBytes, sha256, info, read }
+  return { name: snapshotName(commit), lengthBytes, sha256, info, read, record: null }
 }
 
-function torrentOf({ name, info }: Payload, { baseUrls, trackers }: ExportOptions): FolderDocument {
+function torrentOf({ name, info, record }: Payload, { baseUrls, trackers }: ExportOptions): FolderDocument {
   const surroundings = surroundingsOf(name, { urls: baseUrls, trackers })
-  return { name: `${name}.torrent`, bytes: encodeTorrentFile(info, surroundings) }
-}
-
-function namedFiles(manifest: Manifest | null): ManifestFile[] {
-  if (manifest === null) return []
-  return [...currentFiles(manifest), ...manifest.superseded]
+  return { name: `${name}.torrent`, bytes: encodeTorrentFile(info, surroundings, record) }
 }
 
 /** Links and snapshots that are not superseded. */
@@ -122,7 +127,7 @@ export function currentFiles({ chains, snapshots }: Manifest): ManifestFile[] {
 /** What an earlier export had, is still there, and is not old enough to go. */
 async function supersededFiles(
   folder: string,
-  earlier: Manifest | null,
+  earlier: EarlierFiles | null,
   wanted: readonly ManifestFile[],
   clock: number,
   graceDays: number,
@@ -130,8 +135,7 @@ async function supersededFiles(
   const current = new Set(wanted.map(({ file }) => file))
   const found = new Map<string, SupersededFile>()
   for (const entry of earlier?.superseded ?? []) found.set(entry.file, entry)
-  for (const { file, bytes, sha256, infohash } of earlier === null ? [] : currentFiles(earlier))
-    found.set(file, { file, bytes, sha256, infohash, since: clock })
+  for (const entry of earlier?.current ?? []) found.set(entry.file, { ...entry, since: clock })
   const kept: SupersededFile[] = []
   for (const entry of found.values()) {
     const isYoung = clock - entry.since < graceDays * DAY_SECONDS

@@ -12,7 +12,8 @@ import { join } from 'node:path'
 import { HelperError } from '../errors.ts'
 import { READ_CHUNK_LENGTH } from '../limits.ts'
 import { removeLeftovers, temporaryPath, writeFileAtomically } from '../store/atomic-file.ts'
-import { isPayloadName, MANIFEST_NAME, type Manifest, parseManifest } from './manifest.ts'
+import { isPayloadName, MANIFEST_NAME } from './file-names.ts'
+import { type EarlierFiles, parseEarlierFiles } from './manifest.ts'
 
 const TEMPORARY = /^\.tmp-/
 
@@ -43,10 +44,10 @@ export interface FolderChanges {
 }
 
 /**
- * The manifest of an earlier export; null for a folder that is absent or empty, or where a first export broke off.
+ * What an earlier export left; null for a folder that is absent or empty, or where a first export broke off.
  * @throws HelperError 'usage' for a folder with other things in it
  */
-export async function readEarlier(folder: string): Promise<Manifest | null> {
+export async function readEarlier(folder: string): Promise<EarlierFiles | null> {
   const names: readonly string[] = await readdir(folder).catch(() => [])
   if (!names.includes(MANIFEST_NAME)) {
     const foreign = names.find((name) => !isPayloadName(name.replace(/\.torrent$/, '')) && !isTemporaryName(name))
@@ -57,7 +58,7 @@ export async function readEarlier(folder: string): Promise<Manifest | null> {
     )
   }
   try {
-    return parseManifest(await readFile(join(folder, MANIFEST_NAME)))
+    return parseEarlierFiles(await readFile(join(folder, MANIFEST_NAME)))
   } catch (error) {
     const hint = `try to remove '${join(folder, MANIFEST_NAME)}' and what is not ours`
     throw new HelperError(

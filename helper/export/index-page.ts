@@ -5,13 +5,15 @@
 
 import { humanBytes } from '../progress.ts'
 import { BUNDLE_LIST_NAME } from './bundle-list.ts'
-import { MANIFEST_NAME, type ManifestChain, type ManifestLink, type ManifestSnapshot } from './manifest.ts'
+import { MANIFEST_NAME } from './file-names.ts'
+import type { ManifestSnapshot } from './manifest.ts'
+import type { DescribedChain, DescribedLink } from './manifest-entries.ts'
 
 export const INDEX_PAGE_NAME = 'index.html'
 
 /** The bytes of the page; `baseUrl` null where nobody said where the folder will be. */
 export function encodeIndexPage(
-  chains: readonly ManifestChain[],
+  chains: readonly DescribedChain[],
   snapshots: readonly ManifestSnapshot[],
   baseUrl: string | null,
 ): Uint8Array {
@@ -39,7 +41,7 @@ ${chains.map(sectionOf).join('')}${snapshots.length === 0 ? '' : snapshotSection
   return Buffer.from(page)
 }
 
-function sectionOf({ ref, tip, links }: ManifestChain): string {
+function sectionOf({ ref, tip, links }: DescribedChain): string {
   const rows = links.map(rowOf).join('')
   return `<h2>${escaped(ref)}</h2>
 <p>As of <code>${escaped(tip)}</code>. Newest first; each bundle needs the ones below it.</p>
@@ -66,7 +68,7 @@ function linkTo(file: string, text: string): string {
   return `<a href="${escaped(file)}">${text}</a>`
 }
 
-function rowOf({ file, commits, objects, bytes, tip, base }: ManifestLink): string {
+function rowOf({ file, commits, objects, bytes, tip, base }: DescribedLink): string {
   const name = `${tip.slice(0, 12)} down to ${base === null ? 'the root' : base.slice(0, 12)}`
   const cells = [linkTo(file, name), linkTo(`${file}.torrent`, 'torrent')]
   return `<tr>${[...cells, commits, objects, humanBytes(bytes)].map((cell) => `<td>${cell}`).join('')}\n`

@@ -1,8 +1,9 @@
 /**
  * manifest.json of an exported folder: which files there are, which chains they make, what was superseded and since when.
- * The same repository and the same earlier folder give the same bytes. Version 1; a reader takes no other, and passes over
+ * The same repository and the same earlier folder give the same bytes. Version 2; a reader takes no other, and passes over
  * keys that it does not know, so that additions need no new version. Described in MANUAL.md, "Exported folders".
- * Signatures are in manifest-signature.ts.
+ * Every reader gets it again after every export, so it says nothing twice, and what few need is in the .torrent files: piece hashes,
+ * which the infohashes fix, and long records of segments (manifest-segments.ts). Signatures are in manifest-signature.ts.
  */
 
 import { type ObjectFormat, parseOid } from '../../engine/index.ts'
@@ -15,27 +16,14 @@ import {
   MANIFEST_URL_COUNT_MAX,
   OBJECT_COUNT_MAX,
   REF_NAME_LENGTH_MAX,
-  SEGMENT_COUNT_MAX,
   SNAPSHOT_COUNT_MAX,
   SUPERSEDED_COUNT_MAX,
   URL_LENGTH_MAX,
 } from '../limits.ts'
+import { commitInName, endsInName, isPayloadName } from './file-names.ts'
 import { signerOf } from './manifest-signature.ts'
 
-export const MANIFEST_NAME = 'manifest.json'
-const VERSION = 1
-
-/** Names of payloads in a folder; nothing else that a manifest names is ever opened or removed. */
-const PAYLOAD_NAME = /^gt1-[0-9a-f]{40,64}-(?:(?:[0-9a-f]{40,64}|root)\.bundle|snapshot\.pack)$/
-
-export interface ManifestSegment {
-  readonly tip: string
-  readonly objects: number
-  readonly commits: number
-  /** Bytes of the body. */
-  readonly bytes: number
-  readonly sha256: string
-}
+const VERSION = 2
 
 export interface ManifestFile {
   readonly file: string
@@ -50,20 +38,16 @@ export interface ManifestLink extends ManifestFile {
   readonly level: number
   /** First-parent count of the tip. */
   readonly token: number
-  readonly commits: number
-  readonly objects: number
-  /** Oldest first. */
-  readonly segments: readonly ManifestSegment[]
-  /** SHA-1 of every piece of the payload, joined, in base64. */
-  readonly pieces: string
+  /** The record of its segments (manifest-segments.ts) in base64; null where it is in the .torrent file. */
+  readonly segments: string | null
+  /** SHA-256 of the record where it is in the .torrent file; else null. */
+  readonly segmentsSha256: string | null
 }
 
 /** The tree of a commit, without history: what a clone of depth 1 begins with. */
 export interface ManifestSnapshot extends ManifestFile {
   readonly commit: string
   readonly objects: number
-  /** As those of a link. */
-  readonly pieces: string
 }
 
 export interface ManifestChain {
@@ -102,28 +86,29 @@ export interface Manifest {
   readonly key: string | null
 }
 
-/** True for the name of a payload that an export could have written. */
-export function isPayloadName(name: string): boolean {
-  return PAYLOAD_NAME.test(name)
-}
-
-/** The bytes of the file; keys in one order. */
+/** The bytes of the file; keys in one order, and a line for each chain, snapshot and superseded file. */
 export function encodeManifest(manifest: Omit<Manifest, 'version' | 'format' | 'key'>): Uint8Array {
   const { objectFormat, topic, clock, urls, trackers, chains, snapshots, superseded, bytes } = manifest
-  const ordered = {
-    version: VERSION,
-    format: 'gt1',
-    objectFormat,
-    topic,
-    clock,
-    bytes,
-    urls,
-    trackers,
-    chains,
-    snapshots,
-    superseded,
+  const head = { version: VERSION, format: 'gt1', objectFormat, topic, clock, bytes, urls, trackers }
+  const lines = Object.entries(head).map(([key, value]) => ` "${key}": ${JSON.stringify(value)}`)
+  const lists = {
+    chains: chains.map(({ ref, tip, links }) => ({ ref, tip, links: links.map(linkEntry) })),
+    snapshots: snapshots.map(({ objects, ...entry }) => ({ ...fileEntry(entry), objects })),
+    superseded: superseded.map((entry) => ({ ...fileEntry(entry), since: entry.since })),
   }
-  return Buffer.from(`${JSON.stringify(ordered, null, 1)}\n`)
+  for (const [key, entries] of Object.entries(lists)) {
+    const texts = entries.map((entry) => `\n  ${JSON.stringify(entry)}`)
+    lines.push(` "${key}": [${texts.join(',')}${texts.length > 0 ? '\n ' : ''}]`)
+  }
+  return Buffer.from(`{\n${lines.join(',\n')}\n}\n`)
+}
+
+function linkEntry({ level, token, segments, segmentsSha256, ...file }: ManifestLink) {
+  return { ...fileEntry(file), level, token, ...(segments === null ? { segmentsSha256 } : { segments }) }
+}
+
+function fileEntry({ file, bytes, sha256, infohash }: ManifestFile): ManifestFile {
+  return { file, bytes, sha256, infohash }
 }
 
 /**
@@ -146,18 +131,48 @@ export function parseManifest(bytes: Uint8Array): Manifest {
     format: 'gt1',
     objectFormat: format,
     topic: root.topic === null ? null : hexOf(root.topic, 40, 'topic'),
-    clock: integerOf(root.clock, 0, Number.MAX_SAFE_INTEGER, 'clock'),
+    clock: clockOf(root),
     urls: textsOf(root.urls, 'urls'),
     trackers: textsOf(root.trackers, 'trackers'),
     chains,
     snapshots: listOf(root.snapshots ?? [], SNAPSHOT_COUNT_MAX, 'snapshots').map((one) => snapshotOf(one, format)),
-    superseded: listOf(root.superseded, SUPERSEDED_COUNT_MAX, 'superseded').map((entry) => {
-      const dict = dictOf(entry, 'superseded file')
-      return { ...fileOf(dict), since: integerOf(dict.since, 0, Number.MAX_SAFE_INTEGER, 'since') }
-    }),
+    superseded: supersededOf(root),
     bytes: integerOf(root.bytes, 0, Number.MAX_SAFE_INTEGER, 'bytes'),
     key: signerOf(bytes),
   }
+}
+
+/** What an export needs to know of the one before it. */
+export interface EarlierFiles {
+  readonly clock: number
+  readonly current: readonly ManifestFile[]
+  readonly superseded: readonly SupersededFile[]
+}
+
+/** The files that a manifest of this version or the one before names. @throws HelperError 'manifest-malformed' */
+export function parseEarlierFiles(bytes: Uint8Array): EarlierFiles {
+  const root = dictOf(jsonOf(bytes), 'manifest')
+  if ((root.version !== VERSION && root.version !== VERSION - 1) || root.format !== 'gt1')
+    throw malformed(`version ${VERSION} of format gt1`, `version ${shown(root.version)} of ${shown(root.format)}`)
+  const files = (list: unknown): ManifestFile[] =>
+    listOf(list ?? [], LINK_COUNT_MAX, 'files').map((entry) => fileOf(dictOf(entry, 'file')))
+  const chains = listOf(root.chains, CHAIN_COUNT_MAX, 'chains').map((chain) => dictOf(chain, 'chain'))
+  return {
+    clock: clockOf(root),
+    current: [...chains.flatMap(({ links }) => files(links)), ...files(root.snapshots)],
+    superseded: supersededOf(root),
+  }
+}
+
+function clockOf(root: Readonly<Record<string, unknown>>): number {
+  return integerOf(root.clock, 0, Number.MAX_SAFE_INTEGER, 'clock')
+}
+
+function supersededOf(root: Readonly<Record<string, unknown>>): SupersededFile[] {
+  return listOf(root.superseded, SUPERSEDED_COUNT_MAX, 'superseded').map((entry) => {
+    const dict = dictOf(entry, 'superseded file')
+    return { ...fileOf(dict), since: integerOf(dict.since, 0, Number.MAX_SAFE_INTEGER, 'since') }
+  })
 }
 
 function chainOf(value: unknown, format: ObjectFormat): ManifestChain {
@@ -169,39 +184,27 @@ function chainOf(value: unknown, format: ObjectFormat): ManifestChain {
 
 function linkOf(value: unknown, format: ObjectFormat): ManifestLink {
   const dict = dictOf(value, 'link')
-  const segments = listOf(dict.segments, SEGMENT_COUNT_MAX, 'segments').map((segment) => segmentOf(segment, format))
+  const file = fileOf(dict)
+  const ends = endsInName(file.file)
+  if (ends === null) throw malformed('the name of a link', shown(file.file))
+  const isInline = dict.segments !== undefined
   return {
-    tip: oidOf(dict.tip, format),
-    base: dict.base === null ? null : oidOf(dict.base, format),
+    tip: oidOf(ends.tip, format),
+    base: ends.base === null ? null : oidOf(ends.base, format),
     level: integerOf(dict.level, 1, LINK_COUNT_MAX, 'level'),
     token: integerOf(dict.token, 1, OBJECT_COUNT_MAX, 'token'),
-    commits: integerOf(dict.commits, 1, OBJECT_COUNT_MAX, 'commits'),
-    objects: integerOf(dict.objects, 1, OBJECT_COUNT_MAX, 'objects'),
-    ...fileOf(dict),
-    segments,
-    pieces: textOf(dict.pieces, 1, MANIFEST_LENGTH_MAX, 'pieces'),
-  }
-}
-
-function segmentOf(value: unknown, format: ObjectFormat): ManifestSegment {
-  const dict = dictOf(value, 'segment')
-  return {
-    tip: oidOf(dict.tip, format),
-    objects: integerOf(dict.objects, 1, OBJECT_COUNT_MAX, 'objects'),
-    commits: integerOf(dict.commits, 1, OBJECT_COUNT_MAX, 'commits'),
-    bytes: integerOf(dict.bytes, 1, LINK_LENGTH_MAX, 'bytes'),
-    sha256: hexOf(dict.sha256, 64, 'sha256'),
+    ...file,
+    segments: isInline ? textOf(dict.segments, 1, MANIFEST_LENGTH_MAX, 'segments') : null,
+    segmentsSha256: isInline ? null : hexOf(dict.segmentsSha256, 64, 'segmentsSha256'),
   }
 }
 
 function snapshotOf(value: unknown, format: ObjectFormat): ManifestSnapshot {
   const dict = dictOf(value, 'snapshot')
-  return {
-    commit: oidOf(dict.commit, format),
-    objects: integerOf(dict.objects, 1, OBJECT_COUNT_MAX, 'objects'),
-    ...fileOf(dict),
-    pieces: textOf(dict.pieces, 1, MANIFEST_LENGTH_MAX, 'pieces'),
-  }
+  const file = fileOf(dict)
+  const commit = commitInName(file.file)
+  if (commit === null) throw malformed('the name of a snapshot', shown(file.file))
+  return { commit: oidOf(commit, format), objects: integerOf(dict.objects, 1, OBJECT_COUNT_MAX, 'objects'), ...file }
 }
 
 function fileOf(dict: Readonly<Record<string, unknown>>): ManifestFile {

@@ -6,6 +6,9 @@
 
 import { asBytes, asDict, bencodeDict, decodeBencode, encodeBencode } from '../../net/index.ts'
 
+/** Key of the record of a link's segments (manifest-segments.ts). */
+const RECORD_KEY = 'gittorrent segments'
+
 export interface TorrentSurroundings {
   readonly trackers: readonly string[]
   /** URLs of the payload itself. */
@@ -21,17 +24,27 @@ export function surroundingsOf(
   return { trackers, webseeds }
 }
 
-/** The bytes of the file; `info` is the bencoded info dict and gets in unchanged. */
-export function encodeTorrentFile(info: Uint8Array, { trackers, webseeds }: TorrentSurroundings): Uint8Array {
+/** The bytes of the file; `info` is the bencoded info dict and gets in unchanged; `record` is null for none. */
+export function encodeTorrentFile(
+  info: Uint8Array,
+  { trackers, webseeds }: TorrentSurroundings,
+  record: Uint8Array | null,
+): Uint8Array {
   const [first] = trackers
   return encodeBencode(
     bencodeDict({
       ...(first === undefined ? {} : { announce: Buffer.from(first) }),
       ...(trackers.length < 2 ? {} : { 'announce-list': trackers.map((tracker) => [Buffer.from(tracker)]) }),
+      ...(record === null ? {} : { [RECORD_KEY]: record }),
       info: decodeBencode(info),
       ...(webseeds.length === 0 ? {} : { 'url-list': webseeds.map((url) => Buffer.from(url)) }),
     }),
   )
+}
+
+/** The record of segments in a .torrent file, null if there is none. @throws NetError */
+export function recordIn(file: Uint8Array): Uint8Array | null {
+  return asBytes(asDict(decodeBencode(file))?.get(RECORD_KEY), 1, file.length)
 }
 
 /** The piece hashes in a bencoded info dict, joined. */

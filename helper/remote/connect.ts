@@ -33,7 +33,9 @@ export const NO_WISHES: Wishes = { exec: null, family: 0 }
 /** Serves `connect <service>` to its end; returns the exit status. */
 export async function connectService(session: Session, service: Service, wishes: Wishes): Promise<number> {
   const open = () => openService(session, service, wishes)
-  const origin = await open()
+  const opening = open()
+  if (service === 'git-upload-pack') void session.supply.prepare()
+  const origin = await opening
   const first = service === 'git-upload-archive' ? null : await readPacket(origin.reader)
   if (first === null && service !== 'git-upload-archive') return explainSilence(session, await origin.close())
   await session.clientWriter.write('\n')

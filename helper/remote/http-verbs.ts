@@ -103,13 +103,15 @@ class HttpDialogue {
 
   async statelessConnect(line: string): Promise<Outcome> {
     const { session, inner } = this
+    const isUploadPack = line === 'stateless-connect git-upload-pack'
     await inner.send([line])
+    if (isUploadPack) void session.supply.prepare()
     const answer = await inner.stream.reader.line(COMMAND_LINE_LENGTH_BYTES_MAX)
     if (answer === null) return this.failed()
     await session.clientWriter.write(`${answer}\n`)
     if (answer !== '') return GO_ON
     // `git archive --remote`, from git 2.44 on: no greeting, and nothing for the swarm.
-    if (line !== 'stateless-connect git-upload-pack') return over(await copyBothWays(session, inner.stream, null))
+    if (!isUploadPack) return over(await copyBothWays(session, inner.stream, null))
     return over(await relayProtocolV2(session, inner.stream, { isStateless: true, first: null, reopen: null }))
   }
 

@@ -9,7 +9,6 @@ import { HelperError, messageOf } from '../errors.ts'
 import { ORIGIN_IDLE_MS_MAX, REQUEST_LENGTH_BYTES_MAX } from '../limits.ts'
 import { acknowledgmentFilter } from './acknowledgments.ts'
 import { boundariesWithin } from './boundaries.ts'
-import { encodeEmptyAnswer } from './empty-pack.ts'
 import { commandOf, encodeWith, type FetchRequest, parseFetchRequest } from './fetch-request.ts'
 import { tagsToFollow } from './followed-tags.ts'
 import {
@@ -119,6 +118,7 @@ class Relay {
       const { isStateless } = this.options
       this.session.trace(() => 'everything wanted is there: the origin is not asked')
       const { objectFormat, isDone, isBanded } = request
+      const { encodeEmptyAnswer } = await import('./empty-pack.ts')
       await this.session.clientWriter.write(encodeEmptyAnswer(objectFormat, { isDone, isStateless, isBanded }))
       return true
     }

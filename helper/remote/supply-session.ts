@@ -2,8 +2,11 @@
  * One conversation's dealings with the swarm: asks the supply at most once, remembers the haves it made true, keeps the
  * account of bytes, and prints the closing line. Errors of the supply end here: the origin then sends everything.
  */
+
+import { join } from 'node:path'
 import type { Environment, GitConfig, Settings } from '../config.ts'
 import { HelperError, messageOf } from '../errors.ts'
+import { isEmptyStore } from '../git/empty-store.ts'
 import { openProgress, SILENT, shareLine } from '../progress.ts'
 import { isPublicHost } from '../public-origin.ts'
 import type { Trace } from '../trace.ts'
@@ -44,7 +47,7 @@ export class SupplySession {
   private isQuiet = false
   private showsProgress = false
   private result: SupplyResult = NOTHING_SUPPLIED
-  private supply: Supply | null = null
+  private supply: Promise<Supply> | null = null
   private readonly around: SupplySurroundings
   private readonly pins: TemporaryRefs
 
@@ -73,6 +76,23 @@ export class SupplySession {
   /** True as long as the supply was not asked and can be. */
   get isOpen(): boolean {
     return !this.asked && this.around.gitDir !== null
+  }
+
+  /** Opens the supply of a clone ahead of its request, so that it gets ready while the origin lists its refs. */
+  async prepare(): Promise<void> {
+    const { gitDir } = this.around
+    // A fetch may turn out to want nothing.
+    if (gitDir !== null && (await isEmptyStore(join(gitDir, 'objects')))) this.open(gitDir)
+  }
+
+  private open(gitDir: string): Promise<Supply> {
+    if (this.supply === null) {
+      const { origin, config, settings, trace, openSupply, printText, signal } = this.around
+      const warn = (text: string): void => printText(`gittorrent: ${text}\n`)
+      this.supply = openSupply({ origin, gitDir, config, settings, trace, warn, signal })
+      this.supply.catch(() => {})
+    }
+    return this.supply
   }
 
   /** Asks the supply on the first call; later calls, and calls without a repository, do nothing. */
@@ -125,25 +145,15 @@ export class SupplySession {
   }
 
   private async bring(wanted: Wanted, gitDir: string, clientGone: Promise<void>): Promise<SupplyResult> {
-    const { origin, config, settings, trace, openSupply, printText } = this.around
-    const warn = (text: string): void => printText(`gittorrent: ${text}\n`)
     const gone = new AbortController()
     clientGone.then(() => gone.abort())
     const signal = AbortSignal.any([this.around.signal, gone.signal])
-    this.supply = await openSupply({
-      origin,
+    const supply = await this.open(gitDir)
+    return supply.bring({
       gitDir,
-      config,
-      settings,
-      mirrors: this.mirrors.manifests,
-      trace,
-      warn,
-      signal,
-    })
-    return this.supply.bring({
-      gitDir,
-      origin: origin.url,
+      origin: this.around.origin.url,
       ...wanted,
+      mirrors: this.mirrors.manifests,
       refs: this.memory.refs,
       head: this.memory.head,
       progress: this.showsProgress && !this.isQuiet ? openProgress(this.around.printText) : SILENT,
@@ -167,7 +177,9 @@ export class SupplySession {
       if (line !== null) this.around.printText(`gittorrent: ${line}\n`)
     }
     if (!this.isSnapshotKept) await this.result.snapshot?.drop().catch(() => {})
-    await this.supply?.close().catch((error: unknown) => this.around.trace(() => `supply: ${messageOf(error)}`))
+    await this.supply
+      ?.then((supply) => supply.close())
+      .catch((error: unknown) => this.around.trace(() => `supply: ${messageOf(error)}`))
     await this.handOver()
   }
 

@@ -28,6 +28,8 @@ export interface SupplyRequest {
   readonly isClone: boolean
   /** A shallow repository wants all history: what its refs reach is not complete, so it counts for nothing. */
   readonly isUnshallow: boolean
+  /** URLs of manifests that the origin names under refs/mirrors/. */
+  readonly mirrors?: readonly string[]
   /** Bytes that may come; unbounded unless given. */
   readonly lengthMax?: number | undefined
   readonly progress: Progress
@@ -67,15 +69,16 @@ export interface SupplyContext {
   readonly gitDir: string
   readonly config: GitConfig
   readonly settings: Settings
-  /** URLs of manifests that the origin names under refs/mirrors/. */
-  readonly mirrors?: readonly string[]
   readonly trace: Trace
   /** Tells the user one line that is no error; without a line end. */
   readonly warn: (text: string) => void
   readonly signal: AbortSignal
 }
 
-/** Opens the supply when the first request comes that it can serve; modules are loaded only then. */
+/**
+ * Opens the supply, which then begins to look for peers and to read manifests. Called for the first request that it can serve, or
+ * earlier where one is certain to come; modules are loaded only then.
+ */
 export type OpenSupply = (context: SupplyContext) => Promise<Supply>
 
 export const NOTHING_SUPPLIED: SupplyResult = { haves: [], bytesFromPeers: 0, peerCount: 0, note: null }

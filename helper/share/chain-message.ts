@@ -1,7 +1,6 @@
 /**
  * The payloads of the `chain` question (net/PROTOCOL.md carries them, helper gives them meaning): which chains a peer
- * offers. Bencoded, canonical, bounded. An answer is a claim: what arithmetic can check is checked here (levels, lengths,
- * infohash against the piece hashes), everything else by git once the bytes are there.
+ * offers. Bencoded, canonical, bounded. An answer is a claim; chain-claim.ts checks of it what arithmetic can check.
  *
  *   question {f: object format, v: 1}
  *   answer   {c: [chain], n: [snapshot], v: 1}        chain    {l: [link], r: ref name, t: tip}
@@ -10,21 +9,13 @@
  *   snapshot [commit, object count, payload length, SHA-256, piece hashes]                    newest first; `n` may be absent
  */
 
-import { createHash } from 'node:crypto'
 import {
-  encodeInfo,
-  GT1,
   hashLengthOf,
-  infohashOf,
   type LevelOf,
-  type LinkLayout,
-  layOutLink,
   linkName,
   type ObjectFormat,
   type Oid,
   parseOid,
-  pieceLengthOf,
-  type SegmentPlan,
   snapshotName,
 } from '../../engine/index.ts'
 import {
@@ -41,49 +32,30 @@ import type { Chain } from '../build/chains.ts'
 import type { LinkFile } from '../build/link-file.ts'
 import type { SnapshotFile } from '../build/snapshots.ts'
 import { HelperError } from '../errors.ts'
+import { piecesIn } from '../export/torrent-file.ts'
 import {
   CHAIN_COUNT_MAX,
   LINK_COUNT_MAX,
   LINK_LENGTH_MAX,
   OBJECT_COUNT_MAX,
+  PIECE_HASHES_LENGTH_MAX,
   REF_NAME_LENGTH_MAX,
   SEGMENT_COUNT_MAX,
   SNAPSHOT_COUNT_MAX,
 } from '../limits.ts'
+import {
+  type ChainClaim,
+  checkedChain,
+  checkedLink,
+  type DescribedSnapshot,
+  describePayload,
+  type LinkClaim,
+  requireSnapshotCheckpoint,
+  type SegmentFacts,
+} from './chain-claim.ts'
 
 export const CHAIN_KIND = 'chain'
 const VERSION = 1
-
-export interface SegmentClaim {
-  readonly plan: SegmentPlan
-  readonly objectCount: number
-  readonly commitCount: number
-  /** Bytes of the body. */
-  readonly length: number
-  /** SHA-256 of the body, hex. */
-  readonly sha256: string
-}
-
-export interface LinkClaim {
-  readonly tip: Oid
-  readonly base: Oid | null
-  /** Oldest first. */
-  readonly segments: readonly SegmentClaim[]
-  readonly layout: LinkLayout
-  /** SHA-256 of the payload, hex. */
-  readonly sha256: string
-  readonly info: Uint8Array
-  readonly infohash: Uint8Array
-  readonly pieceLengthBytes: number
-}
-
-export interface ChainClaim {
-  /** Full ref name in the origin. */
-  readonly ref: string
-  readonly tip: Oid
-  /** Newest first; each one's base is the next one's tip. */
-  readonly links: readonly LinkClaim[]
-}
 
 export function encodeChainQuestion(format: ObjectFormat): Uint8Array {
   return encodeBencode(bencodeDict({ f: Buffer.from(format), v: BigInt(VERSION) }))
@@ -99,18 +71,6 @@ export function decodeChainQuestion(bytes: Uint8Array): ObjectFormat {
   return format
 }
 
-/** The snapshot of a commit, as a peer offers it. */
-export interface SnapshotClaim {
-  readonly commit: Oid
-  readonly objectCount: number
-  readonly lengthBytes: number
-  /** SHA-256 of the payload, hex. */
-  readonly sha256: string
-  readonly info: Uint8Array
-  readonly infohash: Uint8Array
-  readonly pieceLengthBytes: number
-}
-
 export function encodeChainAnswer(
   chains: readonly (Pick<Chain, 'tip' | 'links'> & { readonly ref: string })[],
   snapshots: readonly SnapshotFile[] = [],
@@ -118,39 +78,20 @@ export function encodeChainAnswer(
   const encoded = chains.map(({ ref, tip, links }) =>
     bencodeDict({ l: links.map(encodeLink), r: Buffer.from(ref), t: Buffer.from(tip, 'hex') }),
   )
-  const offered =
-    snapshots.length === 0
-      ? {}
-      : {
-          n: snapshots
-            .slice(0, SNAPSHOT_COUNT_MAX)
-            .map((snapshot) => encodeSnapshot(snapshot, piecesOf(snapshot.info))),
-        }
+  const offered = snapshots.length === 0 ? {} : { n: snapshots.slice(0, SNAPSHOT_COUNT_MAX).map(encodeSnapshot) }
   return encodeBencode(bencodeDict({ c: encoded, ...offered, v: BigInt(VERSION) }))
 }
 
-/** A snapshot as an answer has it; `pieces` are its piece hashes. */
-export function encodeSnapshot(
-  {
-    commit,
-    objectCount,
-    lengthBytes,
-    sha256,
-  }: { commit: string; objectCount: number; lengthBytes: number; sha256: string },
-  pieces: Uint8Array,
-): Bencode {
-  return [Buffer.from(commit, 'hex'), BigInt(objectCount), BigInt(lengthBytes), Buffer.from(sha256, 'hex'), pieces]
-}
-
-function piecesOf(info: Uint8Array): Uint8Array {
-  return asBytes(asDict(decodeBencode(info))?.get('pieces'), 0, info.length) ?? new Uint8Array(0)
+function encodeSnapshot({ commit, objectCount, lengthBytes, sha256, info }: SnapshotFile): Bencode {
+  const counts = [BigInt(objectCount), BigInt(lengthBytes)]
+  return [Buffer.from(commit, 'hex'), ...counts, Buffer.from(sha256, 'hex'), piecesIn(info)]
 }
 
 function encodeLink({ plan, segments, sha256, info }: LinkFile): Bencode {
   return bencodeDict({
     b: Buffer.from(plan.base ?? '', 'hex'),
     k: BigInt(plan.level),
-    p: piecesOf(info),
+    p: piecesIn(info),
     s: Buffer.from(sha256, 'hex'),
     t: Buffer.from(plan.tip, 'hex'),
     x: segments.map((segment, index) => [
@@ -174,7 +115,7 @@ export function decodeChainAnswer(bytes: Uint8Array, format: ObjectFormat, level
 }
 
 /** The snapshots of an answer, newest first. @throws HelperError 'chain-malformed'; EngineError on malformed parts */
-export function decodeSnapshots(bytes: Uint8Array, format: ObjectFormat, levelOf: LevelOf): SnapshotClaim[] {
+export function decodeSnapshots(bytes: Uint8Array, format: ObjectFormat, levelOf: LevelOf): DescribedSnapshot[] {
   const offered = asDict(decodeBencode(bytes))?.get('n')
   const values = offered === undefined ? [] : asList(offered)
   if (values === null || values.length > SNAPSHOT_COUNT_MAX) {
@@ -183,85 +124,55 @@ export function decodeSnapshots(bytes: Uint8Array, format: ObjectFormat, levelOf
   return values.map((value) => decodeSnapshot(value, format, levelOf))
 }
 
-function decodeSnapshot(value: Bencode, format: ObjectFormat, levelOf: LevelOf): SnapshotClaim {
+function decodeSnapshot(value: Bencode, format: ObjectFormat, levelOf: LevelOf): DescribedSnapshot {
   const [commitValue, objects, payloadLength, hash, pieceHashes] = asList(value) ?? []
   const commit = decodeOid(commitValue, format)
-  if ((levelOf(commit) ?? -1) < GT1.snapshotLevel) throw malformed(`a checkpoint with a snapshot, got commit ${commit}`)
   const objectCount = asInteger(objects, 1, OBJECT_COUNT_MAX)
   const lengthBytes = asInteger(payloadLength, 1, LINK_LENGTH_MAX)
   if (objectCount === null || lengthBytes === null) throw malformed('a count and a length within their bounds')
-  const described = describePayload(snapshotName(commit), lengthBytes, pieceHashes)
+  requireSnapshotCheckpoint(commit, levelOf)
+  const described = describePayload(snapshotName(commit), lengthBytes, piecesOf(pieceHashes))
   return { commit, objectCount, lengthBytes, sha256: decodeHash(hash), ...described }
-}
-
-/** Info dict and infohash of a payload that is claimed. */
-function describePayload(name: string, length: number, pieceHashes: Bencode | undefined) {
-  const pieceLengthBytes = pieceLengthOf(length)
-  const piecesLength = Math.ceil(length / pieceLengthBytes) * 20
-  const pieces = asBytes(pieceHashes, piecesLength, piecesLength)
-  if (pieces === null) throw malformed(`${piecesLength} bytes of piece hashes`)
-  const info = encodeInfo({ name, length, pieceLength: pieceLengthBytes, pieces })
-  const infohash = infohashOf(info, (bytes) => createHash('sha1').update(bytes).digest())
-  return { info, infohash, pieceLengthBytes }
 }
 
 function decodeChain(value: Bencode, format: ObjectFormat, levelOf: LevelOf): ChainClaim {
   const dict = asDict(value)
   const ref = Buffer.from(asBytes(dict?.get('r'), 1, REF_NAME_LENGTH_MAX) ?? []).toString('utf8')
   const tip = decodeOid(dict?.get('t'), format)
-  const values = asList(dict?.get('l'))
-  if (!ref.startsWith('refs/') || values === null || values.length === 0 || values.length > LINK_COUNT_MAX) {
-    throw malformed(`a chain of 1 to ${LINK_COUNT_MAX} links`)
-  }
-  const links = values.map((link) => decodeLink(link, format, levelOf))
-  links.forEach((link, index) => {
-    const next = links[index + 1]
-    if (next !== undefined && link.base !== next.tip) throw malformed('links that join')
-  })
-  return { ref, tip, links }
+  const values = asList(dict?.get('l')) ?? []
+  if (values.length > LINK_COUNT_MAX) throw malformed(`a chain of at most ${LINK_COUNT_MAX} links`)
+  return checkedChain({ ref, tip, links: values.map((link) => decodeLink(link, format, levelOf)) })
 }
 
 function decodeLink(value: Bencode, format: ObjectFormat, levelOf: LevelOf): LinkClaim {
   const dict = asDict(value)
-  const tip = decodeOid(dict?.get('t'), format)
-  const base = decodeBase(dict?.get('b'), format)
   const level = asInteger(dict?.get('k'), 1, LINK_COUNT_MAX)
-  const sha256 = decodeHash(dict?.get('s'))
   const values = asList(dict?.get('x'))
-  if (level === null || values === null || values.length === 0 || values.length > SEGMENT_COUNT_MAX) {
-    throw malformed(`a link of 1 to ${SEGMENT_COUNT_MAX} segments`)
+  if (level === null || values === null || values.length > SEGMENT_COUNT_MAX) {
+    throw malformed(`a link of at most ${SEGMENT_COUNT_MAX} segments`)
   }
-  if (tip === base) throw malformed('a link with two different ends')
-  const isCoarse = level > GT1.coarseLevel
-  const segments: SegmentClaim[] = []
-  for (const segment of values) {
-    const olderTip = segments[segments.length - 1]?.plan.tip ?? base
-    segments.push(decodeSegment(segment, format, isCoarse, olderTip, levelOf))
+  const facts = {
+    tip: decodeOid(dict?.get('t'), format),
+    base: decodeBase(dict?.get('b'), format),
+    level,
+    sha256: decodeHash(dict?.get('s')),
+    segments: values.map((segment) => decodeSegment(segment, format)),
   }
-  if (segments[segments.length - 1]?.plan.tip !== tip) throw malformed('segments that end at the tip of their link')
-  const layout = layOutLink({ tip, base }, format, segments)
-  if (layout.length > LINK_LENGTH_MAX) throw malformed(`a link of at most ${LINK_LENGTH_MAX} bytes`)
-  const described = describePayload(linkName(tip, base), layout.length, dict?.get('p'))
-  return { tip, base, segments, layout, sha256, ...described }
+  const link = checkedLink(facts, format, levelOf)
+  return { ...link, ...describePayload(linkName(link.tip, link.base), link.layout.length, piecesOf(dict?.get('p'))) }
 }
 
-function decodeSegment(
-  value: Bencode,
-  format: ObjectFormat,
-  isCoarse: boolean,
-  base: Oid | null,
-  levelOf: LevelOf,
-): SegmentClaim {
-  const [tipValue, objects, commits, bodyLength, hash] = asList(value) ?? []
-  const tip = decodeOid(tipValue, format)
-  const level = levelOf(tip)
-  if (level === null || (isCoarse && level < GT1.coarseLevel)) throw malformed(`a checkpoint, got commit ${tip}`)
+function decodeSegment(value: Bencode, format: ObjectFormat): SegmentFacts {
+  const [tip, objects, commits, bodyLength, hash] = asList(value) ?? []
   const objectCount = asInteger(objects, 1, OBJECT_COUNT_MAX)
   const commitCount = asInteger(commits, 1, OBJECT_COUNT_MAX)
   const length = asInteger(bodyLength, 1, LINK_LENGTH_MAX)
   if (objectCount === null || commitCount === null || length === null) throw malformed('counts within their bounds')
-  const plan = { grain: isCoarse ? ('coarse' as const) : ('fine' as const), tip, base }
-  return { plan, objectCount, commitCount, length, sha256: decodeHash(hash) }
+  return { tip: decodeOid(tip, format), objectCount, commitCount, length, sha256: decodeHash(hash) }
+}
+
+function piecesOf(value: Bencode | undefined): Uint8Array {
+  return asBytes(value, 0, PIECE_HASHES_LENGTH_MAX) ?? new Uint8Array(0)
 }
 
 function decodeOid(value: Bencode | undefined, format: ObjectFormat): Oid {

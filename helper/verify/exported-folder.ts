@@ -13,23 +13,24 @@ import { asDict, type BencodeDict, decodeBencode, encodeBencode } from '../../ne
 import { messageOf, printable } from '../errors.ts'
 import { BUNDLE_LIST_NAME, encodeBundleList } from '../export/bundle-list.ts'
 import { CHECKSUMS_NAME, currentFiles } from '../export/export-folder.ts'
+import { isPayloadName, MANIFEST_NAME } from '../export/file-names.ts'
 import { isTemporaryName } from '../export/folder.ts'
 import { INDEX_PAGE_NAME } from '../export/index-page.ts'
 import {
-  isPayloadName,
-  MANIFEST_NAME,
   type Manifest,
   type ManifestFile,
   type ManifestLink,
   type ManifestSnapshot,
   parseManifest,
 } from '../export/manifest.ts'
-import { encodeTorrentFile, surroundingsOf } from '../export/torrent-file.ts'
+import { encodeTorrentFile, recordIn, surroundingsOf } from '../export/torrent-file.ts'
 import type { Repository } from '../git/repository.ts'
+import { isRecordOf } from '../share/webseed/segment-records.ts'
 import { claimsOf, snapshotClaimsOf } from '../share/webseed/web-seed.ts'
 import { requireSigner } from '../share/webseed/web-seeds.ts'
 import { sha256OfFile } from '../store/read-file.ts'
-import { type CheckedPayload, payloadsOf, type Verdict, verifyPayloads } from './payloads.ts'
+import { payloadsOf, verifyPayloads } from './payloads.ts'
+import type { CheckedPayload, Verdict } from './verdict.ts'
 
 /** Checks every file of a folder that has a manifest; `keys` as in `gittorrent.webseedKey`. */
 export async function verifyExport(
@@ -60,11 +61,31 @@ async function readManifest(
     const manifest = parseManifest(await readFile(join(folder, MANIFEST_NAME)))
     requireSigner(manifest, keys)
     const levelOf = await createCheckpointRule(GT1)
-    claimsOf(manifest, levelOf)
+    claimsOf(manifest, await recordsOf(folder, manifest), levelOf)
     snapshotClaimsOf(manifest, levelOf)
     return { manifest, verdict: { name: MANIFEST_NAME, reason: contradictionIn(manifest) } }
   } catch (error) {
     return { manifest: null, verdict: { name: MANIFEST_NAME, reason: messageOf(error) } }
+  }
+}
+
+/** The records of segments in .torrent files, by names of payloads, as far as they are those that the manifest means. */
+async function recordsOf(folder: string, { chains }: Manifest): Promise<Map<string, Uint8Array>> {
+  const records = new Map<string, Uint8Array>()
+  for (const link of chains.flatMap(({ links }) => links)) {
+    const torrent =
+      link.segments === null ? await readFile(join(folder, `${link.file}.torrent`)).catch(() => null) : null
+    const record = torrent === null ? null : recordOf(torrent)
+    if (isRecordOf(link, record)) records.set(link.file, record)
+  }
+  return records
+}
+
+function recordOf(torrent: Uint8Array): Uint8Array | null {
+  try {
+    return recordIn(torrent)
+  } catch {
+    return null
   }
 }
 
@@ -112,19 +133,23 @@ function differences(entry: ManifestFile, built: ManifestLink | ManifestSnapshot
 
 async function torrentVerdicts(folder: string, manifest: Manifest): Promise<Verdict[]> {
   const verdicts: Verdict[] = []
-  const current = new Set(currentFiles(manifest).map(({ file }) => file))
-  for (const { file, infohash } of [...currentFiles(manifest), ...manifest.superseded]) {
-    const name = `${file}.torrent`
-    const bytes = await readFile(join(folder, name)).catch(() => null)
-    const reason = bytes === null ? 'it is missing' : reasonAgainstTorrent(bytes, infohash)
-    // A superseded one keeps the trackers and addresses of its time.
-    const isOther = reason === null && bytes !== null && current.has(file) && !hasSurroundings(bytes, file, manifest)
-    verdicts.push({ name, reason: isOther ? `it names other trackers or web seeds than ${MANIFEST_NAME}` : reason })
+  const links = new Map(manifest.chains.flatMap((chain) => chain.links.map((link) => [link.file, link])))
+  for (const { file, infohash } of currentFiles(manifest)) {
+    const bytes = await readFile(join(folder, `${file}.torrent`)).catch(() => null)
+    const reason =
+      reasonAgainstTorrent(bytes, infohash) ?? reasonAgainstRest(bytes, file, links.get(file) ?? null, manifest)
+    verdicts.push({ name: `${file}.torrent`, reason })
+  }
+  // A superseded one keeps the trackers and addresses of its time.
+  for (const { file, infohash } of manifest.superseded) {
+    const bytes = await readFile(join(folder, `${file}.torrent`)).catch(() => null)
+    verdicts.push({ name: `${file}.torrent`, reason: reasonAgainstTorrent(bytes, infohash) })
   }
   return verdicts
 }
 
-function reasonAgainstTorrent(bytes: Uint8Array, infohash: string): string | null {
+function reasonAgainstTorrent(bytes: Uint8Array | null, infohash: string): string | null {
+  if (bytes === null) return 'it is missing'
   const info = infoIn(bytes)
   if (info === null) return 'it is no torrent file'
   const found = createHash('sha1').update(encodeBencode(info)).digest('hex')
@@ -139,10 +164,20 @@ function infoIn(bytes: Uint8Array): BencodeDict | null {
   }
 }
 
-function hasSurroundings(bytes: Uint8Array, file: string, manifest: Manifest): boolean {
-  const info = infoIn(bytes)
-  const expected = info === null ? null : encodeTorrentFile(encodeBencode(info), surroundingsOf(file, manifest))
-  return expected !== null && Buffer.from(bytes).equals(expected)
+/** What is wrong with a good torrent outside its info dict. */
+function reasonAgainstRest(
+  bytes: Uint8Array | null,
+  file: string,
+  link: ManifestLink | null,
+  manifest: Manifest,
+): string | null {
+  const info = bytes === null ? null : infoIn(bytes)
+  if (bytes === null || info === null) return null
+  const record = recordOf(bytes)
+  if (link !== null && link.segments === null && !isRecordOf(link, record))
+    return `it has other segments than ${MANIFEST_NAME} says`
+  const expected = encodeTorrentFile(encodeBencode(info), surroundingsOf(file, manifest), record)
+  return Buffer.from(bytes).equals(expected) ? null : `it names other trackers or web seeds than ${MANIFEST_NAME}`
 }
 
 async function bundleListVerdicts(folder: string, { chains, urls }: Manifest): Promise<Verdict[]> {

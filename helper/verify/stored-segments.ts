@@ -16,7 +16,7 @@ import { type Repository, requireWholeHistory, runGit } from '../git/repository.
 import { READ_CHUNK_LENGTH } from '../limits.ts'
 import { SegmentStore } from '../store/segment-store.ts'
 import type { StoredSegment } from '../store/stored-segment.ts'
-import type { Verdict } from './payloads.ts'
+import type { Verdict } from './verdict.ts'
 
 const TABLE_SUFFIX = '.json'
 

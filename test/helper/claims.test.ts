@@ -7,7 +7,7 @@
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
 import { type Oid, parseOid } from '../../engine/index.ts'
-import type { ChainClaim, LinkClaim } from '../../helper/share/chain-message.ts'
+import type { ChainClaim, LinkClaim } from '../../helper/share/chain-claim.ts'
 import { type Claim, rankClaims } from '../../helper/share/supply/claims.ts'
 
 const oid = (digit: string): Oid => parseOid(digit.repeat(40), 'sha1')

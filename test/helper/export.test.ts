@@ -14,6 +14,7 @@ import bencodeOracle from 'bencode-oracle'
 import { DemoWorld } from '../../bench/demo-world.ts'
 import { generateRepository } from '../../bench/generate-repository.ts'
 import { type Manifest, parseManifest } from '../../helper/export/manifest.ts'
+import { recordIn } from '../../helper/export/torrent-file.ts'
 import { isAtHand } from '../support/debian-program.ts'
 
 const BASE = ['--base-url', 'https://cdn.example.org/project']
@@ -105,11 +106,17 @@ it('a snapshot is the whole tree of one commit, and nothing else', async () => {
 
 it('torrent files have trackers and web seeds outside the info dict, whose hash is the infohash of the chain', async () => {
   const { chains, snapshots } = await manifestOf('out')
-  for (const { file, infohash } of [...chains.flatMap((chain) => chain.links), ...snapshots]) {
+  const links = chains.flatMap((chain) => chain.links)
+  const long = new Map(links.flatMap((link) => (link.segments === null ? [[link.file, link.segmentsSha256]] : [])))
+  assert.ok(long.size > 0 && long.size < links.length)
+  for (const { file, infohash } of [...links, ...snapshots]) {
     const bytes = await readFile(join(world.folder, 'out', `${file}.torrent`))
     const torrent = bencodeOracle.decode(bytes)
+    const record = recordIn(bytes)
+    assert.equal(record === null ? undefined : createHash('sha256').update(record).digest('hex'), long.get(file))
+    const own = record === null ? [] : ['gittorrent segments']
     const text = (value: Uint8Array): string => Buffer.from(value).toString()
-    assert.deepEqual(Object.keys(torrent).sort(), ['announce', 'announce-list', 'info', 'url-list'])
+    assert.deepEqual(Object.keys(torrent).sort(), ['announce', 'announce-list', ...own, 'info', 'url-list'])
     assert.equal(text(torrent.announce), 'http://t1.example/announce')
     assert.deepEqual(
       torrent['announce-list'].map((tier: Uint8Array[]) => tier.map(text)),
@@ -243,6 +250,8 @@ it('new commits write only new files; superseded links stay until the history is
   await runExport('grown', '--ref', 'line')
   const first = await manifestOf('grown')
   const before = await stateOf('grown')
+  // The version before wrote lists of segments; the files that it names are ours.
+  await writeFile(join(world.folder, 'grown', 'manifest.json'), JSON.stringify({ ...first, version: 1 }))
   await world.git('-C', 'origin.git', 'branch', '-f', 'line', at(0))
   const report = await runExport('grown', '--ref', 'line', '--grace', '3650')
   const second = await manifestOf('grown')

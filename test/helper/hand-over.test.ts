@@ -17,7 +17,8 @@ import { buildChains, type Chains } from '../../helper/build/chains.ts'
 import { publicTips } from '../../helper/build/history.ts'
 import type { LinkFile } from '../../helper/build/link-file.ts'
 import { openRepository } from '../../helper/git/repository.ts'
-import { type ChainClaim, decodeChainAnswer, encodeChainAnswer } from '../../helper/share/chain-message.ts'
+import type { ChainClaim } from '../../helper/share/chain-claim.ts'
+import { decodeChainAnswer, encodeChainAnswer } from '../../helper/share/chain-message.ts'
 import { ArrivedRanges } from '../../helper/share/supply/arrived-ranges.ts'
 import { startDownload } from '../../helper/share/supply/download.ts'
 import { IncomingFile } from '../../helper/share/supply/incoming.ts'
@@ -184,7 +185,7 @@ it('with what it has, a client serves the whole link to others', async () => {
   const incoming = await startDownload(partial, {
     net,
     topic: joined,
-    webSeeds: { connections: new WebConnections(), found: Promise.resolve([]), failed: new Set(), close: () => {} },
+    webSeeds: { connections: new WebConnections(), found: Promise.resolve([]), failed: new Set() },
     trace: openTrace({}),
     folder: join(gitDir, 'gittorrent', 'incoming'),
     store,

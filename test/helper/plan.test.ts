@@ -7,7 +7,7 @@ import assert from 'node:assert/strict'
 import { it } from 'node:test'
 import { layOutLink, type Oid, parseOid } from '../../engine/index.ts'
 import { LINE_LENGTH_MIN } from '../../helper/limits.ts'
-import type { ChainClaim } from '../../helper/share/chain-message.ts'
+import type { ChainClaim } from '../../helper/share/chain-claim.ts'
 import { planTakes } from '../../helper/share/supply/plan.ts'
 
 const NOTHING = new Uint8Array(0)

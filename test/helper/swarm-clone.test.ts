@@ -11,6 +11,7 @@ import { join } from 'node:path'
 import { after, before, it } from 'node:test'
 import { DemoWorld, type RunningSeeder } from '../../bench/demo-world.ts'
 import { generateRepository } from '../../bench/generate-repository.ts'
+import { parseManifest } from '../../helper/export/manifest.ts'
 
 let world: DemoWorld
 let seeder: RunningSeeder
@@ -168,15 +169,15 @@ it('a damaged body is noticed, built again, and never served', async () => {
 
 it('exported bundles are read by stock git in order and verified as canonical', async () => {
   await world.run('gittorrent', ['export', 'origin.git', '--out', 'exported'])
-  const manifest = JSON.parse(await readFile(join(world.folder, 'exported', 'manifest.json'), 'utf8'))
+  const manifest = parseManifest(await readFile(join(world.folder, 'exported', 'manifest.json')))
   await world.git('init', '--quiet', '--bare', 'from-bundles.git')
-  const [{ links }] = manifest.chains
+  const links = manifest.chains[0]?.links ?? []
   for (const link of [...links].reverse()) {
     const path = join(world.folder, 'exported', link.file)
     await world.git('-C', 'from-bundles.git', 'bundle', 'verify', '--quiet', path)
     await world.git('-C', 'from-bundles.git', 'fetch', '--quiet', path, 'refs/heads/*:refs/heads/*')
   }
-  const top = links[0].tip
+  const top = links[0]?.tip ?? ''
   const listed = (directory: string): Promise<string> =>
     world.git('-C', directory, 'rev-list', '--objects', '--no-object-names', top)
   assert.equal(await listed('from-bundles.git'), await listed('origin.git'))

@@ -125,7 +125,7 @@ it('a manifest that says something else of a good file, or was signed by another
   const { path, manifest } = await damagedCopy('lying')
   const text = (await readFile(path('manifest.json'), 'utf8')).replace(/,\n "key"[\s\S]*$/, '\n}\n')
   const token = manifest.chains[0]?.links[0]?.token ?? 0
-  await writeFile(path('manifest.json'), text.replace(`"token": ${token}`, `"token": ${token + 1}`))
+  await writeFile(path('manifest.json'), text.replace(`"token":${token}`, `"token":${token + 1}`))
   await sumUp('lying')
   const unsigned = complaints(await verify('lying')).reverse()
   assert.deepEqual(

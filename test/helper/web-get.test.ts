@@ -13,11 +13,12 @@ import { type StaticServer, startStaticServer } from '../../bench/static-server.
 import { createCheckpointRule, EngineError, GT1, linkName, parseOid, snapshotName } from '../../engine/index.ts'
 import { HelperError } from '../../helper/errors.ts'
 import { encodeManifest, parseManifest } from '../../helper/export/manifest.ts'
+import { encodeSegments } from '../../helper/export/manifest-segments.ts'
 import { MANIFEST_KEPT_LENGTH_MAX } from '../../helper/limits.ts'
 import { IncomingFile } from '../../helper/share/supply/incoming.ts'
 import { type GetOptions, WebConnections, webGet } from '../../helper/share/webseed/http-get.ts'
 import { type ManifestCache, openManifestCache } from '../../helper/share/webseed/manifest-cache.ts'
-import { claimsOf, readWebSeed } from '../../helper/share/webseed/web-seed.ts'
+import { claimsOf, fetchManifest, readWebSeed } from '../../helper/share/webseed/web-seed.ts'
 import { NetError } from '../../net/index.ts'
 import { withTemporaryDirectory } from '../support/temporary-directory.ts'
 
@@ -125,19 +126,18 @@ it('a damaged manifest is refused with an error of ours, or claims what can be c
   const levelOf = await createCheckpointRule(GT1)
   const oid = parseOid('0'.repeat(40), 'sha1')
   const hash = 'ab'.repeat(32)
+  const record = encodeSegments([{ tip: oid, objectCount: 9, commitCount: 3, length: 400, sha256: hash }])
   const link = {
     tip: oid,
     base: null,
     level: 1,
     token: 3,
-    commits: 3,
-    objects: 9,
     file: linkName(oid, null),
     bytes: 500,
     sha256: hash,
     infohash: 'cd'.repeat(20),
-    segments: [{ tip: oid, objects: 9, commits: 3, bytes: 400, sha256: hash }],
-    pieces: Buffer.alloc(20).toString('base64'),
+    segments: Buffer.from(record).toString('base64'),
+    segmentsSha256: null,
   }
   const good = Buffer.from(
     encodeManifest({
@@ -149,15 +149,7 @@ it('a damaged manifest is refused with an error of ours, or claims what can be c
       trackers: [],
       chains: [{ ref: 'refs/heads/main', tip: oid, links: [link] }],
       snapshots: [
-        {
-          commit: oid,
-          objects: 3,
-          file: snapshotName(oid),
-          bytes: 90,
-          sha256: hash,
-          infohash: hash.slice(24),
-          pieces: link.pieces,
-        },
+        { commit: oid, objects: 3, file: snapshotName(oid), bytes: 90, sha256: hash, infohash: hash.slice(24) },
       ],
       superseded: [{ file: linkName(oid, null), bytes: 1, sha256: hash, infohash: 'cd'.repeat(20), since: 1 }],
     }),
@@ -174,7 +166,7 @@ it('a damaged manifest is refused with an error of ours, or claims what can be c
       let text = good.toString()
       for (const { at, count, text: inserted } of damages) text = text.slice(0, at) + inserted + text.slice(at + count)
       try {
-        claimsOf(parseManifest(Buffer.from(text)), levelOf)
+        claimsOf(parseManifest(Buffer.from(text)), new Map(), levelOf)
       } catch (error) {
         const isOurs = error instanceof HelperError || error instanceof EngineError || error instanceof NetError
         assert.ok(isOurs, String(error))
@@ -198,7 +190,21 @@ const NO_CHAINS = {
 async function readThrough(cache: ManifestCache, url: string): Promise<void> {
   const levelOf = await createCheckpointRule(GT1)
   const place = { url, mustBePublic: false, isVouchedFor: false }
-  await readWebSeed(place, 'sha1', levelOf, connections, cache, options.signal)
+  const refs = new Map<string, string>()
+  const flags = { isShallow: false, isClone: true, isUnshallow: false }
+  const { signal } = options
+  const request = {
+    gitDir: '',
+    origin: '',
+    objectFormat: 'sha1',
+    wants: [],
+    haves: [],
+    refs,
+    head: null,
+    ...flags,
+    signal,
+  } as const
+  await readWebSeed(place, await fetchManifest(place, connections, cache, signal), request, levelOf, connections)
 }
 
 it('a manifest that is kept is sent again when it has changed, or when what is kept is damaged, and else not', async () => {

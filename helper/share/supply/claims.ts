@@ -7,7 +7,7 @@
 import { createHash } from 'node:crypto'
 import { classOfHost, formatAddress, type TopicPeer } from '../../../net/index.ts'
 import type { SupplyRequest } from '../../remote/supply.ts'
-import type { ChainClaim } from '../chain-message.ts'
+import type { ChainClaim } from '../chain-claim.ts'
 import { matchOf } from './match.ts'
 
 /** What one peer, or the manifest of one web seed, says that there is. */

@@ -9,11 +9,12 @@
 import { join } from 'node:path'
 import type { Address, Net, Topic, TopicPeer } from '../../../net/index.ts'
 import { messageOf } from '../../errors.ts'
-import { LINK_STALL_TIMEOUT_MS, SWARM_LENGTH_MIN } from '../../limits.ts'
+import { LINK_STALL_TIMEOUT_MS, SWARM_LENGTH_MIN, WEBSEED_AHEAD_LENGTH } from '../../limits.ts'
 import type { SegmentStore } from '../../store/segment-store.ts'
 import type { Trace } from '../../trace.ts'
 import { bringFromWeb } from '../webseed/bring.ts'
 import { rangesOf } from '../webseed/ranges.ts'
+import { infoOfLink } from '../webseed/torrent-info.ts'
 import type { WebSeeds } from '../webseed/web-seeds.ts'
 import { IncomingFile } from './incoming.ts'
 import { LinkStore } from './link-store.ts'
@@ -30,6 +31,8 @@ export interface Incoming {
   receivedLength(): number
   /** Bytes that came from web seeds so far. */
   webLength(): number
+  /** Settles when all but the last WEBSEED_AHEAD_LENGTH bytes are there, or the download ends. */
+  readonly ending: Promise<void>
   /** Settles when the download ends; never rejects, failure reaches the file's readers. */
   readonly ended: Promise<void>
   /** Ends the download and serving what it brought; to be called before the file is closed. */
@@ -64,10 +67,18 @@ export async function startDownload(take: LinkTake, around: DownloadSurroundings
   const fileStart = swarmed ? 0 : bodyRangeOf(take).offset
   const file = await IncomingFile.open(join(around.folder, swarmed ? name : `${name}-${fileStart}`))
   let webLength = 0
+  let noteEnding = (): void => {}
+  const isEnding = new Promise<void>((resolve) => {
+    noteEnding = resolve
+  })
   const onBytes = (count: number): void => {
     webLength += count
+    if (bodyRangeOf(take).length - webLength <= WEBSEED_AHEAD_LENGTH) noteEnding()
   }
-  const fromPeers = swarmed ? await startSwarm(take, file, around, onBytes) : startRange(take, file, around)
+  onBytes(0)
+  const fromPeers = swarmed
+    ? await startSwarm(take, file, around, onBytes).catch(nothingFor)
+    : startRange(take, file, around)
   const ended = fromPeers.ended
     .catch(async (error: unknown) => {
       around.trace(() => `link ${name}: ${messageOf(error)}`)
@@ -75,7 +86,8 @@ export async function startDownload(take: LinkTake, around: DownloadSurroundings
     })
     .catch((error: unknown) => file.noteFailed(error))
   const { receivedLength, stop } = fromPeers
-  return { take, file, fileStart, receivedLength, webLength: () => webLength, ended, stop }
+  const ending = Promise.race([isEnding, ended])
+  return { take, file, fileStart, receivedLength, webLength: () => webLength, ending, ended, stop }
 }
 
 interface Attempt {
@@ -86,6 +98,10 @@ interface Attempt {
 }
 
 const NOTHING_STARTED = { receivedLength: () => 0, stop: async () => {} }
+
+function nothingFor(error: unknown): Attempt {
+  return { ...NOTHING_STARTED, ended: Promise.reject(error) }
+}
 
 /** Tries web seeds in order; rejects with what the last one said, or with `failure` if there is none. */
 async function bringFromAnyWeb(
@@ -113,8 +129,9 @@ async function startSwarm(
   { net, topic, peers, store, signal, webSeeds }: DownloadSurroundings,
   onWebBytes: (count: number) => void,
 ): Promise<Attempt> {
-  if (net === null || peers.length === 0) return { ...NOTHING_STARTED, ended: Promise.reject(noPeer()) }
+  if (net === null || peers.length === 0) throw noPeer()
   const { link } = take
+  const info = await infoOfLink(link, webSeeds)
   const left = Math.min(await file.leftLength(), link.layout.length)
   const payload = await LinkStore.open(take, file, store)
   // What lies behind the bodies is wanted too, so that all is there to be served.
@@ -124,7 +141,7 @@ async function startSwarm(
   const download = net.download(
     {
       infohash: link.infohash,
-      info: link.info,
+      info,
       lengthBytes: link.layout.length,
       pieceLengthBytes: link.pieceLengthBytes,
     },

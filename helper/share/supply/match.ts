@@ -3,10 +3,11 @@
  * repository lacks.
  */
 
+import { heldAmong } from '../../git/held-commits.ts'
 import { runGit } from '../../git/repository.ts'
 import { WHOLE_CHECK_COUNT_MAX } from '../../limits.ts'
 import type { SupplyRequest } from '../../remote/supply.ts'
-import type { ChainClaim } from '../chain-message.ts'
+import type { ChainClaim } from '../chain-claim.ts'
 import { type LineTake, planTakes } from './plan.ts'
 
 /** How many of the wanted refs the chains are for, those that end where the origin stands counting double. */
@@ -61,13 +62,5 @@ async function wholeCheckpoints(chains: readonly ChainClaim[], gitDir: string): 
 async function heldCheckpoints(chains: readonly ChainClaim[], gitDir: string): Promise<Set<string>> {
   const oids = new Set<string>()
   for (const { links } of chains) for (const { segments } of links) for (const { plan } of segments) oids.add(plan.tip)
-  const answers = await runGit(gitDir, ['cat-file', '--batch-check'], `${[...oids].join('\n')}\n`)
-  const present = answers.split('\n').flatMap((line) => (line.endsWith(' missing') ? [] : [line.split(' ')[0] ?? '']))
-  const known = present.filter((oid) => oids.has(oid))
-  if (known.length === 0) return new Set()
-  // Of the commits that are there, those that no ref reaches are no haves.
-  const walk = ['rev-list', '--stdin', '--not', '--all', '--alternate-refs']
-  const loose = await runGit(gitDir, walk, `${known.join('\n')}\n`)
-  const unreached = new Set(loose.split('\n'))
-  return new Set(known.filter((oid) => !unreached.has(oid)))
+  return heldAmong([...oids], gitDir)
 }

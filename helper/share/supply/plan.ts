@@ -7,7 +7,7 @@
 import type { Oid } from '../../../engine/index.ts'
 import type { ByteRange } from '../../../net/index.ts'
 import { LINE_LENGTH_MIN } from '../../limits.ts'
-import type { ChainClaim, LinkClaim, SegmentClaim } from '../chain-message.ts'
+import type { ChainClaim, LinkClaim, SegmentClaim } from '../chain-claim.ts'
 
 /** A run of segments of one link: those at its new end, or what has come of them. */
 export interface LinkTake {

@@ -7,10 +7,10 @@
 
 import { type ChildProcessWithoutNullStreams, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { HelperError, printable } from '../../errors.ts'
+import { isEmptyStore } from '../../git/empty-store.ts'
 import { plumbingEnvironment } from '../../git/environment.ts'
 import { makeFolder, removeOld } from '../../store/atomic-file.ts'
 
@@ -189,12 +189,4 @@ export class Quarantine {
     await this.#endAll()
     await rm(this.#folder, { recursive: true, force: true })
   }
-}
-
-/** True for an object directory without objects, packs or alternates; what others have in quarantine does not count. */
-async function isEmptyStore(objects: string): Promise<boolean> {
-  const names = await readdir(objects).catch(() => [])
-  const packs = await readdir(join(objects, 'pack')).catch(() => [])
-  const isKnown = (name: string): boolean => name === 'info' || name === 'pack' || name.startsWith('tmp_')
-  return names.every(isKnown) && packs.length === 0 && !existsSync(join(objects, 'info', 'alternates'))
 }

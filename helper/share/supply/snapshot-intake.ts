@@ -23,8 +23,9 @@ import type { Net, Topic, TopicPeer } from '../../../net/index.ts'
 import { HelperError, messageOf } from '../../errors.ts'
 import { LINK_STALL_TIMEOUT_MS, READ_CHUNK_LENGTH } from '../../limits.ts'
 import type { Trace } from '../../trace.ts'
-import type { SnapshotClaim } from '../chain-message.ts'
+import type { DescribedSnapshot, SnapshotClaim } from '../chain-claim.ts'
 import { bringSnapshotFromWeb } from '../webseed/bring-snapshot.ts'
+import { infoOfSnapshot } from '../webseed/torrent-info.ts'
 import type { WebSeeds } from '../webseed/web-seeds.ts'
 import { IncomingFile } from './incoming.ts'
 import { LooseCommit } from './loose-commit.ts'
@@ -52,7 +53,8 @@ export interface TakenSnapshot {
 }
 
 /** @throws NetError, HelperError when it did not come or is not whole */
-export async function takeSnapshot(claim: SnapshotClaim, around: SnapshotSurroundings): Promise<TakenSnapshot> {
+export async function takeSnapshot(offered: SnapshotClaim, around: SnapshotSurroundings): Promise<TakenSnapshot> {
+  const claim = { ...offered, info: await infoOfSnapshot(offered, around.webSeeds) }
   const folder = join(around.gitDir, 'gittorrent', 'incoming')
   await IncomingFile.removeOld(folder)
   const file = await IncomingFile.open(join(folder, Buffer.from(claim.infohash).toString('hex')))
@@ -74,7 +76,7 @@ export async function takeSnapshot(claim: SnapshotClaim, around: SnapshotSurroun
 
 /** Tries web seeds in order; rejects with what the last one said, or with `failure` if there is none. */
 async function fromAnyWeb(
-  claim: SnapshotClaim,
+  claim: DescribedSnapshot,
   file: IncomingFile,
   { webSeeds, signal, trace, onProgress }: SnapshotSurroundings,
   failure: unknown,
@@ -101,7 +103,7 @@ async function fromAnyWeb(
 }
 
 async function fromPeers(
-  claim: SnapshotClaim,
+  claim: DescribedSnapshot,
   file: IncomingFile,
   { net, topic, peers, signal, onProgress }: SnapshotSurroundings,
 ): Promise<number> {

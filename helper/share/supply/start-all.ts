@@ -1,6 +1,7 @@
 /**
  * When which take begins: the oldest first, because git reads them in that order, and a few at a time, because each costs
- * connections and somebody's uplink.
+ * connections and somebody's uplink. Web seeds alone bring one after the other, so that git gets its bytes as they come and is not
+ * left with most of them when the last one is there; the next one is asked for shortly before the last bytes of one.
  */
 
 import { HelperError } from '../../errors.ts'
@@ -17,26 +18,43 @@ export function startAll(
   started: Incoming[],
   around: Parameters<typeof startDownload>[1],
 ): Promise<Incoming>[][] {
-  let running = 0
+  const busyCountMax = around.peers.length > 0 ? DOWNLOAD_PARALLEL_COUNT : 1
+  let openCount = 0
+  let busyCount = 0
   const waiting: (() => void)[] = []
-  const release = (): void => {
-    running--
-    waiting.shift()?.()
+  const isFree = (): boolean => openCount < DOWNLOAD_PARALLEL_COUNT && busyCount < busyCountMax
+  const goOn = (): void => {
+    while (isFree()) {
+      const next = waiting.shift()
+      if (next === undefined) return
+      openCount++
+      busyCount++
+      next()
+    }
+  }
+  const noteEnding = (): void => {
+    busyCount--
+    goOn()
+  }
+  const noteEnd = (): void => {
+    openCount--
+    goOn()
   }
   const begin = async (take: LineTake['takes'][number]): Promise<Incoming> => {
-    if (running >= DOWNLOAD_PARALLEL_COUNT) await new Promise<void>((resolveSlot) => waiting.push(resolveSlot))
-    running++
-    if (around.signal.aborted) {
-      release()
-      throw new HelperError('interrupted', 'download: not needed any more')
-    }
+    await new Promise<void>((resolveTurn) => {
+      waiting.push(resolveTurn)
+      goOn()
+    })
     try {
+      if (around.signal.aborted) throw new HelperError('interrupted', 'download: not needed any more')
       const incoming = await startDownload(take, around)
       started.push(incoming)
-      void incoming.ended.then(release)
+      void incoming.ending.then(noteEnding)
+      void incoming.ended.then(noteEnd)
       return incoming
     } catch (error) {
-      release()
+      noteEnding()
+      noteEnd()
       throw error
     }
   }

@@ -15,23 +15,24 @@ import {
   PEER_WAIT_FOR_FETCH_MS,
   PEER_WAIT_MS,
   SOURCE_GRACE_MS,
+  WEBSEED_COUNT_MAX,
 } from '../../limits.ts'
 import { humanBytes } from '../../progress.ts'
 import { isPublicHost } from '../../public-origin.ts'
 import {
   NOTHING_SUPPLIED,
-  NULL_SUPPLY,
   type Supply,
   type SupplyContext,
   type SupplyRequest,
   type SupplyResult,
 } from '../../remote/supply.ts'
 import { SegmentStore } from '../../store/segment-store.ts'
-import { type ChainClaim, decodeChainAnswer, encodeChainQuestion } from '../chain-message.ts'
+import type { ChainClaim } from '../chain-claim.ts'
+import { decodeChainAnswer, encodeChainQuestion } from '../chain-message.ts'
 import { topicOf } from '../topic.ts'
 import { hasNoWayIn, netOptionsFor, passingListen } from '../ways-in.ts'
 import type { WebSeedLocation } from '../webseed/web-seed.ts'
-import { openWebSeeds, type WebSeeds } from '../webseed/web-seeds.ts'
+import { ManifestReader, openWebSeeds, type WebSeeds } from '../webseed/web-seeds.ts'
 import { type Asking, askPeers, noneAsked } from './ask-peers.ts'
 import { banClaimant } from './ban-claimant.ts'
 import { type Claim, claimOfPeer, rankClaims } from './claims.ts'
@@ -52,36 +53,32 @@ const PROGRESS_INTERVAL_MS = 100
 
 /** Opens the supply of one conversation; costs nothing when nobody can be found. */
 export async function openSwarmSupply(context: SupplyContext): Promise<Supply> {
-  const { origin, settings, trace } = context
-  const options = netOptionsFor(origin, settings, passingListen(settings), trace)
+  const { origin, settings, trace, signal } = context
+  const reader = new ManifestReader(settings.manifestFolder)
   const own = settings.webseeds.map((url) => ({ url, mustBePublic: false, isVouchedFor: false }))
-  // A public origin may not point into the network that the user sits in.
-  const mustBePublic = origin.scheme !== 'file' && isPublicHost(origin.host)
-  const named = (context.mirrors ?? []).map((url) => ({ url, mustBePublic, isVouchedFor: true }))
-  const locations = [...own, ...named.filter(({ url }) => !settings.webseeds.includes(url))]
-  if (hasNoWayIn(options) && locations.length === 0) {
-    trace(() => 'no way in: everything comes from the origin')
-    return NULL_SUPPLY
-  }
+  for (const location of own.slice(0, WEBSEED_COUNT_MAX)) reader.fetch(location, signal)
+  const options = netOptionsFor(origin, settings, passingListen(settings), trace)
   const net = hasNoWayIn(options) ? null : await openNet(options)
   const topicHash = topicOf(origin)
   const refuse = async (): Promise<Uint8Array> => {
     throw new Error('this client serves nothing')
   }
   const topic = net?.joinTopic(topicHash, { onRequest: refuse }, { announce: false }) ?? null
-  return new SwarmSupply(net, topic, { topicHash, locations }, context)
+  return new SwarmSupply(net, topic, { topicHash, own, reader }, context)
 }
 
 /** A supply on a net and a topic that are open already and stay so. */
 export function swarmSupplyOn(net: Net, topic: Topic, context: SupplyContext): Pick<Supply, 'bring'> {
-  const supply = new SwarmSupply(net, topic, { topicHash: new Uint8Array(0), locations: [] }, context)
+  const none = { topicHash: new Uint8Array(0), own: [], reader: new ManifestReader(null) }
+  const supply = new SwarmSupply(net, topic, none, context)
   return { bring: (request) => supply.bring(request).finally(() => supply.settled) }
 }
 
-/** Which web seeds there are, and the topic that their manifests have to name. */
+/** Which web seeds the user names, and the topic that their manifests have to name. */
 interface WebSeedPlan {
   readonly topicHash: Uint8Array
-  readonly locations: readonly WebSeedLocation[]
+  readonly own: readonly WebSeedLocation[]
+  readonly reader: ManifestReader
 }
 
 /** What the lines of one claim are taken with. */
@@ -113,11 +110,16 @@ class SwarmSupply implements Supply {
   }
 
   async bring(request: SupplyRequest): Promise<SupplyResult> {
-    request.progress.update('Looking for peers', '')
-    const topicHex = Buffer.from(this.#webSeeds.topicHash).toString('hex')
     const { settings, trace, config, warn } = this.#context
-    const terms = { keys: settings.webseedKeys, manifestFolder: settings.manifestFolder, warn }
-    const webSeeds = openWebSeeds(this.#webSeeds.locations, topicHex, request, trace, terms)
+    const { topicHash, reader } = this.#webSeeds
+    const locations = this.#locationsFor(request)
+    if (this.#net === null && locations.length === 0) {
+      trace(() => 'no way in: everything comes from the origin')
+      return NOTHING_SUPPLIED
+    }
+    request.progress.update('Looking for peers', '')
+    const topicHex = Buffer.from(topicHash).toString('hex')
+    const webSeeds = openWebSeeds(locations, topicHex, request, reader, trace, { keys: settings.webseedKeys, warn })
     try {
       if (request.isShallow) {
         const gitDir = await commonDirOf(request.gitDir)
@@ -126,11 +128,21 @@ class SwarmSupply implements Supply {
       }
       return await this.#followClaims(webSeeds, await commonDirOf(request.gitDir), request)
     } finally {
-      webSeeds.close()
+      reader.close()
     }
   }
 
+  /** The user's own, then those that the origin names. */
+  #locationsFor({ mirrors = [] }: SupplyRequest): readonly WebSeedLocation[] {
+    const { origin, settings } = this.#context
+    // A public origin may not point into the network that the user sits in.
+    const mustBePublic = origin.scheme !== 'file' && isPublicHost(origin.host)
+    const named = mirrors.filter((url) => !settings.webseeds.includes(url))
+    return [...this.#webSeeds.own, ...named.map((url) => ({ url, mustBePublic, isVouchedFor: true }))]
+  }
+
   async close(): Promise<void> {
+    this.#webSeeds.reader.close()
     await this.settled
     await this.#topic?.close()
     await this.#net?.close()

@@ -8,7 +8,7 @@ import { createHash } from 'node:crypto'
 import { HelperError } from '../../errors.ts'
 import { piecesIn } from '../../export/torrent-file.ts'
 import { WEBSEED_SKIP_LENGTH_MAX } from '../../limits.ts'
-import type { SnapshotClaim } from '../chain-message.ts'
+import type { DescribedSnapshot } from '../chain-claim.ts'
 import type { IncomingFile } from '../supply/incoming.ts'
 import { type WebConnections, webGet } from './http-get.ts'
 import type { WebSeed } from './web-seed.ts'
@@ -16,7 +16,7 @@ import type { WebSeed } from './web-seed.ts'
 const PIECE_HASH_LENGTH = 20
 
 export interface SnapshotTransfer {
-  readonly claim: SnapshotClaim
+  readonly claim: DescribedSnapshot
   readonly file: IncomingFile
   readonly connections: WebConnections
   readonly signal: AbortSignal
@@ -54,7 +54,7 @@ async function goodLength({ claim, file }: SnapshotTransfer): Promise<number> {
   }
 }
 
-function isPiece({ info, pieceLengthBytes }: SnapshotClaim, offset: number, bytes: Uint8Array): boolean {
+function isPiece({ info, pieceLengthBytes }: DescribedSnapshot, offset: number, bytes: Uint8Array): boolean {
   const from = (offset / pieceLengthBytes) * PIECE_HASH_LENGTH
   const expected = piecesIn(info).subarray(from, from + PIECE_HASH_LENGTH)
   return createHash('sha1').update(bytes).digest().equals(expected)

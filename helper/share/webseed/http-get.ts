@@ -62,6 +62,19 @@ export class WebConnections {
   }
 }
 
+/** The whole body of an answer. @throws HelperError 'webseed-failed' for more than `lengthMax` bytes */
+export async function bodyWithin({ body, fileLength }: WebAnswer, lengthMax: number): Promise<Uint8Array> {
+  const parts: Uint8Array[] = []
+  let length = 0
+  for await (const bytes of body) {
+    length += bytes.length
+    if (length > lengthMax || (fileLength ?? 0) > lengthMax)
+      throw new HelperError('webseed-failed', `web seed: expected at most ${lengthMax} bytes, got more`)
+    parts.push(bytes)
+  }
+  return Buffer.concat(parts)
+}
+
 /** Asks for a file. @throws HelperError 'webseed-failed' */
 export async function webGet(start: string, options: GetOptions, connections: WebConnections): Promise<WebAnswer> {
   let url = new URL(start)

@@ -6,7 +6,7 @@
 import type { OutsideSource } from '../../../net/index.ts'
 import { HelperError } from '../../errors.ts'
 import { withoutPassword } from '../../trace.ts'
-import type { LinkClaim } from '../chain-message.ts'
+import type { LinkClaim } from '../chain-claim.ts'
 import { type WebConnections, webGet } from './http-get.ts'
 
 export interface WebPayload {

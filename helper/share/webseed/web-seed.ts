@@ -4,28 +4,31 @@
  * one of its chains ends where the origin stands.
  */
 
-import type { LevelOf, ObjectFormat } from '../../../engine/index.ts'
-import { linkName, snapshotName } from '../../../engine/index.ts'
-import { type Bencode, bencodeDict, encodeBencode } from '../../../net/index.ts'
-import { HelperError } from '../../errors.ts'
 import {
-  MANIFEST_NAME,
-  type Manifest,
-  type ManifestChain,
-  type ManifestLink,
-  parseManifest,
-} from '../../export/manifest.ts'
-import { MANIFEST_LENGTH_MAX } from '../../limits.ts'
+  type LevelOf,
+  linkName,
+  type ObjectFormat,
+  parseOid,
+  pieceLengthOf,
+  snapshotName,
+} from '../../../engine/index.ts'
+import { HelperError } from '../../errors.ts'
+import { MANIFEST_NAME } from '../../export/file-names.ts'
+import { type Manifest, type ManifestLink, parseManifest } from '../../export/manifest.ts'
+import { decodeSegments, type NamedSegment } from '../../export/manifest-segments.ts'
+import { MANIFEST_LENGTH_MAX, TORRENT_FILE_LENGTH_MAX } from '../../limits.ts'
+import type { SupplyRequest } from '../../remote/supply.ts'
 import {
   type ChainClaim,
-  decodeChainAnswer,
-  decodeSnapshots,
-  encodeSnapshot,
+  checkedChain,
+  checkedLink,
   type LinkClaim,
+  requireSnapshotCheckpoint,
   type SnapshotClaim,
-} from '../chain-message.ts'
-import { type WebAnswer, type WebConnections, webGet } from './http-get.ts'
+} from '../chain-claim.ts'
+import { bodyWithin, type WebConnections, webGet } from './http-get.ts'
 import type { ManifestCache } from './manifest-cache.ts'
+import { recordsFor } from './segment-records.ts'
 
 export interface WebSeedLocation {
   /** URL of the manifest, or of its folder with a slash at the end. */
@@ -40,38 +43,61 @@ export interface WebSeed extends WebSeedLocation {
   readonly chains: readonly ChainClaim[]
   /** Newest first. */
   readonly snapshots: readonly SnapshotClaim[]
-  /** Whose good signature the manifest has, 64 hexadecimal digits; null if none. */
-  readonly key: string | null
-  /** Topic of the origin that the folder says it is of, hex; null where it does not say. */
-  readonly topic: string | null
+  /** The .torrent file beside a payload, asked for once. @throws HelperError 'webseed-failed' */
+  torrentOf(file: string): Promise<Uint8Array>
   /** URL of a link's payload, null if the folder has other bytes for it or none. */
   urlOf(link: LinkClaim): string | null
   /** The same of a snapshot. */
   urlOfSnapshot(snapshot: SnapshotClaim): string | null
 }
 
-/** Fetches and checks a manifest. @throws HelperError 'webseed-failed', 'manifest-malformed', 'chain-malformed'; EngineError, NetError */
-export async function readWebSeed(
+/** A manifest as it came, not compared with any request. */
+export interface FetchedManifest {
+  /** Its own URL. */
+  readonly url: string
+  readonly manifest: Manifest
+}
+
+/** Fetches a manifest, and keeps it for later runs. @throws HelperError 'webseed-failed', 'manifest-malformed', 'unsigned'; EngineError */
+export async function fetchManifest(
   location: WebSeedLocation,
-  format: ObjectFormat,
-  levelOf: LevelOf,
   connections: WebConnections,
   cache: ManifestCache,
   signal: AbortSignal,
-): Promise<WebSeed> {
+): Promise<FetchedManifest> {
   const { mustBePublic } = location
   const url = location.url.endsWith('/') ? `${location.url}${MANIFEST_NAME}` : location.url
   const kept = await cache.find(url)
   const known = kept === null ? {} : { known: kept.validators }
   const answer = await webGet(url, { offset: 0, end: null, mustBePublic, signal, ...known }, connections)
-  const sent = await bytesOf(answer)
+  const sent = await bodyWithin(answer, MANIFEST_LENGTH_MAX)
   const bytes = answer.isUnchanged && kept !== null ? kept.bytes : sent
   const manifest = parseManifest(bytes)
-  if (manifest.objectFormat !== format)
-    throw new HelperError('manifest-malformed', `manifest: expected ${format}, got ${manifest.objectFormat}`)
-  const chains = claimsOf(manifest, levelOf)
-  const snapshots = snapshotClaimsOf(manifest, levelOf)
   if (!answer.isUnchanged) await cache.keep(url, { bytes, validators: answer.validators })
+  return { url, manifest }
+}
+
+/** What a manifest claims, as far as the request may need it, checked. @throws HelperError 'manifest-malformed', 'chain-malformed'; EngineError */
+export async function readWebSeed(
+  location: WebSeedLocation,
+  { url, manifest }: FetchedManifest,
+  request: Omit<SupplyRequest, 'progress'>,
+  levelOf: LevelOf,
+  connections: WebConnections,
+): Promise<WebSeed> {
+  const { objectFormat, signal } = request
+  if (manifest.objectFormat !== objectFormat)
+    throw new HelperError('manifest-malformed', `manifest: expected ${objectFormat}, got ${manifest.objectFormat}`)
+  const { mustBePublic } = location
+  const torrents = new Map<string, Promise<Uint8Array>>()
+  const torrentOf = (file: string): Promise<Uint8Array> => {
+    const at = new URL(`${file}.torrent`, url).href
+    const torrent = torrents.get(at) ?? bringTorrent(at, mustBePublic, connections, signal)
+    torrents.set(at, torrent)
+    return torrent
+  }
+  const chains = claimsOf(manifest, await recordsFor(manifest, request, torrentOf), levelOf)
+  const snapshots = snapshotClaimsOf(manifest, levelOf)
   const infohashes = new Map<string, string>()
   const links = manifest.chains.flatMap((chain) => chain.links)
   for (const { file, infohash } of [...manifest.superseded, ...links, ...manifest.snapshots])
@@ -85,71 +111,71 @@ export async function readWebSeed(
     url,
     chains,
     snapshots,
-    key: manifest.key,
-    topic: manifest.topic,
+    torrentOf,
     urlOf: ({ tip, base, infohash }) => urlOfFile(linkName(tip, base), infohash),
     urlOfSnapshot: ({ commit, infohash }) => urlOfFile(snapshotName(commit), infohash),
   }
 }
 
-async function bytesOf({ body, fileLength }: WebAnswer): Promise<Uint8Array> {
-  const parts: Uint8Array[] = []
-  let length = 0
-  for await (const bytes of body) {
-    length += bytes.length
-    if (length > MANIFEST_LENGTH_MAX || (fileLength ?? 0) > MANIFEST_LENGTH_MAX)
-      throw new HelperError('manifest-malformed', `manifest: expected at most ${MANIFEST_LENGTH_MAX} bytes, got more`)
-    parts.push(bytes)
+async function bringTorrent(
+  url: string,
+  mustBePublic: boolean,
+  connections: WebConnections,
+  signal: AbortSignal,
+): Promise<Uint8Array> {
+  const answer = await webGet(url, { offset: 0, end: null, mustBePublic, signal }, connections)
+  return bodyWithin(answer, TORRENT_FILE_LENGTH_MAX)
+}
+
+/**
+ * The chains of a manifest, checked as those of a peer, each down to the first link whose segments are neither in the manifest nor in
+ * `records`, by names of payloads. @throws HelperError, EngineError
+ */
+export function claimsOf(
+  { chains, objectFormat }: Manifest,
+  records: ReadonlyMap<string, Uint8Array>,
+  levelOf: LevelOf,
+): ChainClaim[] {
+  return chains.flatMap(({ ref, tip, links }) => {
+    const claims: LinkClaim[] = []
+    for (const link of links) {
+      const record = link.segments === null ? records.get(link.file) : Buffer.from(link.segments, 'base64')
+      if (record === undefined) break
+      claims.push(linkClaimOf(link, decodeSegments(record, objectFormat), objectFormat, levelOf))
+    }
+    if (claims.length === 0) return []
+    return [checkedChain({ ref, tip: parseOid(tip, objectFormat), links: claims })]
+  })
+}
+
+function linkClaimOf(
+  link: ManifestLink,
+  segments: readonly NamedSegment[],
+  format: ObjectFormat,
+  levelOf: LevelOf,
+): LinkClaim {
+  const facts = {
+    tip: parseOid(link.tip, format),
+    base: link.base === null ? null : parseOid(link.base, format),
+    level: link.level,
+    sha256: link.sha256,
+    segments,
   }
-  return Buffer.concat(parts)
+  const claim = checkedLink(facts, format, levelOf)
+  if (link.bytes !== claim.layout.length)
+    throw new HelperError(
+      'manifest-malformed',
+      `manifest: expected a link of ${claim.layout.length} bytes, got another`,
+    )
+  return { ...claim, info: null, infohash: Buffer.from(link.infohash, 'hex') }
 }
 
-/** The chains of a manifest, checked as those of a peer. @throws HelperError, EngineError, NetError */
-export function claimsOf({ chains, objectFormat }: Manifest, levelOf: LevelOf): ChainClaim[] {
-  const answer = encodeBencode(bencodeDict({ c: chains.map(encodeChain), v: 1n }))
-  const claims = decodeChainAnswer(answer, objectFormat, levelOf)
-  claims.forEach(({ links }, at) => {
-    links.forEach((link, index) => {
-      const said = chains[at]?.links[index]
-      const isSame = said?.bytes === link.layout.length && said.infohash === Buffer.from(link.infohash).toString('hex')
-      if (!isSame)
-        throw new HelperError('manifest-malformed', `manifest: expected length and infohash that fit, got others`)
-    })
-  })
-  return claims
-}
-
-/** The snapshots of a manifest, checked in the same way. @throws HelperError, EngineError, NetError */
+/** The snapshots of a manifest, checked in the same way. @throws HelperError, EngineError */
 export function snapshotClaimsOf({ snapshots, objectFormat }: Manifest, levelOf: LevelOf): SnapshotClaim[] {
-  const encoded = snapshots.map(({ objects, bytes, pieces, ...snapshot }) =>
-    encodeSnapshot({ ...snapshot, objectCount: objects, lengthBytes: bytes }, Buffer.from(pieces, 'base64')),
-  )
-  const answer = encodeBencode(bencodeDict({ c: [], n: encoded, v: 1n }))
-  const claims = decodeSnapshots(answer, objectFormat, levelOf)
-  claims.forEach(({ infohash }, at) => {
-    if (snapshots[at]?.infohash !== Buffer.from(infohash).toString('hex'))
-      throw new HelperError('manifest-malformed', 'manifest: expected an infohash that fits its snapshot, got another')
-  })
-  return claims
-}
-
-function encodeChain({ ref, tip, links }: ManifestChain): Bencode {
-  return bencodeDict({ l: links.map(encodeLink), r: Buffer.from(ref), t: Buffer.from(tip, 'hex') })
-}
-
-function encodeLink({ base, level, pieces, sha256, tip, segments }: ManifestLink): Bencode {
-  return bencodeDict({
-    b: Buffer.from(base ?? '', 'hex'),
-    k: BigInt(level),
-    p: Buffer.from(pieces, 'base64'),
-    s: Buffer.from(sha256, 'hex'),
-    t: Buffer.from(tip, 'hex'),
-    x: segments.map((segment) => [
-      Buffer.from(segment.tip, 'hex'),
-      BigInt(segment.objects),
-      BigInt(segment.commits),
-      BigInt(segment.bytes),
-      Buffer.from(segment.sha256, 'hex'),
-    ]),
+  return snapshots.map(({ commit: name, objects, bytes, sha256, infohash }) => {
+    const commit = parseOid(name, objectFormat)
+    requireSnapshotCheckpoint(commit, levelOf)
+    const described = { info: null, infohash: Buffer.from(infohash, 'hex'), pieceLengthBytes: pieceLengthOf(bytes) }
+    return { commit, objectCount: objects, lengthBytes: bytes, sha256, ...described }
   })
 }

@@ -5,13 +5,14 @@
 
 import { createCheckpointRule, GT1 } from '../../../engine/index.ts'
 import { HelperError, messageOf } from '../../errors.ts'
+import type { Manifest } from '../../export/manifest.ts'
 import { keyId } from '../../keys/key-store.ts'
 import { WEBSEED_COUNT_MAX } from '../../limits.ts'
 import type { SupplyRequest } from '../../remote/supply.ts'
 import { type Trace, withoutPassword } from '../../trace.ts'
 import { WebConnections } from './http-get.ts'
-import { NO_MANIFEST_CACHE, openManifestCache } from './manifest-cache.ts'
-import { readWebSeed, type WebSeed, type WebSeedLocation } from './web-seed.ts'
+import { type ManifestCache, NO_MANIFEST_CACHE, openManifestCache } from './manifest-cache.ts'
+import { type FetchedManifest, fetchManifest, readWebSeed, type WebSeed, type WebSeedLocation } from './web-seed.ts'
 
 export interface WebSeeds {
   readonly connections: WebConnections
@@ -19,36 +20,57 @@ export interface WebSeeds {
   readonly found: Promise<readonly WebSeed[]>
   /** Web seeds that failed in this conversation; not asked again. */
   readonly failed: Set<WebSeed>
-  close(): void
 }
 
 /** Terms of the user. */
 export interface WebSeedTerms {
   /** Public keys or their ids, of which one must have signed each manifest; any manifest will do where it is empty. */
   readonly keys: readonly string[]
-  /** Folder in which manifests are kept between runs; null if none. */
-  readonly manifestFolder: string | null
   /** Tells the user one line. */
   readonly warn: (text: string) => void
+}
+
+/** Fetches manifests, each once, however early. */
+export class ManifestReader {
+  readonly connections = new WebConnections()
+  readonly #cache: ManifestCache
+  readonly #fetched = new Map<string, Promise<FetchedManifest>>()
+
+  /** `folder` is where manifests are kept between runs; null if nowhere. */
+  constructor(folder: string | null) {
+    this.#cache = folder === null ? NO_MANIFEST_CACHE : openManifestCache(folder)
+  }
+
+  /** @throws as fetchManifest does */
+  fetch(location: WebSeedLocation, signal: AbortSignal): Promise<FetchedManifest> {
+    const fetched = this.#fetched.get(location.url) ?? fetchManifest(location, this.connections, this.#cache, signal)
+    this.#fetched.set(location.url, fetched)
+    fetched.catch(() => {})
+    return fetched
+  }
+
+  close(): void {
+    this.connections.close()
+  }
 }
 
 /** Starts to fetch the manifests of some web seeds. `topic` is the origin's, hex. */
 export function openWebSeeds(
   locations: readonly WebSeedLocation[],
   topic: string,
-  request: Pick<SupplyRequest, 'objectFormat' | 'refs' | 'wants' | 'signal'>,
+  request: SupplyRequest,
+  reader: ManifestReader,
   trace: Trace,
   terms: WebSeedTerms,
 ): WebSeeds {
-  const connections = new WebConnections()
-  const { objectFormat, signal } = request
-  const cache = terms.manifestFolder === null ? NO_MANIFEST_CACHE : openManifestCache(terms.manifestFolder)
+  const { connections } = reader
+  const { signal } = request
   const read = async (location: WebSeedLocation): Promise<readonly WebSeed[]> => {
     try {
-      const levelOf = await createCheckpointRule(GT1)
-      const seed = await readWebSeed(location, objectFormat, levelOf, connections, cache, signal)
-      requireSigner(seed, terms.keys)
-      if (location.isVouchedFor || isOf(seed, topic, request)) return [seed]
+      const fetched = await reader.fetch(location, signal)
+      requireSigner(fetched.manifest, terms.keys)
+      if (location.isVouchedFor || isOf(fetched.manifest, topic, request))
+        return [await readWebSeed(location, fetched, request, await createCheckpointRule(GT1), connections)]
       trace(() => `web seed ${location.url}: it does not say that it is of this origin`)
     } catch (error) {
       if (error instanceof HelperError && error.code === 'unsigned')
@@ -58,11 +80,11 @@ export function openWebSeeds(
     return []
   }
   const found = Promise.all(locations.slice(0, WEBSEED_COUNT_MAX).map(read)).then((seeds) => seeds.flat())
-  return { connections, found, failed: new Set(), close: () => connections.close() }
+  return { connections, found, failed: new Set() }
 }
 
 /** @throws HelperError 'unsigned' unless one of `keys` signed; where there are none, anybody may have, or nobody */
-export function requireSigner({ key }: Pick<WebSeed, 'key'>, keys: readonly string[]): void {
+export function requireSigner({ key }: Pick<Manifest, 'key'>, keys: readonly string[]): void {
   const isAllowed = key !== null && (keys.includes(key) || keys.includes(keyId(Buffer.from(key, 'hex'))))
   if (keys.length === 0 || isAllowed) return
   const got = key === null ? 'none' : `one of ${key}`
@@ -71,7 +93,7 @@ export function requireSigner({ key }: Pick<WebSeed, 'key'>, keys: readonly stri
 
 /** One setting may serve many repositories, so a folder has to show that it belongs to this one. */
 function isOf(
-  { topic: own, chains }: WebSeed,
+  { topic: own, chains }: Manifest,
   topic: string,
   { refs, wants }: Pick<SupplyRequest, 'refs' | 'wants'>,
 ): boolean {

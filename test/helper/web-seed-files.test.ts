@@ -1,0 +1,219 @@
+/**
+ * Goal: what a web seed has besides bundles is used when it is due: the manifest early, links in the order in which git reads them, torrent
+ * files for what they alone say; and peers share in what a folder claims.
+ * Method: real clones from web servers of this process, one of which waits for what has to happen first; compared with plain clones.
+ */
+
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { connect, createServer } from 'node:net'
+import { join } from 'node:path'
+import { after, before, it } from 'node:test'
+import { DemoWorld } from '../../bench/demo-world.ts'
+import { generateRepository } from '../../bench/generate-repository.ts'
+import { type StaticServer, type StaticServerOptions, startStaticServer } from '../../bench/static-server.ts'
+import { buildChains } from '../../helper/build/chains.ts'
+import { type NamedTip, publicTips, resolveTip } from '../../helper/build/history.ts'
+import type { LinkFile } from '../../helper/build/link-file.ts'
+import { parseManifest } from '../../helper/export/manifest.ts'
+import { openRepository } from '../../helper/git/repository.ts'
+import { encodeChainAnswer } from '../../helper/share/chain-message.ts'
+import { topicOf } from '../../helper/share/topic.ts'
+import { parseOrigin } from '../../helper/url.ts'
+import { formatAddress } from '../../net/index.ts'
+import { openLoopbackNet } from '../support/loopback-net.ts'
+
+/** Less than what is still to come when the next link is asked for. */
+const LAST_LENGTH = 4096
+
+const QUIET = ['gittorrent.dht=false', 'gittorrent.lsd=false']
+
+let world: DemoWorld
+let url: string
+
+before(async () => {
+  world = await DemoWorld.open()
+  await world.git('config', '--global', 'maintenance.auto', 'false')
+  await generateRepository(join(world.folder, 'origin.git'), { commitCount: 1200, seed: 21 })
+  await world.startDaemon()
+  url = `gittorrent::${world.originUrl('origin.git')}`
+  await world.git('clone', '--quiet', world.originUrl('origin.git'), 'plain')
+  await exportTo('public')
+})
+
+after(async () => {
+  await world.close()
+})
+
+async function exportTo(out: string, ...args: string[]): Promise<void> {
+  const origin = ['--origin', world.originUrl('origin.git')]
+  await world.run('gittorrent', ['export', 'origin.git', '--out', out, ...(args.length > 0 ? args : origin)])
+}
+
+async function withServer<Result>(
+  options: StaticServerOptions,
+  use: (server: StaticServer) => Promise<Result>,
+  folder = 'public',
+): Promise<Result> {
+  const server = await startStaticServer(join(world.folder, folder), options)
+  try {
+    return await use(server)
+  } finally {
+    await server.close()
+  }
+}
+
+function cloneFrom(name: string, ...manifests: string[]) {
+  const seeds = manifests.map((manifest) => `gittorrent.webseed=${manifest}`)
+  return world.viaSwarm(['clone', '--quiet', url, name], [...QUIET, ...seeds])
+}
+
+async function assertEqualToPlain(directory: string): Promise<void> {
+  const refs = (of: string): Promise<string> => world.git('-C', of, 'for-each-ref')
+  assert.equal(await refs(directory), await refs('plain'))
+  const objects = async (of: string): Promise<string[]> =>
+    (await world.git('-C', of, 'rev-list', '--objects', '--no-object-names', '--all')).split('\n').sort()
+  assert.deepEqual(await objects(directory), await objects('plain'))
+  await world.git('-C', directory, 'fsck', '--full', '--no-progress')
+}
+
+it('the manifest of a folder is asked for before the origin has said a word', async () => {
+  let onManifest: () => void = () => {}
+  const isAsked = new Promise<void>((resolve) => {
+    onManifest = resolve
+  })
+  const { port: originPort } = new URL(world.originUrl('origin.git'))
+  const origin = createServer((client) => {
+    const server = connect(Number(originPort), '127.0.0.1')
+    for (const [socket, other] of [
+      [client, server],
+      [server, client],
+    ] as const)
+      socket.on('error', () => other.destroy())
+    client.pipe(server)
+    void isAsked.then(() => server.pipe(client))
+  })
+  origin.listen(0, '127.0.0.1')
+  await once(origin, 'listening')
+  const address = origin.address()
+  assert.ok(typeof address === 'object' && address !== null)
+  const intercept = (request: { readonly url?: string | undefined }): boolean => {
+    if (request.url === '/manifest.json') onManifest()
+    return false
+  }
+  try {
+    const { bytes } = await withServer({ intercept }, (server) => {
+      const settings = [...QUIET, `gittorrent.webseed=${server.url}/manifest.json`]
+      const late = `gittorrent::git://127.0.0.1:${address.port}/origin.git`
+      return world.viaSwarm(['clone', '--quiet', late, 'early'], settings)
+    })
+    await assertEqualToPlain('early')
+    assert.ok(bytes.web > 9 * bytes.origin, JSON.stringify(bytes))
+  } finally {
+    origin.close()
+  }
+})
+
+it('links come oldest first, and the next one is asked for before the last bytes of one are there', async () => {
+  let onNext: () => void = () => {}
+  const isNextAsked = new Promise<void>((resolve) => {
+    onNext = resolve
+  })
+  const intercept: StaticServerOptions['intercept'] = (request, response) => {
+    const name = request.url ?? ''
+    if (!name.endsWith('.bundle')) return false
+    if (!name.endsWith('-root.bundle')) {
+      onNext()
+      return false
+    }
+    const bundle = readFileSync(join(world.folder, 'public', name))
+    response.writeHead(200, { 'content-length': bundle.length })
+    response.write(bundle.subarray(0, -LAST_LENGTH))
+    void isNextAsked.then(() => response.end(bundle.subarray(-LAST_LENGTH)))
+    return true
+  }
+  const { bytes, requests } = await withServer({ intercept }, async (server) => {
+    return { ...(await cloneFrom('in-order', `${server.url}/manifest.json`)), requests: server.requests }
+  })
+  await assertEqualToPlain('in-order')
+  assert.ok(bytes.web > 9 * bytes.origin, JSON.stringify(bytes))
+  assert.match(requests.find((request) => /\.bundle\b(?!\.torrent)/.test(request)) ?? '', /-root\.bundle\b/)
+})
+
+/** Clones from a server beside one peer, which has the chains of `tips` and reads links with `readerOf`. */
+async function cloneBesidePeer(
+  name: string,
+  tips: readonly NamedTip[],
+  readerOf: (link: LinkFile) => LinkFile['read'],
+  options: StaticServerOptions = {},
+) {
+  const repository = await openRepository(join(world.folder, 'origin.git'))
+  const chains = await buildChains(repository, tips, { threadCount: 2 })
+  const net = await openLoopbackNet()
+  for (const { links } of chains.chains) for (const link of links) net.seed(link, { ...link, read: readerOf(link) })
+  const topic = topicOf(parseOrigin(world.originUrl('origin.git')))
+  net.joinTopic(topic, { onRequest: async () => encodeChainAnswer(chains.chains) }, { announce: false })
+  try {
+    return await withServer(options, async (server) => {
+      assert.ok(net.address !== null)
+      const settings = [
+        `gittorrent.peer=${formatAddress(net.address)}`,
+        `gittorrent.webseed=${server.url}/manifest.json`,
+      ]
+      const cloned = await world.viaSwarm(['clone', '--quiet', url, name], [...QUIET, ...settings])
+      await assertEqualToPlain(name)
+      return cloned
+    })
+  } finally {
+    await net.close()
+    await chains.close()
+  }
+}
+
+it('a swarm that stalls is completed by a web seed, from where it ended', async () => {
+  const repository = await openRepository(join(world.folder, 'origin.git'))
+  const tips = await publicTips(repository, 'origin', false)
+  const { bytes } = await cloneBesidePeer('completed', tips, () => () => new Promise(() => {}))
+  assert.ok(bytes.web > 9 * bytes.origin, JSON.stringify(bytes))
+})
+
+/** Serves torrents with one byte changed. */
+function withTorrents(at: (torrent: Buffer) => number): NonNullable<StaticServerOptions['intercept']> {
+  return (request, response) => {
+    const name = request.url ?? ''
+    if (!name.endsWith('.torrent')) return false
+    const torrent = readFileSync(join(world.folder, 'public', name))
+    torrent[at(torrent)] = (torrent[at(torrent)] ?? 0) ^ 1
+    response.end(torrent)
+    return true
+  }
+}
+
+it('of a link that a newer folder claims a peer brings the pieces, whose hashes are in the torrent file', async () => {
+  const repository = await openRepository(join(world.folder, 'origin.git'))
+  const older = [await resolveTip(repository, 'refs/heads/main~30')].map(({ oid }) => ({ ref: 'refs/heads/main', oid }))
+  const { chains } = parseManifest(await readFile(join(world.folder, 'public', 'manifest.json')))
+  const root = chains[0]?.links.at(-1)
+  const withoutRoot: StaticServerOptions['intercept'] = (request, response) => {
+    if (request.url !== `/${root?.file}`) return false
+    response.writeHead(404).end()
+    return true
+  }
+  const good = await cloneBesidePeer('from-pieces', older, ({ read }) => read, { intercept: withoutRoot })
+  assert.ok(good.bytes.peers >= (root?.bytes ?? 0) - 1000, `${good.bytes.peers} of ${root?.bytes}\n${good.trace}`)
+  // The last bytes of a torrent without web seeds are those of its last piece hash.
+  const intercept = withTorrents((torrent) => torrent.length - 3)
+  const { bytes, trace } = await cloneBesidePeer('other-pieces', older, ({ read }) => read, { intercept })
+  assert.match(trace, /expected the infohash in the manifest, got another/)
+  assert.ok(bytes.web > 9 * bytes.origin, JSON.stringify(bytes))
+})
+
+it('a torrent file with other segments than the manifest means leaves everything to the origin', async () => {
+  const intercept = withTorrents((torrent) => torrent.indexOf('gittorrent segments') + 40)
+  const { bytes, trace } = await withServer({ intercept }, (server) => cloneFrom('other-segments', `${server.url}/`))
+  assert.equal(bytes.web, 0)
+  assert.match(trace, /expected the segments in the manifest, got others/)
+  await assertEqualToPlain('other-segments')
+})
