@@ -9,46 +9,25 @@ import { basename, join } from 'node:path'
 import {
   type BundleHeader,
   createCheckpointRule,
-  type Grain,
   GT1,
   type ObjectFormat,
   type Oid,
   parseBundleHeader,
   parseOid,
-  planLink,
 } from '../../engine/index.ts'
-import { buildPlanned } from '../build/chains.ts'
-import { planHistory } from '../build/history.ts'
 import { SnapshotStore } from '../build/snapshots.ts'
 import { HelperError, messageOf } from '../errors.ts'
-import type { ManifestLink, ManifestSnapshot } from '../export/manifest.ts'
-import { describeLink, describeSnapshot } from '../export/manifest-entries.ts'
+import type { ManifestSnapshot } from '../export/manifest.ts'
+import { describeSnapshot } from '../export/manifest-entries.ts'
 import { type Repository, runGit } from '../git/repository.ts'
 import { BUNDLE_HEADER_LENGTH_MAX } from '../limits.ts'
 import { sha256OfFile } from '../store/read-file.ts'
 import { SegmentStore } from '../store/segment-store.ts'
+import { type Bundle, interrupted, verifyBundles } from './bundles.ts'
 import { withScratchRepository } from './scratch-repository.ts'
+import type { CheckedPayload } from './verdict.ts'
 
 const SNAPSHOT_NAME = /^gt1-([0-9a-f]{40}|[0-9a-f]{64})-snapshot\.pack$/
-
-/** `reason` is null when all is well. */
-export interface Verdict {
-  readonly name: string
-  readonly reason: string | null
-  /** What a repair did about it; absent without one, null where it could do nothing. */
-  readonly remedy?: string | null
-}
-
-/** What was found out about one payload. */
-export interface CheckedPayload extends Verdict {
-  /** What its objects build, as a manifest describes it; null if the payload is not that. */
-  readonly built: ManifestLink | ManifestSnapshot | null
-}
-
-interface Bundle {
-  readonly path: string
-  readonly header: BundleHeader
-}
 
 interface Snapshot {
   readonly path: string
@@ -87,14 +66,7 @@ export async function verifyPayloads(
   const [first] = [...bundles.map(({ header }) => header.objectFormat), ...snapshots.map((one) => formatOf(one.commit))]
   if (first === undefined) return unreadable
   const checked = await withScratchRepository(first, lender, async (scratch) => {
-    const results: CheckedPayload[] = []
-    const waiting = new Set(bundles)
-    while (waiting.size > 0) {
-      for (const bundle of await nextOf([...waiting], scratch)) {
-        results.push(await checkedBy(bundle.path, signal, () => rebuildLink(bundle, scratch, signal)))
-        waiting.delete(bundle)
-      }
-    }
+    const results = await verifyBundles(bundles, scratch, signal)
     for (const snapshot of snapshots)
       results.push(await checkedBy(snapshot.path, signal, () => rebuildSnapshot(snapshot, scratch)))
     return results
@@ -105,10 +77,9 @@ export async function verifyPayloads(
 async function checkedBy(
   path: string,
   signal: AbortSignal,
-  rebuild: () => Promise<ManifestLink | ManifestSnapshot>,
+  rebuild: () => Promise<ManifestSnapshot>,
 ): Promise<CheckedPayload> {
   const name = basename(path)
-  const interrupted = (): HelperError => new HelperError('interrupted', 'verify: interrupted')
   if (signal.aborted) throw interrupted()
   try {
     return { name, reason: null, built: await rebuild() }
@@ -131,41 +102,6 @@ async function readHeader(path: string): Promise<BundleHeader> {
   } finally {
     await file.close()
   }
-}
-
-/** The bundles whose base is there by now: a branch starts inside a link of the line it leaves. All if none is ready. */
-async function nextOf(bundles: readonly Bundle[], { gitDir }: Repository): Promise<readonly Bundle[]> {
-  const bases = bundles.flatMap(({ header }) => header.base ?? [])
-  const answers = await runGit(gitDir, ['cat-file', '--batch-check=%(objectname)'], `${bases.join('\n')}\n`)
-  const there = new Set(answers.split('\n'))
-  const ready = bundles.filter(({ header }) => header.base === null || there.has(header.base))
-  return ready.length > 0 ? ready : bundles
-}
-
-/** The link of a bundle, built anew. @throws HelperError 'verify-failed' where the bundle is another one */
-async function rebuildLink({ path, header }: Bundle, scratch: Repository, signal: AbortSignal): Promise<ManifestLink> {
-  const { tip, base } = header
-  await runGit(scratch.gitDir, ['bundle', 'unbundle', path])
-  const expected = await sha256OfFile(path)
-  const history = await planHistory(scratch, [{ ref: tip, oid: tip }])
-  const [main] = history.lines
-  if (main === undefined) throw refused('no history behind its tip')
-  const grains: readonly Grain[] = ['coarse', 'fine']
-  let isLink = false
-  for (const grain of grains) {
-    const plan = planLink(main.line, tip, base, grain, GT1)
-    if (plan === null) continue
-    isLink = true
-    const lines = [{ ...main, links: [plan] }]
-    const store = new SegmentStore(scratch.gitDir)
-    const chains = await buildPlanned(scratch, { graph: history.graph, lines }, store, { signal })
-    await chains.close()
-    const link = chains.chains[0]?.links[0]
-    const height = main.line.checkpoints.find(({ oid }) => oid === tip)?.height
-    if (link?.sha256 === expected) return describeLink(link, height ?? 0)
-  }
-  if (!isLink) throw refused('its ends are no checkpoints of one line')
-  throw refused(`differs from what its objects build (SHA-256 ${expected})`)
 }
 
 /** The snapshot of a pack, built anew. @throws HelperError 'verify-failed' where the pack is another one */
