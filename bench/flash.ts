@@ -5,7 +5,7 @@
  * Bound: max(F/u_s, F/d_min, N·F/(u_s + Σu_i)), F the content and u, d the shaped rates, headers of TCP/IP not taken off.
  * `loss` has round trips of 30 ms and loses 1 % of all frames; what was lost and what a round trip took is measured and
  * printed, and what plain TCP makes of the same lines: the seed's machine sends each peer F/N, all at once.
- * Prints one JSON object. Needs root, `ip`, `tc`, for `loss` Python 3. Removes what it built, also when interrupted.
+ * Prints one JSON object. Needs root, `ip`, `tc`, for `loss` a C compiler. Removes what it built, also when interrupted.
  */
 
 import { type ChildProcess, spawn } from 'node:child_process'

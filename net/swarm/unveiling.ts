@@ -12,10 +12,13 @@ const WINDOW_COUNT_MIN = 4
 /** Milliseconds from shown to had: below, the window grows; above, it shrinks. */
 const QUICK_MS = 500
 const SLOW_MS = 1_000
-/** Milliseconds after which a peer that asks for nothing of what it was shown wants something else … */
-const UNWANTED_MS = 1_000
 /**
- * … and one that was promised to somebody, and should have come round by itself, is shown to others as well: after so many times what a
+ * Milliseconds after which a peer that asks for nothing of what it was shown wants something else: longer than a line takes to get over
+ * lost frames, because what is shown to another one meanwhile is sent twice …
+ */
+const UNWANTED_MS = 5_000
+/**
+ * … and a piece that was promised to somebody, and should have come round by itself, is shown to others as well: after so many times what a
  * piece takes on average, on a slow or lossy line too, where a fixed time would have the source send everything twice …
  */
 const OVERDUE_MS_MIN = 4_000

@@ -9,6 +9,19 @@ import { Availability } from '../../net/swarm/availability.ts'
 import { Bitfield } from '../../net/swarm/bitfield.ts'
 import { Unveiling } from '../../net/swarm/unveiling.ts'
 
+test('what a peer was shown is shown to nobody else while it may not have heard of it yet, and more when it seems to want other pieces', () => {
+  const availability = new Availability(16)
+  const unveiling = new Unveiling(16, availability, () => 0)
+  const [mute, other] = [{}, {}]
+  const none = new Bitfield(16)
+  unveiling.add(mute)
+  unveiling.add(other)
+  assert.deepEqual(unveiling.next(mute, none, false, 1_000), [0, 1, 2, 3])
+  assert.deepEqual(unveiling.next(mute, none, false, 3_000), [])
+  assert.deepEqual(unveiling.next(other, none, false, 3_000), [4, 5, 6, 7])
+  assert.deepEqual(unveiling.next(mute, none, false, 6_001), [8, 9, 10, 11, 12, 13, 14, 15])
+})
+
 test('where pieces take two seconds each, one is not shown to a second peer after five, but after sixteen', () => {
   const availability = new Availability(5)
   const unveiling = new Unveiling(5, availability, () => 0)
