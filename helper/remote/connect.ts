@@ -26,30 +26,36 @@ export interface Wishes {
   readonly exec: string | null
   /** 4 and 6 for --ipv4 and --ipv6, 0 for any. */
   readonly family: 0 | 4 | 6
+  /** -v: git tells of a connection to git:// how far it is. */
+  readonly isVerbose: boolean
 }
 
-export const NO_WISHES: Wishes = { exec: null, family: 0 }
+export const NO_WISHES: Wishes = { exec: null, family: 0, isVerbose: false }
 
 /** Serves `connect <service>` to its end; returns the exit status. */
 export async function connectService(session: Session, service: Service, wishes: Wishes): Promise<number> {
-  const open = () => openService(session, service, wishes)
-  const opening = open()
+  const opening = openService(session, service, wishes)
   if (service === 'git-upload-pack') void session.supply.prepare()
   const origin = await opening
+  // Plain git has one connection, and tells of that one.
+  const reopen = () => openService(session, service, { ...wishes, isVerbose: false })
   const first = service === 'git-upload-archive' ? null : await readPacket(origin.reader)
   if (first === null && service !== 'git-upload-archive') return explainSilence(session, await origin.close())
   await session.clientWriter.write('\n')
   if (service === 'git-upload-pack' && first !== null && textOf(first) === 'version 2') {
-    return relayProtocolV2(session, origin, { isStateless: false, first, reopen: open })
+    return relayProtocolV2(session, origin, { isStateless: false, first, reopen })
   }
   return copyBothWays(session, origin, first)
 }
 
 async function openService(session: Session, service: Service, wishes: Wishes): Promise<OriginStream> {
-  const { exec, family } = wishes
-  const { origin, config, env } = session
+  const { exec, family, isVerbose } = wishes
+  const { origin, config, env, printText } = session
   const version = wantedVersion(config, service)
-  if (origin.scheme === 'git') return openGitSocket(origin, service, version, config, { ...session, family })
+  if (origin.scheme === 'git') {
+    const say = isVerbose ? printText : () => {}
+    return openGitSocket(origin, service, version, config, { ...session, family, say })
+  }
   if (origin.scheme === 'ssh') {
     return openProcess(await sshCommand(origin, exec ?? service, { version, family }, config, session), session)
   }

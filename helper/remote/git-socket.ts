@@ -2,7 +2,7 @@
  * git:// (gitprotocol-pack, "Git Transport"): a TCP connection to git-daemon, or the command of core.gitProxy, and one
  * packet that names service, path, host and protocol version.
  */
-import { connect, type Socket } from 'node:net'
+import { connect, isIP, type Socket } from 'node:net'
 import { configValue, type GitConfig } from '../config.ts'
 import { HelperError } from '../errors.ts'
 import { ORIGIN_CONNECT_TIMEOUT_MS } from '../limits.ts'
@@ -14,13 +14,19 @@ import { encodePacket } from './pkt-line.ts'
 
 const GIT_PORT = 9418
 
+interface SocketSurroundings extends Surroundings {
+  readonly family: 0 | 4 | 6
+  /** Takes what git says under -v on the way to a connection. */
+  readonly say: (text: string) => void
+}
+
 /** Connects to a git:// origin and asks for `service`. Throws origin-unreachable. */
 export async function openGitSocket(
   origin: Origin,
   service: Service,
   version: 0 | 1 | 2,
   config: GitConfig,
-  around: Surroundings & { readonly family: 0 | 4 | 6 },
+  around: SocketSurroundings,
 ): Promise<OriginStream> {
   const port = origin.port ?? GIT_PORT
   const proxy = proxyFor(origin.host, config, around.env.GIT_PROXY_COMMAND)
@@ -57,12 +63,10 @@ export function wantedVersion(config: GitConfig, service: Service): 0 | 1 | 2 {
   return service === 'git-upload-pack' ? 2 : 0
 }
 
-async function openSocket(
-  host: string,
-  port: number,
-  around: Surroundings & { readonly family: 0 | 4 | 6 },
-): Promise<OriginStream> {
+async function openSocket(host: string, port: number, around: SocketSurroundings): Promise<OriginStream> {
+  const { say } = around
   around.trace(() => `connect ${host} port ${port}`)
+  say(`Looking up ${host} ... `)
   const socket = connect({
     host,
     port,
@@ -72,6 +76,10 @@ async function openSocket(
     allowHalfOpen: true,
     signal: around.signal,
   })
+  const sayFound = (): void => say(`done.\nConnecting to ${host} (port ${port}) ... `)
+  // An address is not looked up.
+  if (isIP(host) !== 0) sayFound()
+  else socket.once('lookup', (error: Error | null) => error === null && sayFound())
   socket.setTimeout(ORIGIN_CONNECT_TIMEOUT_MS, () => socket.destroy(new Error('no answer in time')))
   await new Promise<void>((resolve, reject) => {
     socket.once('connect', resolve)
@@ -81,6 +89,7 @@ async function openSocket(
       reject(new HelperError('origin-unreachable', message, {}, error))
     })
   })
+  say(`${socket.remoteAddress ?? ''} done.\n`)
   socket.setTimeout(0)
   return { reader: new ByteReader(socket), writer: new ByteWriter(socket), close: () => closeSocket(socket) }
 }

@@ -4,7 +4,7 @@
  * options to itself here.
  */
 import { HelperError, printable } from '../errors.ts'
-import { connectService, type Wishes } from './connect.ts'
+import { connectService, NO_WISHES } from './connect.ts'
 import { GO_ON, over, type Verb } from './dialogue.ts'
 import type { Service } from './origin-stream.ts'
 
@@ -16,7 +16,7 @@ const SERVICES: ReadonlyMap<string, Service> = new Map<string, Service>([
 
 /** Returns the verbs of one run. */
 export function streamVerbs(): ReadonlyMap<string, Verb> {
-  let wishes: Wishes = { exec: null, family: 0 }
+  let wishes = NO_WISHES
   const capabilities: Verb = async (_, session) => {
     await session.clientWriter.write('connect\noption\n\n')
     return GO_ON
@@ -26,6 +26,8 @@ export function streamVerbs(): ReadonlyMap<string, Verb> {
     const family = /^option family (all|ipv4|ipv6)$/.exec(line)?.[1]
     if (exec !== undefined) wishes = { ...wishes, exec: unquoted(exec) }
     if (family !== undefined) wishes = { ...wishes, family: family === 'ipv4' ? 4 : family === 'ipv6' ? 6 : 0 }
+    const verbosity = /^option verbosity (\d+)$/.exec(line)?.[1]
+    if (verbosity !== undefined) wishes = { ...wishes, isVerbose: Number(verbosity) > 1 }
     session.supply.noteOption(line)
     const isKnown = exec !== undefined || family !== undefined || /^option (verbosity|progress) /.test(line)
     await session.clientWriter.write(isKnown ? 'ok\n' : 'unsupported\n')

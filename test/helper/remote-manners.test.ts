@@ -31,6 +31,19 @@ describe('manners', () => {
       while ((await pinsOf(directory)).length > 0) assert.ok(performance.now() < deadline, 'a pin stayed')
     }))
 
+  it('clone -v tells of a git:// connection what plain git tells', () =>
+    withRemoteWorld((world) =>
+      withTransport(world, 'git', async (url) => {
+        const told = async (prefix: string, name: string): Promise<string[]> => {
+          const { stderr } = await world.outcome(['clone', '-v', `${prefix}${url}`, name])
+          return stderr.split('\n').filter((line) => /^(Looking up|done\.|Connecting to)/.test(line))
+        }
+        const plain = await told('', 'plain')
+        assert.equal(plain.length, 2)
+        assert.deepEqual(await told('gittorrent::', 'ours'), plain)
+      }),
+    ))
+
   it('url.<base>.insteadOf adopts an http origin without recursion, and keeps the stored URL', () =>
     withRemoteWorld(async (world) => {
       await world.supply(commitAt(world, -5))

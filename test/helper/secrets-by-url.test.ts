@@ -105,7 +105,7 @@ it('nobody gets anything of a repository with the secret of another one, or with
 })
 
 it('a seeder of all of them is reached on the port that was given, and keeps its upload limit for all together', async () => {
-  const limit = 60 * 1024
+  const limit = 160 * 1024
   const environment = { GITTORRENT_DHT: 'false', GITTORRENT_LSD: 'false', GITTORRENT_UPLOAD_LIMIT: `${limit}` }
   const repositories = NAMES.map((name) => `${name}.git`)
   const seeder = await world.startSeeder(repositories, null, environment)
