@@ -172,7 +172,7 @@ function paddingEntry(): Uint8Array {
   return Buffer.concat([Buffer.from([...header, left]), deflateSync(randomBytes(PADDING_LENGTH))])
 }
 
-/** Chains whose oldest segment has one object more. Every claimed hash fits, and git finds nothing wrong with the pack. */
+/** Chains whose links have one object more in their oldest segment. Every claimed hash fits, and git finds nothing wrong with a pack. */
 async function openPadded({ topic, chains: { chains } }: Ground): Promise<Attackers> {
   const folder = await mkdtemp(join(tmpdir(), 'gittorrent-padded-'))
   const store = new SegmentStore(folder, folder)
@@ -180,7 +180,6 @@ async function openPadded({ topic, chains: { chains } }: Ground): Promise<Attack
   const offered = await Promise.all(
     chains.slice(0, 1).map(async (chain) => {
       const links = chain.links.map(async (link) => {
-        if (link.plan.base !== null) return link
         let offset = link.bodies.start
         for (const [index, { length, objectCount, commitCount }] of link.segments.entries()) {
           const plan = link.plan.segments[index]

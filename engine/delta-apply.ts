@@ -6,7 +6,7 @@
  * has passed the limit, and the header can be read alone, so that a caller can sum lengths before building anything.
  */
 
-import { EngineError } from './errors.ts'
+import { assert, EngineError } from './errors.ts'
 import { PACK_OBJECT_LENGTH_MAX } from './limits.ts'
 
 /** What a delta says of itself: lengths of base, result and of the two numbers that say so, in bytes. */
@@ -41,9 +41,16 @@ export function readDeltaHeader(delta: Uint8Array): DeltaHeader {
  * @throws EngineError 'delta-malformed' on anything that gitformat-pack(5) does not allow, and on a base of another length
  */
 export function applyDelta(deltaBase: Uint8Array, delta: Uint8Array): Uint8Array {
+  const result = new Uint8Array(readDeltaHeader(delta).resultLength)
+  applyDeltaInto(result, deltaBase, delta)
+  return result
+}
+
+/** The same into `result`, which has to be as long as the delta declares; it holds anything after an error. */
+export function applyDeltaInto(result: Uint8Array, deltaBase: Uint8Array, delta: Uint8Array): void {
   const { baseLength, resultLength, headerLength } = readDeltaHeader(delta)
   if (baseLength !== deltaBase.length) throw malformed(0, `a base of ${baseLength} bytes, got ${deltaBase.length}`)
-  const result = new Uint8Array(resultLength)
+  assert(result.length === resultLength, 'a result is as long as its delta declares')
   let filled = 0
   let at = headerLength
   while (at < delta.length) {
@@ -67,7 +74,6 @@ export function applyDelta(deltaBase: Uint8Array, delta: Uint8Array): Uint8Array
     at = end
   }
   if (filled !== resultLength) throw malformed(at, `a result of ${resultLength} bytes, got ${filled}`)
-  return result
 }
 
 /**

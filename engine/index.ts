@@ -31,6 +31,7 @@ export { applyDelta } from './delta-apply.ts'
 export { EngineError, type EngineErrorCode } from './errors.ts'
 export { type FormatParameters, GT1 } from './format.ts'
 export { type ByteSink, type HeldBytes, MemorySink, type SpilledBytes, type SpillStore } from './held-bytes.ts'
+export { HistoryScan, type ScannedPack } from './history-scan.ts'
 export { createInflate } from './inflate.ts'
 export { LineState, ObjectRows } from './line-state.ts'
 export { type LinkLayout, layOutLink } from './link.ts'
@@ -50,6 +51,7 @@ export {
 } from './object.ts'
 export { hashLengthOf, type ObjectFormat, type Oid, oidFromBytes, parseOid } from './oid.ts'
 export { PACK_HEADER_LENGTH, readPackHeader, writePackHeader } from './pack-entry.ts'
+export { type PackIndex, readPackIndex } from './pack-index.ts'
 export {
   type ByteSource,
   type InflateEntry,
@@ -64,8 +66,6 @@ export {
   sourceOfBytes,
   totalsOf,
 } from './pack-reader.ts'
-export { areAllNamedBut, ReferenceMarks } from './pack-references.ts'
-export { type PackTable, readPackTable } from './pack-table.ts'
 export type { PlacedShard } from './placement.ts'
 export {
   type GitObject,

@@ -7,48 +7,154 @@
 import { EngineError } from './errors.ts'
 
 const CODE_LENGTH_MAX = 15
+/** Longest code that is looked up. */
+const TABLE_BITS = 9
 const END_OF_BLOCK = 256
 const LITERAL_CODE_COUNT = 288
 const DISTANCE_CODE_COUNT = 30
 /** Order in which the lengths of the code for code lengths are stored. */
 const ORDER = [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15]
 /** Length codes 257 … 285, and distance codes: first value and number of extra bits. */
-const LENGTH_BASES = [
-  3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 15, 17, 19, 23, 27, 31, 35, 43, 51, 59, 67, 83, 99, 115, 131, 163, 195, 227, 258,
-]
-const LENGTH_BITS = [0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4, 5, 5, 5, 5, 0]
-const DISTANCE_BASES = [
-  1, 2, 3, 4, 5, 7, 9, 13, 17, 25, 33, 49, 65, 97, 129, 193, 257, 385, 513, 769, 1025, 1537, 2049, 3073, 4097, 6145,
-  8193, 12289, 16385, 24577,
-]
-const DISTANCE_BITS = [0, 0, 0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7, 8, 8, 9, 9, 10, 10, 11, 11, 12, 12, 13, 13]
+const LENGTH_BASES = Uint16Array.of(
+  3,
+  4,
+  5,
+  6,
+  7,
+  8,
+  9,
+  10,
+  11,
+  13,
+  15,
+  17,
+  19,
+  23,
+  27,
+  31,
+  35,
+  43,
+  51,
+  59,
+  67,
+  83,
+  99,
+  115,
+  131,
+  163,
+  195,
+  227,
+  258,
+)
+const LENGTH_BITS = Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4, 5, 5, 5, 5, 0)
+const DISTANCE_BASES = Uint16Array.of(
+  1,
+  2,
+  3,
+  4,
+  5,
+  7,
+  9,
+  13,
+  17,
+  25,
+  33,
+  49,
+  65,
+  97,
+  129,
+  193,
+  257,
+  385,
+  513,
+  769,
+  1025,
+  1537,
+  2049,
+  3073,
+  4097,
+  6145,
+  8193,
+  12289,
+  16385,
+  24577,
+)
+const DISTANCE_BITS = Uint8Array.of(
+  0,
+  0,
+  0,
+  0,
+  1,
+  1,
+  2,
+  2,
+  3,
+  3,
+  4,
+  4,
+  5,
+  5,
+  6,
+  6,
+  7,
+  7,
+  8,
+  8,
+  9,
+  9,
+  10,
+  10,
+  11,
+  11,
+  12,
+  12,
+  13,
+  13,
+)
 
-/** A prefix code: by the next `bits` bits of the stream, symbol · 16 + length; 0 where no code is. */
+/**
+ * A prefix code. What costs with small streams is not to decode but to make this, so short codes alone have a table: by the next
+ * `bits` bits of the stream, symbol · 16 + length; 0 where no code is, or a longer one.
+ */
 class Code {
-  readonly table = new Uint16Array(1 << CODE_LENGTH_MAX)
+  readonly table = new Uint16Array(1 << TABLE_BITS)
   readonly #counts = new Uint16Array(CODE_LENGTH_MAX + 1)
   readonly #next = new Uint16Array(CODE_LENGTH_MAX + 1)
+  /** Symbols by length of code, then by value; where each length starts, and, once all are there, where it ends. */
+  readonly #symbols = new Uint16Array(LITERAL_CODE_COUNT)
+  readonly #starts = new Uint16Array(CODE_LENGTH_MAX + 1)
   bits = 0
 
   /** Makes the canonical code of these lengths (RFC 1951, 3.2.2). */
   build(lengths: Uint8Array, from: number, count: number): void {
     const counts = this.#counts.fill(0)
     for (let i = from; i < from + count; i++) counts[lengths[i] ?? 0] = (counts[lengths[i] ?? 0] ?? 0) + 1
-    this.bits = CODE_LENGTH_MAX
-    while (this.bits > 1 && counts[this.bits] === 0) this.bits--
-    let code = 0
     counts[0] = 0
-    for (let length = 1; length <= this.bits; length++) {
-      code = (code + (counts[length - 1] ?? 0)) << 1
+    let code = 0
+    for (let length = 1; length <= CODE_LENGTH_MAX; length++) {
+      const shorter = counts[length - 1] ?? 0
+      code = (code + shorter) << 1
       this.#next[length] = code
+      this.#starts[length] = (this.#starts[length - 1] ?? 0) + shorter
       if (code + (counts[length] ?? 0) > 1 << length) throw malformed('a prefix code')
     }
+    let longest = CODE_LENGTH_MAX
+    while (longest > 1 && counts[longest] === 0) longest--
+    this.bits = Math.min(longest, TABLE_BITS)
+    this.#fill(lengths, from, count)
+  }
+
+  #fill(lengths: Uint8Array, from: number, count: number): void {
     const size = 1 << this.bits
     const { table } = this
     table.fill(0, 0, size)
     for (let symbol = 0; symbol < count; symbol++) {
       const length = lengths[from + symbol] ?? 0
       if (length === 0) continue
+      const start = this.#starts[length] ?? 0
+      this.#symbols[start] = symbol
+      this.#starts[length] = start + 1
+      if (length > this.bits) continue
       let reversed = 0
       const value = this.#next[length] ?? 0
       this.#next[length] = value + 1
@@ -58,7 +164,22 @@ class Code {
   }
 
   at(window: number): number {
-    return this.table[window & ((1 << this.bits) - 1)] ?? 0
+    return this.table[window & ((1 << this.bits) - 1)] || this.long(window)
+  }
+
+  /** Symbol · 16 + length of the code that the stream goes on with, bit by bit; 0 where none is. */
+  long(window: number): number {
+    let code = 0
+    let first = 0
+    for (let length = 1; length <= CODE_LENGTH_MAX; length++) {
+      const count = this.#counts[length] ?? 0
+      code |= (window >> (length - 1)) & 1
+      const nth = code - first
+      if (nth < count) return ((this.#symbols[(this.#starts[length] ?? 0) - count + nth] ?? 0) << 4) | length
+      first = (first + count) << 1
+      code <<= 1
+    }
+    return 0
   }
 }
 
@@ -83,20 +204,10 @@ export class ExactInflater {
   }
 
   /**
-   * The content of the zlib stream at the start of `bytes`, which has `length` bytes.
-   * @throws EngineError 'pack-malformed' when it is another length, or no such stream
-   */
-  inflate(bytes: Uint8Array, length: number): Uint8Array {
-    const output = new Uint8Array(length)
-    this.inflateInto(output, bytes)
-    return output
-  }
-
-  /**
-   * Fills `output` with the content of the zlib stream at the start of `bytes`.
+   * Fills `output` with the content of the zlib stream at the start of `bytes`; returns the length of the stream.
    * @throws EngineError 'pack-malformed' when it has another length, or is no such stream; `output` holds anything then
    */
-  inflateInto(output: Uint8Array, bytes: Uint8Array): void {
+  inflateInto(output: Uint8Array, bytes: Uint8Array): number {
     if (((bytes[0] ?? 0) & 15) !== 8 || (((bytes[0] ?? 0) << 8) | (bytes[1] ?? 0)) % 31 !== 0) throw malformed('zlib')
     if (((bytes[1] ?? 0) & 32) !== 0) throw malformed('a stream without dictionary')
     this.#input = bytes
@@ -120,6 +231,7 @@ export class ExactInflater {
     for (let i = 0; i < 4; i++) sum = sum * 256 + this.#take(8)
     if (sum !== adler32(output)) throw malformed('its Adler-32')
     this.#input = NOTHING
+    return this.#at - (this.#bitCount >> 3)
   }
 
   #fill(count: number): void {
@@ -202,35 +314,40 @@ export class ExactInflater {
     let window = this.#window
     let bitCount = this.#bitCount
     for (;;) {
-      while (bitCount < CODE_LENGTH_MAX) {
-        window |= (input[at++] ?? 0) << bitCount
-        bitCount += 8
-      }
-      const entry = table[window & mask] ?? 0
-      if (entry === 0 || at - (bitCount >> 3) > input.length) throw malformed('a code')
+      for (; bitCount < CODE_LENGTH_MAX; bitCount += 8) window |= (input[at++] ?? 0) << bitCount
+      const entry = table[window & mask] || literals.long(window)
       window >>>= entry & 15
       bitCount -= entry & 15
+      if (entry === 0 || at - (bitCount >> 3) > input.length) throw malformed('a code')
       const symbol = entry >> 4
       if (symbol < END_OF_BLOCK) {
         if (filled === output.length) throw malformed('fewer bytes')
         output[filled++] = symbol
         continue
       }
-      this.#at = at
-      this.#window = window
-      this.#bitCount = bitCount
-      this.#drop(0)
-      if (symbol === END_OF_BLOCK) return filled
-      const length = (LENGTH_BASES[symbol - 257] ?? 0) + this.#take(LENGTH_BITS[symbol - 257] ?? 0)
-      const far = this.#symbol(distances)
-      const distance = (DISTANCE_BASES[far] ?? 0) + this.#take(DISTANCE_BITS[far] ?? 0)
-      if (distance === 0 || distance > filled || length < 3 || filled + length > output.length)
-        throw malformed('a match')
+      if (symbol === END_OF_BLOCK) break
+      for (; bitCount < CODE_LENGTH_MAX; bitCount += 8) window |= (input[at++] ?? 0) << bitCount
+      const lengthBits = LENGTH_BITS[symbol - 257] ?? 0
+      const length = (LENGTH_BASES[symbol - 257] ?? 0) + (window & ((1 << lengthBits) - 1))
+      window >>>= lengthBits
+      bitCount -= lengthBits
+      for (; bitCount < CODE_LENGTH_MAX; bitCount += 8) window |= (input[at++] ?? 0) << bitCount
+      const far = distances.at(window)
+      window >>>= far & 15
+      bitCount -= far & 15
+      for (; bitCount < CODE_LENGTH_MAX; bitCount += 8) window |= (input[at++] ?? 0) << bitCount
+      const distanceBits = DISTANCE_BITS[far >> 4] ?? 0
+      const distance = (DISTANCE_BASES[far >> 4] ?? 0) + (window & ((1 << distanceBits) - 1))
+      window >>>= distanceBits
+      bitCount -= distanceBits
+      const isThere = far !== 0 && distance <= filled && distance > 0 && at - (bitCount >> 3) <= input.length
+      if (!isThere || length < 3 || filled + length > output.length) throw malformed('a match')
       for (let end = filled + length; filled < end; filled++) output[filled] = output[filled - distance] ?? 0
-      at = this.#at
-      window = this.#window
-      bitCount = this.#bitCount
     }
+    this.#at = at
+    this.#window = window
+    this.#bitCount = bitCount
+    return filled
   }
 }
 

@@ -35,7 +35,19 @@ export const PACK_READ_LENGTH = 2 ** 20
 export const TORRENT_PAYLOAD_LENGTH_MAX = 2 ** 40
 
 /**
- * Most bytes of commits and trees that one thread of the reference check may hold rebuilt at a time: 64 MiB. What is held are
- * the bases of one family of deltas, about 50 trees of a real history; a family made for it could ask for any amount.
+ * Bytes of rebuilt commits and trees that the reading of a history keeps for the deltas of them: 32 MiB, ten segments of a large
+ * history. The longest commit or tree may have 3/16 of it, 6 MiB, a folder of 150,000 files.
  */
-export const REFERENCE_HELD_LENGTH_MAX = 2 ** 26
+export const OBJECT_RING_LENGTH = 2 ** 25
+
+/**
+ * Most bytes that the reading of a history may rebuild again because the ring has moved on: 8 GiB, some seconds. A real history
+ * needs some hundred MiB; a pack made for it could ask for any amount.
+ */
+export const REBUILT_AGAIN_LENGTH_MAX = 2 ** 33
+
+/**
+ * Most names in a row of a hash table with room for twice as many, a count: names that are hashes stay below a hundred, names
+ * that a stranger has invented could all be alike.
+ */
+export const OID_RUN_LENGTH_MAX = 1024

@@ -1,10 +1,12 @@
 /**
  * A set of object names that numbers its members in order of arrival: open addressing over typed arrays, because a
  * history has millions of names and a Map of strings costs ten times the memory. Object names are uniform already, so
- * the first four bytes serve as hash; an attacker who mines colliding prefixes slows his own repository only.
+ * the first four bytes serve as hash. Who mines names that begin alike slows his own repository only; where a stranger can
+ * invent names, the table is given a bound on how many may lie in a row.
  */
 
 import { prefixOf } from './bytes.ts'
+import { EngineError } from './errors.ts'
 
 const EMPTY = -1
 
@@ -15,9 +17,12 @@ export class OidIndex {
   /** Raw names, member k at k · hashLength. Replaced when it grows. */
   oids: Uint8Array
   #slots: Int32Array
+  readonly #runLengthMax: number
 
-  constructor(hashLength: number, capacity = 1024) {
+  /** @param runLengthMax more names in a row than this are refused with EngineError 'pack-limit' */
+  constructor(hashLength: number, capacity = 1024, runLengthMax = Number.POSITIVE_INFINITY) {
     this.hashLength = hashLength
+    this.#runLengthMax = runLengthMax
     this.oids = new Uint8Array(capacity * hashLength)
     let slots = 2048
     while (slots < capacity * 2) slots *= 2
@@ -46,11 +51,15 @@ export class OidIndex {
   #slotOf(bytes: Uint8Array, offset: number): number {
     const mask = this.#slots.length - 1
     let slot = prefixOf(bytes, offset) & mask
-    for (;;) {
+    for (let runLength = 0; runLength <= this.#runLengthMax; runLength++) {
       const number = this.#slots[slot] ?? EMPTY
       if (number === EMPTY || this.#equals(number, bytes, offset)) return slot
       slot = (slot + 1) & mask
     }
+    throw new EngineError(
+      'pack-limit',
+      `object names: expected hashes, got more than ${this.#runLengthMax} that begin alike`,
+    )
   }
 
   #equals(number: number, bytes: Uint8Array, offset: number): boolean {

@@ -252,12 +252,12 @@ function inflateAt(
  * Longest zlib stream that is taken for `length` bytes of content: stored blocks cost 5 bytes per 16 KiB at worst, header
  * and checksum 6. A real compressor stays below; only a stream padded with empty blocks is longer.
  */
-function streamLengthMax(length: number): number {
+export function streamLengthMax(length: number): number {
   return length + Math.floor(length / 1024) + 64
 }
 
 /** A window over the source that only moves forward, and hashes what it leaves behind. */
-class SourceWindow {
+export class SourceWindow {
   readonly #source: ByteSource
   readonly #hash: RunningHash | null
   #bytes: Uint8Array = new Uint8Array(0)

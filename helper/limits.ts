@@ -179,12 +179,11 @@ export const LINE_LENGTH_MIN = 64 * 1024
 /** Packs that git indexes at the same time; each `git index-pack` has threads of its own. */
 export const INDEX_PARALLEL_COUNT = 4
 
-/** Objects of a pack that is checked by our own threads, which keep about 60 bytes of each; git checks longer ones itself. */
+/** Objects of a pack that is checked by our own thread, which keeps about 80 bytes of each; git checks longer ones itself. */
 export const EXACT_OBJECT_COUNT_MAX = 1_500_000
 
-/** Threads of that check at most, each of which takes 50 MiB, and objects that are worth one more. */
-export const EXACT_THREAD_COUNT_MAX = 2
-export const EXACT_OBJECTS_PER_THREAD = 25_000
+/** Objects beside its own that the trees of a fetched pack may name; a project that has so many files is taken from its origin. */
+export const EXACT_OUTSIDE_NAME_COUNT_MAX = 1_000_000
 
 /** Snapshots of one repository that are kept and offered: the newest, and the one that clones still ask for. */
 export const SNAPSHOT_COUNT_MAX = 2

@@ -136,6 +136,28 @@ it('a chain padded with what nothing needs is refused whole, nothing of it stays
   })
 })
 
+it('a fetch padded with what nothing needs is refused, an honest one of the same is not', async () => {
+  const main = await world.git('-C', 'origin.git', 'rev-parse', 'HEAD')
+  const branch = await world.git('-C', 'origin.git', 'symbolic-ref', 'HEAD')
+  await world.git('clone', '--quiet', '--bare', '--single-branch', 'origin.git', 'old.git')
+  await world.git('-C', 'old.git', 'update-ref', 'HEAD', `${main}~300`)
+  const fetchInto = async (name: string, settings: readonly string[]) => {
+    await world.git('clone', '--quiet', '--bare', '--no-local', 'old.git', name)
+    const { bytes, trace } = await world.viaSwarm(['-C', name, 'fetch', '--quiet', url, `${branch}:new`], [...settings])
+    const there = await world.git('-C', name, 'cat-file', '--batch-all-objects', '--batch-check=%(objectname)')
+    const needed = await world.git('-C', name, 'rev-list', '--objects', '--no-object-names', '--glob=refs/')
+    return { bytes, trace, isExact: there === needed.split('\n').sort().join('\n') }
+  }
+  await withPadding(async (settings) => {
+    const { bytes, trace, isExact } = await fetchInto('fetched-padded', settings)
+    assert.match(trace, /exact check: not-exact/)
+    assert.ok(bytes.peers > PADDING_LENGTH && isExact)
+  })
+  const { bytes, trace, isExact } = await fetchInto('fetched', [`gittorrent.peer=${honest}`, ...QUIET])
+  assert.match(trace, /exact check: the history of/)
+  assert.ok(bytes.peers > bytes.origin && isExact)
+})
+
 it('an honest chain is exact and stays kept', async () => {
   const settings = [`gittorrent.peer=${honest}`, ...QUIET]
   const { trace } = await world.viaSwarm(['clone', '--quiet', '--mirror', url, 'exact'], settings)

@@ -1,66 +1,135 @@
 /**
- * A thread of the exact check: marks what the commits and trees of its share of a pack name. The first one reads the table of the
- * pack for all. Wiring only; what is marked, and why that is enough, is in engine/pack-references.ts.
+ * The thread of the exact check: reads the commits and trees of a pack as far as it has arrived, from the files it arrives in, and
+ * compares them with its index once git has made that. Wiring only; what is read, and why that is enough, is in
+ * engine/history-scan.ts.
  */
 
-import { fstatSync, openSync, readFileSync, readSync } from 'node:fs'
+import { hash } from 'node:crypto'
+import { openSync, readFileSync, readSync, statSync } from 'node:fs'
 import { parentPort, workerData } from 'node:worker_threads'
-import { type ByteSource, type PackTable, ReferenceMarks, readPackTable } from '../../../engine/index.ts'
+import {
+  EngineError,
+  HistoryScan,
+  hashLengthOf,
+  type ObjectFormat,
+  type Oid,
+  PACK_HEADER_LENGTH,
+  readPackIndex,
+  type ScannedPack,
+} from '../../../engine/index.ts'
+import { EXACT_OUTSIDE_NAME_COUNT_MAX } from '../../limits.ts'
 
-export interface PackFiles {
-  /** Path without `.pack` and `.idx`. */
-  readonly path: string
-  /** 20 or 32, by object format. */
-  readonly hashLength: number
+export interface ExactTask {
+  readonly objectFormat: ObjectFormat
+  /** What the pack has to be the history of. */
+  readonly tip: Oid
+  /** Objects and lengths of its segments' bodies, oldest first. */
+  readonly objectCount: number
+  readonly segmentLengths: readonly number[]
+  /** The history goes on in the repository, which git has completed the pack from; then only the indexed pack is read. */
+  readonly isThin: boolean
 }
 
-/** What all threads of one check share; its arrays are in shared memory. */
-export interface SharedTable {
-  readonly table: PackTable
-  readonly named: Uint8Array
+/** What the thread is told. */
+export type ExactNews =
+  /** The next bytes of the pack are, or will be, in this file. */
+  | { readonly type: 'part'; readonly path: string; readonly offset: number; readonly length: number }
+  /** The bodies have arrived up to here, counted from the start of the first. */
+  | { readonly type: 'arrived'; readonly length: number }
+  /** Git has indexed the pack: its path without `.pack` and `.idx`. */
+  | { readonly type: 'indexed'; readonly path: string }
+
+export interface ExactAnswer {
+  /** `too-large`: to find out would take more than we give. */
+  readonly verdict: 'exact' | 'not-exact' | 'too-large'
+  readonly commitCount: number
+  /** The error that says so, if one did; for the trace. */
+  readonly reason: string
 }
 
-export interface ExactTask extends PackFiles {
-  readonly share: number
-  readonly shareCount: number
-  /** Null for the thread that reads it. */
-  readonly shared: SharedTable | null
+interface Part {
+  readonly file: number
+  /** Where it starts in its file, and in the pack, where it ends in the pack. */
+  readonly fileOffset: number
+  readonly start: number
+  readonly end: number
 }
 
-export type ExactWord =
-  | { readonly type: 'table'; readonly shared: SharedTable }
-  /** False: something that is named is not there. */
-  | { readonly type: 'done'; readonly isGood: boolean }
+const { objectFormat, tip, objectCount, segmentLengths, isThin } = workerData as ExactTask
+const hashLength = hashLengthOf(objectFormat)
+const bodiesEnd = segmentLengths.reduce((sum, length) => sum + length, PACK_HEADER_LENGTH)
+const parts: Part[] = []
 
-/** Each reading is gone with the next. */
-function sourceOfFile(path: string): ByteSource {
-  const file = openSync(path, 'r')
-  let buffer = new Uint8Array(64 * 1024)
-  return {
-    length: fstatSync(file).size,
-    read: (offset, length) => {
-      if (length > buffer.length) buffer = new Uint8Array(2 * length)
-      for (let filled = 0; filled < length; ) {
-        const count = readSync(file, buffer, filled, length - filled, offset + filled)
-        if (count === 0) throw new Error(`${path}: expected ${length} bytes at ${offset}, got ${filled}`)
-        filled += count
-      }
-      return buffer.subarray(0, length)
-    },
+function addPart(path: string, fileOffset: number, length: number): void {
+  const start = parts.at(-1)?.end ?? PACK_HEADER_LENGTH
+  parts.push({ file: openSync(path, 'r'), fileOffset, start, end: start + length })
+}
+
+function readPack(offset: number, length: number): Uint8Array {
+  const bytes = new Uint8Array(length)
+  for (let filled = 0; filled < length; ) {
+    const at = offset + filled
+    const part = parts.find(({ start, end }) => start <= at && at < end)
+    if (part === undefined) throw new Error(`exact check: nothing has arrived at ${at}`)
+    const wanted = Math.min(length - filled, part.end - at)
+    const count = readSync(part.file, bytes, filled, wanted, part.fileOffset + at - part.start)
+    if (count === 0) throw new Error(`exact check: expected ${wanted} bytes at ${at}, got none`)
+    filled += count
+  }
+  return bytes
+}
+
+function openScan(end: number, counts: Pick<ScannedPack, 'objectCount' | 'nameCountMax'>): HistoryScan {
+  const source = { length: end, read: readPack }
+  return new HistoryScan({ source, hashLength, hash: (bytes) => hash(objectFormat, bytes, 'buffer'), ...counts })
+}
+
+const whole = isThin ? null : openScan(bodiesEnd, { objectCount })
+let scannedCount = 0
+let scannedEnd = PACK_HEADER_LENGTH
+/** What is against the pack. */
+let verdict: ExactAnswer['verdict'] | null = null
+let reason = ''
+
+function judge(ask: () => boolean): void {
+  if (verdict !== null) return
+  try {
+    if (!ask()) verdict = 'not-exact'
+  } catch (error) {
+    if (!(error instanceof EngineError)) throw error
+    verdict = error.code === 'pack-limit' ? 'too-large' : 'not-exact'
+    reason = error.message
   }
 }
 
-function share(table: PackTable): SharedTable {
-  const shared = { table, named: new Uint8Array(new SharedArrayBuffer(table.count)) }
-  say({ type: 'table', shared })
-  return shared
+/** Reads the segments that have arrived whole. */
+function scanUpTo(scan: HistoryScan, end: number): boolean {
+  for (;;) {
+    const length = segmentLengths[scannedCount]
+    if (length === undefined || scannedEnd + length > end) return true
+    scannedCount++
+    scannedEnd += length
+    if (!scan.scan(scannedEnd - length, scannedEnd)) return false
+  }
 }
 
-function say(word: ExactWord): void {
-  parentPort?.postMessage(word)
+function compare(path: string): void {
+  const index = readPackIndex(readFileSync(`${path}.idx`), hashLength)
+  if (whole === null) addPart(`${path}.pack`, PACK_HEADER_LENGTH, statSync(`${path}.pack`).size - PACK_HEADER_LENGTH)
+  const { count } = index
+  const end = (parts.at(-1)?.end ?? 0) - hashLength
+  const scan = whole ?? openScan(end, { objectCount: count, nameCountMax: count + EXACT_OUTSIDE_NAME_COUNT_MAX })
+  judge(() => {
+    if (whole === null) scan.addOutside(index, bodiesEnd)
+    return scanUpTo(scan, bodiesEnd) && scan.matches(tip, index)
+  })
+  const answer: ExactAnswer = { verdict: verdict ?? 'exact', commitCount: scan.commitCount, reason }
+  parentPort?.postMessage(answer)
 }
 
-const task = workerData as ExactTask
-const source = sourceOfFile(`${task.path}.pack`)
-const { table, named } = task.shared ?? share(readPackTable(readFileSync(`${task.path}.idx`), source, task.hashLength))
-say({ type: 'done', isGood: new ReferenceMarks(table, source, named).mark(task.share, task.shareCount) })
+parentPort?.on('message', (news: ExactNews) => {
+  if (news.type === 'indexed') compare(news.path)
+  else if (whole === null) return
+  else if (news.type === 'part') addPart(news.path, news.offset, news.length)
+  else judge(() => scanUpTo(whole, PACK_HEADER_LENGTH + news.length))
+})

@@ -13,15 +13,15 @@ import { makeFolder, removeOld } from '../../store/atomic-file.ts'
 import { ArrivedRanges } from './arrived-ranges.ts'
 
 export class IncomingFile implements Store {
+  readonly path: string
   readonly #file: FileHandle
-  readonly #path: string
   readonly #arrived = new ArrivedRanges()
   #failure: unknown = null
   #wake: (() => void) | null = null
 
   private constructor(file: FileHandle, path: string) {
     this.#file = file
-    this.#path = path
+    this.path = path
   }
 
   /** Removes from the folder what was given up long ago. */
@@ -103,6 +103,6 @@ export class IncomingFile implements Store {
 
   async remove(): Promise<void> {
     await this.close().catch(() => {})
-    await rm(this.#path, { force: true })
+    await rm(this.path, { force: true })
   }
 }

@@ -4,23 +4,12 @@
  */
 
 import { createHash } from 'node:crypto'
-import {
-  hashLengthOf,
-  type ObjectFormat,
-  type Oid,
-  PACK_HEADER_LENGTH,
-  writePackHeader,
-} from '../../../engine/index.ts'
+import { type ObjectFormat, type Oid, PACK_HEADER_LENGTH, writePackHeader } from '../../../engine/index.ts'
 import { messageOf } from '../../errors.ts'
-import {
-  EXACT_OBJECT_COUNT_MAX,
-  EXACT_OBJECTS_PER_THREAD,
-  EXACT_THREAD_COUNT_MAX,
-  READ_CHUNK_LENGTH,
-} from '../../limits.ts'
+import { EXACT_OBJECT_COUNT_MAX, READ_CHUNK_LENGTH } from '../../limits.ts'
 import type { Trace } from '../../trace.ts'
 import type { Incoming } from './download.ts'
-import { holdsExactly } from './exact-check.ts'
+import { ExactCheck } from './exact-check.ts'
 import { bodyRangeOf, type LinkTake, segmentsOf, takeUpTo } from './plan.ts'
 import type { Quarantine } from './quarantine.ts'
 
@@ -42,6 +31,8 @@ export interface IntakeOptions {
   readonly objectFormat: ObjectFormat
   /** The takes reach down to the roots and the pack is to be kept. */
   readonly isWholeHistory: boolean
+  /** The pack may hold nothing that its top does not need. */
+  readonly isExact: boolean
   readonly fsckObjects: boolean
   /** Threads of `git index-pack`, null for as many as it thinks. */
   readonly threadCount: number | null
@@ -80,11 +71,11 @@ async function indexTakes(
   quarantine: Quarantine,
   options: IntakeOptions,
 ): Promise<Pick<Intake, 'packHash'> | { readonly left: readonly LinkTake[] } | Exclude<Failure, 'broke-off'>> {
-  const { objectFormat, isWholeHistory, fsckObjects, threadCount, trace } = options
+  const { isWholeHistory, isExact, fsckObjects, threadCount, trace } = options
   const lengthMax = takes.reduce((sum, take) => sum + bodyRangeOf(take).length, PACK_OVERHEAD_LENGTH)
   const objectCount = objectCountOf(takes)
-  const isForExactCheck = isWholeHistory && objectCount <= EXACT_OBJECT_COUNT_MAX
-  const checksLinks = !isForExactCheck && (isWholeHistory || quarantine.isOfEmptyStore)
+  const check = isExact && objectCount <= EXACT_OBJECT_COUNT_MAX ? startCheck(takes, options) : null
+  const checksLinks = isWholeHistory ? check === null : quarantine.isOfEmptyStore
   const threads = threadCount === null ? {} : { threadCount }
   const indexer = quarantine.index({
     keep: isWholeHistory,
@@ -94,7 +85,7 @@ async function indexTakes(
     fsckObjects,
     ...threads,
   })
-  const hash = createHash(objectFormat)
+  const hash = createHash(options.objectFormat)
   let isGitWilling = true
   const write = async (bytes: Uint8Array): Promise<void> => {
     hash.update(bytes)
@@ -112,49 +103,71 @@ async function indexTakes(
       there = null
       there = (await coming[index]) ?? null
       if (there === null) throw new Error('it was not begun')
-      for await (const bytes of arrivingBodies(take, there)) await write(bytes)
+      const { offset, length } = bodyRangeOf(take)
+      check?.expect(there.file.path, offset - there.fileStart, length)
+      for await (const bytes of arrivingBodies(take, there)) {
+        check?.noteArrived(bytes.length)
+        await write(bytes)
+      }
       left.push(take)
     }
   } catch (error) {
     trace(() => `link ${left.length + 1} of ${takes.length} broke off: ${messageOf(error)}`)
+    void check?.close()
     await indexer.abort()
     const part = there === null || !isGitWilling ? null : arrivedPartOf(takes[left.length], there)
     return { left: part === null ? left : [...left, part] }
   }
   try {
     await indexer.write(hash.digest())
+    trace(() => `pack: git has all ${lengthMax - PACK_OVERHEAD_LENGTH} bytes`)
     const packHash = await indexer.finish()
-    if (!isForExactCheck || (await isExact(packHash, takes, quarantine, options))) return { packHash }
-    await quarantine.discard(packHash)
-    return 'not-exact'
+    trace(() => `pack ${packHash}: indexed`)
+    const failure = check === null ? null : await failureOf(check, packHash, takes, quarantine, trace)
+    return failure ?? { packHash }
   } catch (error) {
     trace(() => `pack refused: ${messageOf(error)}`)
     return 'refused'
+  } finally {
+    void check?.close()
   }
 }
 
-/** True if the pack of a whole history holds that and nothing else; where that cannot be found out, if it is complete. */
-async function isExact(
+function startCheck(
+  takes: readonly LinkTake[],
+  { objectFormat, isWholeHistory }: Pick<IntakeOptions, 'objectFormat' | 'isWholeHistory'>,
+): ExactCheck | null {
+  const tip = topOf(takes)
+  if (tip === null) return null
+  const segmentLengths = takes.flatMap(segmentsOf).map(({ length }) => length)
+  return new ExactCheck({
+    objectFormat,
+    tip,
+    objectCount: objectCountOf(takes),
+    segmentLengths,
+    isThin: !isWholeHistory,
+  })
+}
+
+/** Why an indexed pack is not taken, null if it holds what it should and nothing else; else nothing is left of it. */
+async function failureOf(
+  check: ExactCheck,
   packHash: string,
   takes: readonly LinkTake[],
   quarantine: Quarantine,
-  { objectFormat, threadCount, trace }: IntakeOptions,
-): Promise<boolean> {
+  trace: Trace,
+): Promise<Exclude<Failure, 'broke-off'> | null> {
+  const { verdict, commitCount, reason } = await check.answer(quarantine.pathOf(packHash))
+  const [lowest] = takes.flatMap(segmentsOf)
+  const base = lowest?.plan.base ?? null
   const top = topOf(takes)
-  if (top === null) return false
-  const pack = { path: quarantine.pathOf(packHash), hashLength: hashLengthOf(objectFormat) }
-  const threads = Math.min(
-    threadCount ?? EXACT_THREAD_COUNT_MAX,
-    Math.ceil(objectCountOf(takes) / EXACT_OBJECTS_PER_THREAD),
-  )
-  try {
-    const holds = await holdsExactly(pack, top, Math.max(1, threads))
-    trace(() => `exact check: ${holds ? 'the history of' : 'not what belongs to'} ${top}`)
-    return holds
-  } catch (error) {
-    trace(() => `exact check: ${messageOf(error)}`)
-    return quarantine.areConnected([top], [], false)
-  }
+  // All commits are below the top; with those below the base too there would be more.
+  const isCounted = base === null || (top !== null && (await quarantine.commitCount(top, base)) === commitCount)
+  const isExact = verdict === 'exact' && isCounted
+  trace(() => `exact check: ${isExact ? 'the history of' : `${verdict}, ${commitCount} commits`} ${top} ${reason}`)
+  if (isExact) return null
+  await quarantine.discard(packHash)
+  return verdict === 'too-large' ? 'refused' : 'not-exact'
 }
 
 function objectCountOf(takes: readonly LinkTake[]): number {

@@ -142,6 +142,16 @@ export class Quarantine {
     })
   }
 
+  /** Commits that `tip` reaches and `base` does not; null if something is missing. */
+  commitCount(tip: string, base: string): Promise<number | null> {
+    return new Promise((resolve) => {
+      const args = ['--git-dir', this.#gitDir, '--shallow-file', '', 'rev-list', '--count', tip, `^${base}`]
+      execFile('git', args, { env: this.environment, signal: this.#signal }, (error, output) =>
+        resolve(error === null ? Number(output) : null),
+      )
+    })
+  }
+
   /** True if the commit and everything in its tree is in the quarantine or in the repository. */
   holdsTree(commit: string): Promise<boolean> {
     return new Promise((resolve) => {

@@ -315,6 +315,8 @@ class SwarmSupply implements Supply {
     return takeIn(line.takes, incoming, quarantine, {
       objectFormat: request.objectFormat,
       isWholeHistory: isKeptLine(line, request),
+      // The further lines of a clone are many, and not kept from repacking.
+      isExact: isKeptLine(line, request) || !(request.isClone || request.isUnshallow),
       fsckObjects: fsckWanted(config),
       threadCount: isKeptLine(line, request) ? indexThreads(config) : null,
       trace,
