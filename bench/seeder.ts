@@ -12,6 +12,7 @@ import { cpSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { createCheckpointRule, GT1 } from '../engine/index.ts'
+import { CHAIN_COUNT_MAX } from '../helper/limits.ts'
 import type { ChainClaim } from '../helper/share/chain-claim.ts'
 import { CHAIN_KIND, decodeChainAnswer, encodeChainQuestion } from '../helper/share/chain-message.ts'
 import { topicOf } from '../helper/share/topic.ts'
@@ -71,7 +72,11 @@ async function visit(index: number, seeder: RunningSeeder): Promise<number> {
     const peer = await topic.waitForPeer({ timeoutMs: WAIT_MS })
     if (peer === null) throw new Error(`nobody serves ${originOf(index)}`)
     const options = { timeoutMs: WAIT_MS, responseLengthMax: 1 << 24 }
-    const answer = await peer.request(CHAIN_KIND, encodeChainQuestion('sha1'), options)
+    const answer = await peer.request(
+      CHAIN_KIND,
+      encodeChainQuestion({ format: 'sha1', chainCountMax: CHAIN_COUNT_MAX }),
+      options,
+    )
     const chains: readonly ChainClaim[] = decodeChainAnswer(answer, 'sha1', await createCheckpointRule(GT1))
     const links = chains.flatMap(({ links: found }) => found)
     const largest = links.reduce((best, link) => (link.layout.length > best.layout.length ? link : best))

@@ -135,11 +135,16 @@ export function planChain(line: Line, parameters: FormatParameters): LinkPlan[] 
 /**
  * The links of a line that branches off a trunk, without what that one's chain brings: the link that would cross into
  * the trunk's checkpoints ends at the highest of them (of a coarse link: the highest coarse one).
+ * @param isBrought true for checkpoints of the line that a trunk reaches in another way, as those that it has merged
  */
-export function planBranchChain(line: TracedLine, parameters: FormatParameters): LinkPlan[] {
+export function planBranchChain(
+  line: TracedLine,
+  parameters: FormatParameters,
+  isBrought: (checkpoint: Oid) => boolean = () => false,
+): LinkPlan[] {
   const { checkpoints, sharedHeight } = line
   const { coarseLevel } = parameters
-  const firstShared = checkpoints.findIndex(({ height }) => height <= sharedHeight)
+  const firstShared = checkpoints.findIndex(({ oid, height }) => height <= sharedHeight || isBrought(oid))
   const links = planChain(line, parameters)
   if (firstShared < 0) return links
   const positionOf = (oid: Oid | null): number =>

@@ -76,7 +76,7 @@ export {
   typeName,
 } from './read-link.ts'
 export { parseSegmentName, segmentNameOf } from './segment-name.ts'
-export { encodeSegmentRows, loadSegmentRows } from './segment-rows.ts'
+export { encodeSegmentRows, loadSegmentRows, type RowNames, readRowNames } from './segment-rows.ts'
 export { buildSnapshot, type SnapshotInputs } from './snapshot.ts'
 export {
   encodeInfo,

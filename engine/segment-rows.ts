@@ -53,20 +53,26 @@ export function encodeSegmentRows(numbers: Int32Array, rows: ObjectRows): Uint8A
   return bytes
 }
 
+/** The names in some rows: of the segment's objects, and of older objects that are delta bases of theirs, one after the other. */
+export interface RowNames {
+  readonly hashLength: number
+  readonly oids: Uint8Array
+  readonly outsideBases: Uint8Array
+}
+
+/** Reads the names alone, as views of `bytes`. @throws table-malformed */
+export function readRowNames(bytes: Uint8Array): RowNames {
+  const { hashLength, at } = layOutRows(bytes)
+  return { hashLength, oids: bytes.subarray(at.oids, at.types), outsideBases: bytes.subarray(at.outside) }
+}
+
 /**
  * Adds a stored segment to a line that stands at the segment's base, and closes it there.
  * @throws table-malformed, object-type; the line is then as it was
  */
 export function loadSegmentRows(bytes: Uint8Array, line: LineState): void {
-  const { hashLength } = line.rows.views
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  if (bytes.length < HEADER_LENGTH || view.getUint32(0, true) !== MAGIC) throw malformed('the magic GTR1')
-  const count = view.getUint32(8, true)
-  const outsideCount = view.getUint32(12, true)
-  const at = sectionsOf(count, hashLength)
-  if (view.getUint32(4, true) !== hashLength || bytes.length !== at.outside + outsideCount * hashLength) {
-    throw malformed(`${at.outside + outsideCount * hashLength} bytes`)
-  }
+  const { view, hashLength, count, outsideCount, at } = layOutRows(bytes)
+  if (hashLength !== line.rows.views.hashLength) throw malformed(`names of ${line.rows.views.hashLength} bytes`)
   const outside = findOutside(bytes, at.outside, outsideCount, line)
   checkForest(bytes, view, at, count, outside, line)
   const first = line.addRows({
@@ -83,6 +89,19 @@ export function loadSegmentRows(bytes: Uint8Array, line: LineState): void {
     else bases[first + row] = (stored >= 0 ? first + stored : outside[-2 - stored]) ?? -1
   }
   line.closeSegment()
+}
+
+function layOutRows(bytes: Uint8Array) {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  if (bytes.length < HEADER_LENGTH || view.getUint32(0, true) !== MAGIC) throw malformed('the magic GTR1')
+  const hashLength = view.getUint32(4, true)
+  const count = view.getUint32(8, true)
+  const outsideCount = view.getUint32(12, true)
+  const at = sectionsOf(count, hashLength)
+  if (bytes.length !== at.outside + outsideCount * hashLength) {
+    throw malformed(`${at.outside + outsideCount * hashLength} bytes`)
+  }
+  return { view, hashLength, count, outsideCount, at }
 }
 
 /** Numbers of the outside bases, which the older segments of the line hold. */

@@ -12,6 +12,7 @@ import { SegmentStore } from '../store/segment-store.ts'
 import { type BuildReport, buildHistory, isComplete } from './builder.ts'
 import { type History, type NamedTip, planHistory } from './history.ts'
 import { type LinkFile, openLinkFile } from './link-file.ts'
+import { numberPacks } from './shared-packs.ts'
 import { type SnapshotFile, SnapshotStore, snapshotCheckpoint } from './snapshots.ts'
 import { Workshop } from './workshop.ts'
 
@@ -22,6 +23,8 @@ export interface Chain {
   readonly links: readonly LinkFile[]
   /** Newest first. */
   readonly checkpoints: readonly Checkpoint[]
+  /** Lines with the same number fit into one pack; a line rests on none with a higher number. */
+  readonly pack: number
 }
 
 export interface Chains {
@@ -184,10 +187,12 @@ async function dropDamaged({ lines }: History, store: SegmentStore): Promise<boo
 
 async function openChains(history: History, repository: Repository, store: SegmentStore): Promise<Chain[]> {
   const chains: Chain[] = []
-  for (const { ref, line, links: plans } of history.lines) {
+  const packs = await numberPacks(history.lines, store)
+  for (const [index, { ref, line, links: plans }] of history.lines.entries()) {
     const links: LinkFile[] = []
     for (const plan of plans) links.push(await openLinkFile(plan, repository.objectFormat, store))
-    if (links.length > 0) chains.push({ ref, tip: line.tip, links, checkpoints: line.checkpoints })
+    const { tip, checkpoints } = line
+    if (links.length > 0) chains.push({ ref, tip, links, checkpoints, pack: packs[index] ?? 0 })
   }
   return chains
 }

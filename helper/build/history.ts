@@ -1,6 +1,6 @@
 /**
  * The lines of a repository that get chains: the main line (what HEAD names) and branches whose first-parent line has
- * checkpoints of its own. Plans only; reads commits, no other object.
+ * checkpoints of its own, as far as that pays (line-choice.ts). Plans only; reads commits, no other object.
  */
 
 import {
@@ -20,6 +20,7 @@ import { HelperError } from '../errors.ts'
 import { readCommits } from '../git/commits.ts'
 import { type Repository, runGit } from '../git/repository.ts'
 import { LINE_COUNT_MAX } from '../limits.ts'
+import { LineChoice } from './line-choice.ts'
 
 export interface HistoryLine {
   /** Full name of the ref that the line is of. */
@@ -41,10 +42,15 @@ export interface NamedTip {
 }
 
 /**
- * Plans the lines of some tips; the first is the main line. Later ones count only where they add checkpoints.
+ * Plans the lines of some tips; the first is the main line. Later ones count only where they bring enough, or, if not
+ * `isChoosy`, where they have any checkpoint of their own.
  * @throws HelperError 'git-failed'; EngineError 'object-missing' where commits are missing
  */
-export async function planHistory(repository: Repository, tips: readonly NamedTip[]): Promise<History> {
+export async function planHistory(
+  repository: Repository,
+  tips: readonly NamedTip[],
+  isChoosy = true,
+): Promise<History> {
   const graph = new CommitGraph(repository.objectFormat)
   const lines: HistoryLine[] = []
   if (tips.length === 0) return { graph, lines }
@@ -55,11 +61,16 @@ export async function planHistory(repository: Repository, tips: readonly NamedTi
   )
   const levelOf = await createCheckpointRule(GT1)
   const trunks = new Trunks(graph)
+  let choice: LineChoice | null = null
   for (const { ref, oid } of tips) {
     if (lines.length >= LINE_COUNT_MAX) break
     const line = readLine(graph, oid, levelOf, trunks)
-    const links = lines.length === 0 ? planChain(line, GT1) : planBranchChain(line, GT1)
-    if (lines.length > 0 && links.length === 0) continue
+    const isMerged = (checkpoint: Oid): boolean => choice?.isMerged(checkpoint) ?? false
+    const links = lines.length === 0 ? planChain(line, GT1) : planBranchChain(line, GT1, isMerged)
+    const [newest] = links
+    const isTaken = newest !== undefined && (choice?.take(newest.tip, links.at(-1)?.base ?? null) ?? true)
+    if (lines.length > 0 && !isTaken) continue
+    if (isChoosy) choice ??= new LineChoice(graph, line)
     lines.push({ ref, line, links })
     trunks.add(line)
   }

@@ -75,7 +75,7 @@ export const exportCommand: Command = {
     const snapshot = parsed.values['no-snapshot'] !== true
     const chains = await buildChains(repository, tips, { ...buildOptionsOf(context, parsed), snapshot })
     try {
-      const exported = chains.chains.map((chain) => ({ ...chain, ref: originRef(chain, remote) }))
+      const exported = chains.chains.map((chain) => ({ ...chain, ref: originRef(chain.ref, remote) }))
       const report = await exportFolder(exported, snapshot ? chains.snapshots : [], out, {
         objectFormat: repository.objectFormat,
         topic,

@@ -11,7 +11,7 @@ import { linkName, type ObjectFormat, snapshotName } from '../../engine/index.ts
 import type { Chain } from '../build/chains.ts'
 import type { LinkFile } from '../build/link-file.ts'
 import type { SnapshotFile } from '../build/snapshots.ts'
-import { SUPERSEDED_COUNT_MAX } from '../limits.ts'
+import { CHAIN_COUNT_UNASKED, SUPERSEDED_COUNT_MAX } from '../limits.ts'
 import { BUNDLE_LIST_NAME, encodeBundleList } from './bundle-list.ts'
 import { MANIFEST_NAME } from './file-names.ts'
 import {
@@ -60,13 +60,14 @@ export interface ExportReport extends FolderChanges {
   readonly manifest: Pick<Manifest, 'chains' | 'snapshots' | 'superseded' | 'bytes' | 'clock'>
 }
 
-/** Brings `folder` to the state of `chains` and `snapshots` (newest first). @throws HelperError 'usage' for a folder that holds other things, 'store-corrupt' */
+/** Brings `folder` to the state of the first CHAIN_COUNT_UNASKED of `allChains` and of `snapshots` (newest first). @throws HelperError 'usage' for a folder that holds other things, 'store-corrupt' */
 export async function exportFolder(
-  chains: readonly Chain[],
+  allChains: readonly Chain[],
   snapshots: readonly SnapshotFile[],
   folder: string,
   options: ExportOptions,
 ): Promise<ExportReport> {
+  const chains = allChains.slice(0, CHAIN_COUNT_UNASKED)
   const earlier = await readEarlier(folder)
   const clock = Math.max(earlier?.clock ?? 0, Math.min(options.newestDate, options.now))
   const described = chains.map(describeChain)

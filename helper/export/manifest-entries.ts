@@ -24,9 +24,9 @@ export interface DescribedChain extends ManifestChain {
 }
 
 /** The entry of a chain whose checkpoints have the tips of all its links among them. */
-export function describeChain({ ref, tip, links, checkpoints }: Chain): DescribedChain {
+export function describeChain({ ref, tip, links, checkpoints, pack }: Chain): DescribedChain {
   const heights = new Map(checkpoints.map(({ oid, height }) => [oid, height]))
-  return { ref, tip, links: links.map((link) => describeLink(link, heights.get(link.plan.tip) ?? 0)) }
+  return { ref, tip, pack, links: links.map((link) => describeLink(link, heights.get(link.plan.tip) ?? 0)) }
 }
 
 /** The entry of a link; `token` is the first-parent count of its tip. */

@@ -10,6 +10,7 @@ import { type ObjectFormat, parseOid } from '../../engine/index.ts'
 import { HelperError, printable } from '../errors.ts'
 import {
   CHAIN_COUNT_MAX,
+  CHAIN_COUNT_UNASKED,
   LINK_COUNT_MAX,
   LINK_LENGTH_MAX,
   MANIFEST_LENGTH_MAX,
@@ -56,6 +57,8 @@ export interface ManifestChain {
   readonly tip: string
   /** Newest first. */
   readonly links: readonly ManifestLink[]
+  /** As in a peer's answer (PROTOCOL.md). */
+  readonly pack: number
 }
 
 export interface SupersededFile extends ManifestFile {
@@ -125,7 +128,7 @@ export function parseManifest(bytes: Uint8Array): Manifest {
   }
   const format = root.objectFormat
   if (format !== 'sha1' && format !== 'sha256') throw malformed('objectFormat sha1 or sha256', shown(format))
-  const chains = listOf(root.chains, CHAIN_COUNT_MAX, 'chains').map((chain) => chainOf(chain, format))
+  const chains = listOf(root.chains, CHAIN_COUNT_UNASKED, 'chains').map((chain) => chainOf(chain, format))
   return {
     version: VERSION,
     format: 'gt1',
@@ -179,7 +182,8 @@ function chainOf(value: unknown, format: ObjectFormat): ManifestChain {
   const dict = dictOf(value, 'chain')
   const links = listOf(dict.links, LINK_COUNT_MAX, 'links').map((link) => linkOf(link, format))
   if (links.length === 0) throw malformed('a chain with links', 'an empty one')
-  return { ref: textOf(dict.ref, 1, REF_NAME_LENGTH_MAX, 'ref'), tip: oidOf(dict.tip, format), links }
+  const pack = integerOf(dict.pack ?? 0, 0, CHAIN_COUNT_MAX, 'pack')
+  return { ref: textOf(dict.ref, 1, REF_NAME_LENGTH_MAX, 'ref'), tip: oidOf(dict.tip, format), links, pack }
 }
 
 function linkOf(value: unknown, format: ObjectFormat): ManifestLink {

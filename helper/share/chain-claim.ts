@@ -50,6 +50,8 @@ export interface ChainClaim {
   readonly tip: Oid
   /** Newest first; each one's base is the next one's tip. */
   readonly links: readonly LinkClaim[]
+  /** Lines with the same number fit into one pack, says whoever offers them; a line rests on none with a higher number. */
+  readonly pack: number
 }
 
 /** The snapshot of a commit. */

@@ -2,11 +2,12 @@
  * The payloads of the `chain` question (net/PROTOCOL.md carries them, helper gives them meaning): which chains a peer
  * offers. Bencoded, canonical, bounded. An answer is a claim; chain-claim.ts checks of it what arithmetic can check.
  *
- *   question {f: object format, v: 1}
- *   answer   {c: [chain], n: [snapshot], v: 1}        chain    {l: [link], r: ref name, t: tip}
+ *   question {c: most chains that are taken, f: object format, v: 1}                         `c` may be absent
+ *   answer   {c: [chain], n: [snapshot], v: 1}        `n` may be absent
+ *   chain    {g: pack, l: [link], r: ref name, t: tip}                                       `g` absent: 0
  *   link     {b: base or "", k: level, p: piece hashes, s: SHA-256, t: tip, x: [segment]}     newest link first
  *   segment  [tip, object count, commit count, body length, SHA-256]                          oldest first
- *   snapshot [commit, object count, payload length, SHA-256, piece hashes]                    newest first; `n` may be absent
+ *   snapshot [commit, object count, payload length, SHA-256, piece hashes]                    newest first
  */
 
 import {
@@ -35,6 +36,7 @@ import { HelperError } from '../errors.ts'
 import { piecesIn } from '../export/torrent-file.ts'
 import {
   CHAIN_COUNT_MAX,
+  CHAIN_COUNT_UNASKED,
   LINK_COUNT_MAX,
   LINK_LENGTH_MAX,
   OBJECT_COUNT_MAX,
@@ -57,26 +59,38 @@ import {
 export const CHAIN_KIND = 'chain'
 const VERSION = 1
 
-export function encodeChainQuestion(format: ObjectFormat): Uint8Array {
-  return encodeBencode(bencodeDict({ f: Buffer.from(format), v: BigInt(VERSION) }))
+export interface ChainQuestion {
+  readonly format: ObjectFormat
+  /** Chains that the asker takes at most. */
+  readonly chainCountMax: number
 }
 
-/** Object format that is asked for. @throws HelperError 'chain-malformed' */
-export function decodeChainQuestion(bytes: Uint8Array): ObjectFormat {
+export function encodeChainQuestion({ format, chainCountMax }: ChainQuestion): Uint8Array {
+  return encodeBencode(bencodeDict({ c: BigInt(chainCountMax), f: Buffer.from(format), v: BigInt(VERSION) }))
+}
+
+/** @throws HelperError 'chain-malformed' */
+export function decodeChainQuestion(bytes: Uint8Array): ChainQuestion {
   const question = asDict(decodeBencode(bytes))
   const format = Buffer.from(asBytes(question?.get('f'), 1, 16) ?? []).toString('latin1')
   if (asInteger(question?.get('v'), VERSION, VERSION) === null || (format !== 'sha1' && format !== 'sha256')) {
     throw malformed('a question of version 1')
   }
-  return format
+  const chainCountMax = asInteger(question?.get('c'), 1, Number.MAX_SAFE_INTEGER) ?? CHAIN_COUNT_UNASKED
+  return { format, chainCountMax }
 }
 
 export function encodeChainAnswer(
-  chains: readonly (Pick<Chain, 'tip' | 'links'> & { readonly ref: string })[],
+  chains: readonly Pick<Chain, 'ref' | 'tip' | 'links' | 'pack'>[],
   snapshots: readonly SnapshotFile[] = [],
 ): Uint8Array {
-  const encoded = chains.map(({ ref, tip, links }) =>
-    bencodeDict({ l: links.map(encodeLink), r: Buffer.from(ref), t: Buffer.from(tip, 'hex') }),
+  const encoded = chains.map(({ ref, tip, links, pack }) =>
+    bencodeDict({
+      ...(pack === 0 ? {} : { g: BigInt(pack) }),
+      l: links.map(encodeLink),
+      r: Buffer.from(ref),
+      t: Buffer.from(tip, 'hex'),
+    }),
   )
   const offered = snapshots.length === 0 ? {} : { n: snapshots.slice(0, SNAPSHOT_COUNT_MAX).map(encodeSnapshot) }
   return encodeBencode(bencodeDict({ c: encoded, ...offered, v: BigInt(VERSION) }))
@@ -141,7 +155,8 @@ function decodeChain(value: Bencode, format: ObjectFormat, levelOf: LevelOf): Ch
   const tip = decodeOid(dict?.get('t'), format)
   const values = asList(dict?.get('l')) ?? []
   if (values.length > LINK_COUNT_MAX) throw malformed(`a chain of at most ${LINK_COUNT_MAX} links`)
-  return checkedChain({ ref, tip, links: values.map((link) => decodeLink(link, format, levelOf)) })
+  const pack = asInteger(dict?.get('g'), 0, CHAIN_COUNT_MAX) ?? 0
+  return checkedChain({ ref, tip, pack, links: values.map((link) => decodeLink(link, format, levelOf)) })
 }
 
 function decodeLink(value: Bencode, format: ObjectFormat, levelOf: LevelOf): LinkClaim {

@@ -4,7 +4,7 @@
  */
 
 import { type Net, Refusal, type Seed, type Topic, type TopicHandlers } from '../../net/index.ts'
-import type { Chain, Chains } from '../build/chains.ts'
+import type { Chains } from '../build/chains.ts'
 import { CHAIN_KIND, decodeChainQuestion, encodeChainAnswer } from './chain-message.ts'
 import { commitFinder } from './commit-asks.ts'
 
@@ -46,19 +46,22 @@ export function answererOf(
   remote: string,
   others: TopicHandlers = NOTHING_ELSE,
 ): TopicHandlers {
-  const named = chains.chains.map((chain) => ({ ...chain, ref: originRef(chain, remote) }))
+  const named = chains.chains.map((chain) => ({ ...chain, ref: originRef(chain.ref, remote) }))
   const answer = encodeChainAnswer(named, chains.snapshots)
   return {
     onRequest: async (kind, payload, peerId) => {
       if (kind !== CHAIN_KIND) return others.onRequest(kind, payload, peerId)
-      if (decodeChainQuestion(payload) !== chains.repository.objectFormat) throw new Refusal('other-object-format')
-      return answer
+      const { format, chainCountMax } = decodeChainQuestion(payload)
+      if (format !== chains.repository.objectFormat) throw new Refusal('other-object-format')
+      if (chainCountMax >= named.length) return answer
+      // A line comes after those that it rests on, so the first ones stand by themselves.
+      return encodeChainAnswer(named.slice(0, chainCountMax), chains.snapshots)
     },
   }
 }
 
 /** What a ref of ours is called in the origin. */
-export function originRef({ ref }: Pick<Chain, 'ref'>, remote: string): string {
+export function originRef(ref: string, remote: string): string {
   const prefix = `refs/remotes/${remote}/`
   return ref.startsWith(prefix) ? `refs/heads/${ref.slice(prefix.length)}` : ref
 }

@@ -62,16 +62,14 @@ async function historyOf(plans: readonly SegmentPlan[], repository: Repository):
   const present = await presentOf(new Set(plans.map(({ tip }) => tip)), repository)
   const bases = new Set(plans.flatMap(({ tip, base }) => (present.has(tip) ? [base] : [])))
   const tips = [...present].filter((tip) => !bases.has(tip))
-  const history = await planHistory(
-    repository,
-    tips.map((oid) => ({ ref: oid, oid })),
-  )
+  const named = tips.map((oid) => ({ ref: oid, oid }))
+  const history = await planHistory(repository, named, false)
   const lines = history.lines.map((historyLine) => {
     const { line } = historyLine
     const links = plans.flatMap(({ grain, tip, base }) => planLink(line, tip, base, grain, GT1) ?? [])
     return { ...historyLine, links }
   })
-  return { graph: history.graph, lines }
+  return { ...history, lines }
 }
 
 /** Those commits whose history is still here: that of a branch that was given up may be pruned. */

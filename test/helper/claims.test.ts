@@ -27,7 +27,7 @@ function linkOf(tip: Oid, sha256: string): LinkClaim {
 }
 
 function chain(links: readonly LinkClaim[], tip = HEAD, ref = 'refs/heads/main'): ChainClaim {
-  return { ref, tip, links }
+  return { ref, tip, links, pack: 0 }
 }
 
 function claim(source: string, chains: readonly ChainClaim[], isSigned = false): Claim {

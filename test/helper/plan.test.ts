@@ -1,14 +1,13 @@
 /**
- * Goal: of many branches those come from peers that pay, with all that they rest on. Method: claims of one link each, whose
- * bytes nobody looks at, planned for a clone.
+ * Goal: a branch comes with all that it rests on, and of an exported folder only those that pay. Method: claims of one link each,
+ * whose bytes nobody looks at, planned for a clone.
  */
 
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
 import { layOutLink, type Oid, parseOid } from '../../engine/index.ts'
-import { LINE_LENGTH_MIN } from '../../helper/limits.ts'
 import type { ChainClaim } from '../../helper/share/chain-claim.ts'
-import { planTakes } from '../../helper/share/supply/plan.ts'
+import { type LineTake, longLines, planTakes } from '../../helper/share/supply/plan.ts'
 
 const NOTHING = new Uint8Array(0)
 
@@ -26,21 +25,31 @@ function line(tip: number, base: number | null, length: number): ChainClaim {
     ref: `refs/heads/b${tip}`,
     tip: plan.tip,
     links: [{ tip: plan.tip, base: plan.base, segments, layout, ...unread }],
+    pack: 0,
   }
 }
 
-/** Tips of the lines that a clone of all of them takes. */
-function taken(...lines: readonly ChainClaim[]): Oid[] {
-  const wanted = new Map(lines.map(({ ref, tip }) => [ref, tip]))
-  return planTakes(lines, wanted, new Set(wanted.values()), () => false).map(({ top }) => top)
+/** The lines that are taken of `offered` by who wants those of `wanted`. */
+function plan(offered: readonly ChainClaim[], wanted = offered): LineTake[] {
+  const refs = new Map(wanted.map(({ ref, tip }) => [ref, tip]))
+  return planTakes(offered, refs, new Set(refs.values()), () => false)
 }
 
-it('the first line is taken however short it is, and of the others those that are long enough', () => {
-  const lines = [line(1, null, 10), line(2, 1, LINE_LENGTH_MIN), line(3, 1, LINE_LENGTH_MIN - 1)]
-  assert.deepEqual(taken(...lines), [oid(1), oid(2)])
+const topsOf = (lines: readonly LineTake[]): Oid[] => lines.map(({ top }) => top)
+
+it('of a folder the first line is taken however short it is, and of the others those that are long enough', () => {
+  const lines = plan([line(1, null, 10), line(2, 1, 500), line(3, 1, 499)])
+  assert.deepEqual(topsOf(longLines(lines, 500)), [oid(1), oid(2)])
 })
 
-it('a short line is taken where a long one leaves it, and comes before it', () => {
-  const lines = [line(1, null, 10), line(2, 1, 10), line(3, 2, 10), line(4, 3, LINE_LENGTH_MIN), line(5, 2, 10)]
-  assert.deepEqual(taken(...lines), [oid(1), oid(2), oid(3), oid(4)])
+it('of a folder a short line is taken where a long one rests on it, and comes before it', () => {
+  const lines = plan([line(1, null, 10), line(2, 1, 10), line(3, 2, 10), line(4, 3, 500), line(5, 2, 10)])
+  assert.deepEqual(topsOf(longLines(lines, 500)), [oid(1), oid(2), oid(3), oid(4)])
+})
+
+it('one branch comes with the line that it leaves, and not at all where no line names what it rests on', () => {
+  const lines = [line(1, null, 10), line(2, 1, 10), line(3, 2, 10), line(4, 99, 10)]
+  assert.deepEqual(topsOf(plan(lines, lines.slice(2, 3))), [oid(1), oid(2), oid(3)])
+  assert.deepEqual(topsOf(plan(lines, lines.slice(3))), [])
+  assert.deepEqual(topsOf(plan(lines)), [oid(1), oid(2), oid(3), oid(4)])
 })

@@ -147,7 +147,7 @@ it('a damaged manifest is refused with an error of ours, or claims what can be c
       bytes: 500,
       urls: ['https://example.org/'],
       trackers: [],
-      chains: [{ ref: 'refs/heads/main', tip: oid, links: [link] }],
+      chains: [{ ref: 'refs/heads/main', tip: oid, links: [link], pack: 0 }],
       snapshots: [
         { commit: oid, objects: 3, file: snapshotName(oid), bytes: 90, sha256: hash, infohash: hash.slice(24) },
       ],

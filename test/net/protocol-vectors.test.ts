@@ -69,8 +69,10 @@ test('the question for a range', () => {
 })
 
 test('the question for chains, and an answer, with the infohash that follows from it', async () => {
-  assert.equal(Buffer.from(encodeChainQuestion('sha1')).toString('latin1'), vector('chain-question'))
-  assert.equal(decodeChainQuestion(Buffer.from(vector('chain-question'))), 'sha1')
+  const question = { format: 'sha1', chainCountMax: 512 } as const
+  assert.equal(Buffer.from(encodeChainQuestion(question)).toString('latin1'), vector('chain-question'))
+  assert.deepEqual(decodeChainQuestion(Buffer.from(vector('chain-question'))), question)
+  assert.deepEqual(decodeChainQuestion(Buffer.from(vector('plain-chain-question'))), { ...question, chainCountMax: 64 })
   const levelOf = await createCheckpointRule(GT1)
   const [chain] = decodeChainAnswer(Buffer.from(vector('chain-answer'), 'hex'), 'sha1', levelOf)
   const [link] = chain?.links ?? []

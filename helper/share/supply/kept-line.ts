@@ -5,7 +5,6 @@
  */
 
 import { availableParallelism } from 'node:os'
-import { PACK_HEADER_LENGTH } from '../../../engine/index.ts'
 import { configValue, type GitConfig } from '../../config.ts'
 import type { SupplyRequest } from '../../remote/supply.ts'
 import { SegmentStore } from '../../store/segment-store.ts'
@@ -36,8 +35,8 @@ export function indexThreads(config: GitConfig): number | null {
 /** Notes where in packs the bodies are that the repository did not have. */
 export async function rememberSegments(intakes: readonly (Intake | null)[], gitDir: string): Promise<void> {
   const store = new SegmentStore(gitDir)
-  for (const { takes, packHash } of intakes.flatMap((intake) => intake ?? [])) {
-    let offset = PACK_HEADER_LENGTH
+  for (const { takes, packHash, offset: start } of intakes.flatMap((intake) => intake ?? [])) {
+    let offset = start
     const facts = takes.flatMap(segmentsOf).map(({ plan, objectCount, commitCount, length, sha256 }) => {
       const stored = { objectCount, commitCount, length, sha256, pack: `pack-${packHash}.pack`, offset }
       offset += length

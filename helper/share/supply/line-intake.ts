@@ -1,6 +1,7 @@
 /**
- * Turns the takes of one line into one indexed pack in a quarantine, while they arrive. If a download breaks off, the
- * segments that are complete before it are indexed by themselves, so that a stalled link costs only what is above.
+ * Turns the takes of lines into one indexed pack in a quarantine, while they arrive: one header, the bodies of all one after the
+ * other, one trailer. If a download breaks off, the segments that are complete before it are indexed by themselves, so that a
+ * stalled link costs only what comes after.
  */
 
 import { createHash } from 'node:crypto'
@@ -10,12 +11,13 @@ import { EXACT_OBJECT_COUNT_MAX, READ_CHUNK_LENGTH } from '../../limits.ts'
 import type { Trace } from '../../trace.ts'
 import type { Incoming } from './download.ts'
 import { ExactCheck } from './exact-check.ts'
-import { bodyRangeOf, type LinkTake, segmentsOf, takeUpTo } from './plan.ts'
+import { bodyRangeOf, type LineTake, type LinkTake, segmentsOf, takeUpTo } from './plan.ts'
 import type { Quarantine } from './quarantine.ts'
 
 /** Header and trailer of a pack, generously. */
 const PACK_OVERHEAD_LENGTH = 1024
 
+/** What was taken in of one line. */
 export interface Intake {
   /** The newest commit whose history is complete. */
   readonly top: Oid
@@ -25,11 +27,13 @@ export interface Intake {
   readonly isComplete: boolean
   /** Hash in the pack's name. */
   readonly packHash: string
+  /** Where in the pack the first body of the line is. */
+  readonly offset: number
 }
 
 export interface IntakeOptions {
   readonly objectFormat: ObjectFormat
-  /** The takes reach down to the roots and the pack is to be kept. */
+  /** The takes, of one line then, reach down to the roots and the pack is to be kept. */
   readonly isWholeHistory: boolean
   /** The pack may hold nothing that its top does not need. */
   readonly isExact: boolean
@@ -42,26 +46,43 @@ export interface IntakeOptions {
 /** Why nothing was taken in: the bytes did not come, git did not want them, or they are not the history and nothing else. */
 export type Failure = 'broke-off' | 'refused' | 'not-exact'
 
-/** Indexes as many of the segments, oldest first, as arrive whole. */
+/**
+ * Indexes as many of the segments, in order, as arrive whole. Lines may rest on those before them.
+ * @returns one entry for each line of which something came: the first ones, the last of them perhaps in part
+ */
 export async function takeIn(
-  takes: readonly LinkTake[],
+  lines: readonly LineTake[],
   coming: readonly Promise<Incoming>[],
   quarantine: Quarantine,
   options: IntakeOptions,
-): Promise<Intake | Failure> {
-  for (let there = takes; there.length > 0; ) {
+): Promise<readonly Intake[] | Failure> {
+  const takes = lines.flatMap((line) => line.takes)
+  for (let there: readonly LinkTake[] = takes; there.length > 0; ) {
     const outcome = await indexTakes(there, coming, quarantine, options)
     if (typeof outcome === 'string') return outcome
-    if ('packHash' in outcome) {
-      const top = topOf(there)
-      if (top === null) return 'refused'
-      return { top, takes: there, isComplete: there === takes, packHash: outcome.packHash }
-    }
+    if ('packHash' in outcome) return intakesOf(lines, there, outcome.packHash)
     // What came and cannot be read would be tried for ever.
     const isLess = outcome.left.flatMap(segmentsOf).length < there.flatMap(segmentsOf).length
     there = isLess ? outcome.left : []
   }
   return 'broke-off'
+}
+
+/** What of which line is in a pack that begins like that of all lines. */
+function intakesOf(lines: readonly LineTake[], there: readonly LinkTake[], packHash: string): Intake[] {
+  const intakes: Intake[] = []
+  let offset = PACK_HEADER_LENGTH
+  let at = 0
+  for (const line of lines) {
+    const takes = there.slice(at, at + line.takes.length)
+    const top = topOf(takes)
+    if (top === null) break
+    const isComplete = line.takes.every((take, index) => take === takes[index])
+    intakes.push({ top, takes, isComplete, packHash, offset })
+    offset += takes.reduce((sum, take) => sum + bodyRangeOf(take).length, 0)
+    at += takes.length
+  }
+  return intakes
 }
 
 /** The indexed pack; or what came of the takes when one broke off; or that git did not take the pack. */
@@ -70,12 +91,12 @@ async function indexTakes(
   coming: readonly Promise<Incoming>[],
   quarantine: Quarantine,
   options: IntakeOptions,
-): Promise<Pick<Intake, 'packHash'> | { readonly left: readonly LinkTake[] } | Exclude<Failure, 'broke-off'>> {
+): Promise<{ readonly packHash: string } | { readonly left: readonly LinkTake[] } | Exclude<Failure, 'broke-off'>> {
   const { isWholeHistory, isExact, fsckObjects, threadCount, trace } = options
   const lengthMax = takes.reduce((sum, take) => sum + bodyRangeOf(take).length, PACK_OVERHEAD_LENGTH)
   const objectCount = objectCountOf(takes)
   const check = isExact && objectCount <= EXACT_OBJECT_COUNT_MAX ? startCheck(takes, options) : null
-  const checksLinks = isWholeHistory ? check === null : quarantine.isOfEmptyStore
+  const checksLinks = isWholeHistory && check === null
   const threads = threadCount === null ? {} : { threadCount }
   const indexer = quarantine.index({
     keep: isWholeHistory,

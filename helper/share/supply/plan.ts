@@ -6,7 +6,6 @@
 
 import type { Oid } from '../../../engine/index.ts'
 import type { ByteRange } from '../../../net/index.ts'
-import { LINE_LENGTH_MIN } from '../../limits.ts'
 import type { ChainClaim, LinkClaim, SegmentClaim } from '../chain-claim.ts'
 
 /** A run of segments of one link: those at its new end, or what has come of them. */
@@ -33,7 +32,7 @@ export type WantedRefs = ReadonlyMap<string, string>
 
 /**
  * @param isHeld true for a checkpoint whose whole history is in the repository
- * @returns lines that are worth taking, oldest dependency first
+ * @returns lines of which something is lacking, oldest dependency first
  */
 export function planTakes(
   chains: readonly ChainClaim[],
@@ -41,65 +40,92 @@ export function planTakes(
   wants: ReadonlySet<string>,
   isHeld: (checkpoint: Oid) => boolean,
 ): LineTake[] {
-  const chosen = new Set<ChainClaim>()
-  for (const chain of chains) {
-    const oid = wanted.get(chain.ref)
-    if (oid !== undefined && wants.has(oid)) addWithTrunks(chain, chains, chosen)
-  }
+  const ends = endsOf(chains, ({ ref }) => wants.has(wanted.get(ref) ?? ''))
   const lines: LineTake[] = []
   const coming = new Set<Oid>()
   for (const chain of chains) {
-    if (!chosen.has(chain)) continue
-    const takes = takesOf(chain, (oid) => coming.has(oid) || isHeld(oid))
-    const top = chain.links[0]?.tip
-    if (takes.length === 0 || top === undefined) continue
-    for (const { link } of takes) for (const { plan } of link.segments) coming.add(plan.tip)
+    const end = ends.get(chain)
+    const [top] = end ?? []
+    if (end === undefined || top === undefined) continue
+    const takes = takesOf(chain, end, (oid) => coming.has(oid) || isHeld(oid))
+    if (takes.length === 0) continue
+    for (const take of takes) for (const { plan } of segmentsOf(take)) coming.add(plan.tip)
     lines.push({ chain, takes, top })
   }
-  return payingLines(lines)
+  return lines
 }
 
 /**
- * The first line, each that is long enough to be worth a `git index-pack` of its own, and those that they leave. What is short
- * the origin sends together with everything else that is left, in one pack.
+ * Up to which checkpoints, the newest first, chains are needed: to their tips where their refs are wanted, else as far as one that is
+ * wanted rests on them, so that nothing comes which git would not have asked for. A branch that rests on a checkpoint which
+ * no chain names rests on the main line, and is passed over where that is not wanted.
  */
-function payingLines(lines: readonly LineTake[]): LineTake[] {
-  const paying: LineTake[] = []
-  const left = new Set<Oid>()
+function endsOf(
+  chains: readonly ChainClaim[],
+  isWanted: (chain: ChainClaim) => boolean,
+): Map<ChainClaim, readonly Oid[]> {
+  const ends = new Map<ChainClaim, readonly Oid[]>()
+  const [main] = chains
+  const isMainWanted = main !== undefined && isWanted(main)
+  for (const chain of [...chains].reverse()) {
+    const tip = chain.links[0]?.tip
+    const end = isWanted(chain) && tip !== undefined ? [tip] : ends.get(chain)
+    if (end === undefined) continue
+    const base = chain.links[chain.links.length - 1]?.base ?? null
+    const trunk = base === null ? null : trunkOf(chain, base, chains)
+    if (trunk === undefined && !isMainWanted) {
+      ends.delete(chain)
+      continue
+    }
+    ends.set(chain, end)
+    if (trunk && base !== null) ends.set(trunk, newestFirst(trunk, [...(ends.get(trunk) ?? []), base]))
+  }
+  return ends
+}
+
+/** The chain before `chain` that has a checkpoint; undefined if none names it. */
+function trunkOf(chain: ChainClaim, base: Oid, chains: readonly ChainClaim[]): ChainClaim | undefined {
+  const before = chains.slice(0, chains.indexOf(chain))
+  return before.find(({ links }) => links.some(({ segments }) => segments.some(({ plan }) => plan.tip === base)))
+}
+
+/** Those checkpoints in the order in which a chain has them. */
+function newestFirst({ links }: ChainClaim, checkpoints: readonly Oid[]): Oid[] {
+  const tips = links.flatMap(({ segments }) => [...segments].reverse().map(({ plan }) => plan.tip))
+  return tips.filter((tip) => checkpoints.includes(tip))
+}
+
+/** The first line, each that has `lengthMin` bytes or more, and those that such a one rests on; in the same order. */
+export function longLines(lines: readonly LineTake[], lengthMin: number): LineTake[] {
+  const long: LineTake[] = []
+  const bases = new Set<Oid>()
   for (const [index, line] of [...lines.entries()].reverse()) {
     const segments = line.takes.flatMap(segmentsOf)
     const length = segments.reduce((sum, segment) => sum + segment.length, 0)
-    if (index > 0 && length < LINE_LENGTH_MIN && !segments.some(({ plan }) => left.has(plan.tip))) continue
+    if (index > 0 && length < lengthMin && !segments.some(({ plan }) => bases.has(plan.tip))) continue
     const base = segments[0]?.plan.base ?? null
-    if (base !== null) left.add(base)
-    paying.unshift(line)
+    if (base !== null) bases.add(base)
+    long.unshift(line)
   }
-  return paying
+  return long
 }
 
-/** A branch needs the line that its last link ends on. */
-function addWithTrunks(chain: ChainClaim, chains: readonly ChainClaim[], chosen: Set<ChainClaim>): void {
-  if (chosen.has(chain)) return
-  chosen.add(chain)
-  const base = chain.links[chain.links.length - 1]?.base ?? null
-  if (base === null) return
-  const before = chains.slice(0, chains.indexOf(chain))
-  const trunk = before.find(({ links }) => links.some(({ segments }) => segments.some(({ plan }) => plan.tip === base)))
-  if (trunk !== undefined) addWithTrunks(trunk, chains, chosen)
-}
-
-/** Oldest first; empty when the newest checkpoint is held. */
-function takesOf({ links }: ChainClaim, isHeld: (checkpoint: Oid) => boolean): LinkTake[] {
+/** Oldest first; empty when the newest checkpoint that is needed is held. */
+function takesOf({ links }: ChainClaim, [newest]: readonly Oid[], isHeld: (checkpoint: Oid) => boolean): LinkTake[] {
   const takes: LinkTake[] = []
   for (const link of links) {
-    if (isHeld(link.tip)) break
-    let firstSegment = link.segments.length - 1
+    const { segments } = link
+    // What is above the newest that is needed stays away.
+    const endSegment = takes.length > 0 ? segments.length : segments.findIndex(({ plan }) => plan.tip === newest) + 1
+    if (endSegment === 0) continue
+    if (isHeld(segments[endSegment - 1]?.plan.tip ?? link.tip)) break
+    let firstSegment = endSegment - 1
     while (firstSegment > 0) {
-      const base = link.segments[firstSegment]?.plan.base ?? null
+      const base = segments[firstSegment]?.plan.base ?? null
       if (base !== null && isHeld(base)) break
       firstSegment--
     }
-    takes.push({ link, firstSegment, endSegment: link.segments.length, isWhole: firstSegment === 0 })
+    takes.push({ link, firstSegment, endSegment, isWhole: firstSegment === 0 && endSegment === segments.length })
     if (firstSegment > 0) break
   }
   return takes.reverse()

@@ -87,7 +87,7 @@ async function offerOfPeers(request: SupplyRequest, { topic, trace }: SnapshotSu
   if (topic === null || peer === null) return null
   const levelOf = await createCheckpointRule(GT1)
   const answers = await askPeers(topic, {
-    payload: encodeChainQuestion(objectFormat),
+    payload: encodeChainQuestion({ format: objectFormat, chainCountMax: 1 }),
     decode: (bytes) => decodeSnapshots(bytes, objectFormat, levelOf),
     isUsable: (snapshots) => snapshots.length > 0,
     asking: noneAsked<readonly SnapshotClaim[]>(),

@@ -10,11 +10,13 @@ import { type Address, type Net, openNet, type Topic, type TopicPeer } from '../
 import { messageOf } from '../../errors.ts'
 import { commonDirOf } from '../../git/repository.ts'
 import {
+  CHAIN_COUNT_MAX,
   CLAIM_COUNT_MAX,
   CLAIM_WASTE_MS_MAX,
   PEER_WAIT_FOR_FETCH_MS,
   PEER_WAIT_MS,
   SOURCE_GRACE_MS,
+  WEB_LINE_LENGTH_MIN,
   WEBSEED_COUNT_MAX,
 } from '../../limits.ts'
 import { humanBytes } from '../../progress.ts'
@@ -42,7 +44,7 @@ import { IncomingFile } from './incoming.ts'
 import { indexThreads, isKeptLine, rememberSegments } from './kept-line.ts'
 import { type Failure, type Intake, takeIn } from './line-intake.ts'
 import { matchOf, planFor } from './match.ts'
-import { bodyRangeOf, type LineTake } from './plan.ts'
+import { bodyRangeOf, type LineTake, longLines } from './plan.ts'
 import { Quarantine } from './quarantine.ts'
 import { bringSnapshot } from './snapshot-supply.ts'
 import { startAll } from './start-all.ts'
@@ -169,7 +171,8 @@ class SwarmSupply implements Supply {
         continue
       }
       tried.add(claim)
-      const { lines, complete } = await planFor(claim.chains, request, gitDir, held)
+      const { lines: all, complete } = await planFor(claim.chains, request, gitDir, held)
+      const lines = claim.peer === null ? longLines(all, WEB_LINE_LENGTH_MIN) : all
       result = { ...result, haves: [...new Set([...result.haves, ...complete])] }
       if (lines.length === 0 && followedCount === 0) return { ...result, note: 'nothing that others have is lacking' }
       const { bytesFromPeers } = result
@@ -221,7 +224,7 @@ class SwarmSupply implements Supply {
     if (asking.asked.size === 0 && (await topic.waitForPeer({ timeoutMs, signal })) === null) return []
     const levelOf = await createCheckpointRule(GT1)
     const answers = await askPeers(topic, {
-      payload: encodeChainQuestion(objectFormat),
+      payload: encodeChainQuestion({ format: objectFormat, chainCountMax: CHAIN_COUNT_MAX }),
       decode: (bytes) => decodeChainAnswer(bytes, objectFormat, levelOf),
       isUsable: (chains) => matchOf(chains, request) > 0,
       asking,
@@ -258,22 +261,29 @@ class SwarmSupply implements Supply {
         signal,
       }
       const coming = startAll(lines, started, around)
-      const intakes = await takeLines(lines, async (line, index) => {
+      const isKept = (line: LineTake): boolean => isKeptLine(line, request)
+      // What a fetch adds is checked line by line.
+      const standsAlone = (line: LineTake): boolean => isKept(line) || !(request.isClone || request.isUnshallow)
+      const intakes = await takeLines(lines, standsAlone, async (indexes) => {
         if (request.signal.aborted) return 'broke-off'
-        const intake = await this.#takeLine(line, coming[index] ?? [], quarantine, request)
-        if (intake === 'not-exact' && claimant !== null) await banClaimant(claimant, settings.peerMemory, trace)
+        const pack = indexes.flatMap((index) => lines[index] ?? [])
+        const outcome = await this.#takePack(
+          pack,
+          indexes.flatMap((index) => coming[index] ?? []),
+          quarantine,
+          request,
+        )
+        if (outcome === 'not-exact' && claimant !== null) await banClaimant(claimant, settings.peerMemory, trace)
         // What came of a link that broke off is kept for the next try.
-        const used = typeof intake !== 'string' ? intake.takes : intake === 'not-exact' ? line.takes : []
-        for (const [at, take] of used.entries()) {
-          if (take !== line.takes[at]) continue
-          const incoming = await coming[index]?.[at]
-          await incoming?.stop()
-          await incoming?.file.remove()
+        const taken = typeof outcome === 'string' ? [] : outcome.flatMap(({ takes }) => takes)
+        const used = new Set(outcome === 'not-exact' ? pack.flatMap(({ takes }) => takes) : taken)
+        for (const incoming of started.filter(({ take }) => used.has(take))) {
+          await incoming.stop()
+          await incoming.file.remove()
         }
-        return intake
+        return outcome
       })
-      const isChecked = (index: number): boolean =>
-        quarantine.isOfEmptyStore || lines.slice(index, index + 1).some((line) => isKeptLine(line, request))
+      const isChecked = (index: number): boolean => lines.slice(index, index + 1).some(isKept)
       const tops = await completeTops(intakes, isChecked, quarantine, held, !request.isUnshallow)
       await quarantine.release()
       this.#remember(intakes, gitDir)
@@ -305,20 +315,22 @@ class SwarmSupply implements Supply {
     this.settled = remember()
   }
 
-  #takeLine(
-    line: LineTake,
+  /** Takes lines into one pack; a kept line alone. */
+  #takePack(
+    lines: readonly LineTake[],
     incoming: readonly Promise<Incoming>[],
     quarantine: Quarantine,
     request: SupplyRequest,
-  ): Promise<Intake | Failure> {
+  ): Promise<readonly Intake[] | Failure> {
     const { trace, config } = this.#context
-    return takeIn(line.takes, incoming, quarantine, {
+    const isKept = lines.some((line) => isKeptLine(line, request))
+    return takeIn(lines, incoming, quarantine, {
       objectFormat: request.objectFormat,
-      isWholeHistory: isKeptLine(line, request),
-      // The further lines of a clone are many, and not kept from repacking.
-      isExact: isKeptLine(line, request) || !(request.isClone || request.isUnshallow),
+      isWholeHistory: isKept,
+      // The further lines of a clone share packs, and are not kept from repacking.
+      isExact: isKept || !(request.isClone || request.isUnshallow),
       fsckObjects: fsckWanted(config),
-      threadCount: isKeptLine(line, request) ? indexThreads(config) : null,
+      threadCount: isKept ? indexThreads(config) : null,
       trace,
     })
   }

@@ -1,59 +1,55 @@
 /**
- * Takes in many lines: a line after the one that it leaves, those that wait for nothing more several at a time. A
- * repository can have hundreds of branches, and each costs a `git index-pack` of its own; what they brought is checked
- * for connectivity in one walk.
+ * Takes in many lines. A repository can have hundreds of branches, and a `git index-pack` for each would cost more than what it
+ * brings; so all that are not kept share packs, as few as whoever offers them says is possible. Nobody's word is needed for that to
+ * go well: a pack that git refuses is taken in two halves, so that what spoils it stays alone. What all brought is checked for
+ * connectivity in one walk.
  */
 
 import type { Oid } from '../../../engine/index.ts'
-import { INDEX_PARALLEL_COUNT } from '../../limits.ts'
+import { PACK_REFUSED_COUNT_MAX } from '../../limits.ts'
 import type { Failure, Intake } from './line-intake.ts'
-import { type LineTake, segmentsOf } from './plan.ts'
+import type { LineTake } from './plan.ts'
 import type { Quarantine } from './quarantine.ts'
 
 /**
- * Calls `take` for each line, in waves; after a line that brought less than all, no further wave is begun, because its
- * peers are no good any more.
+ * Calls `take` for each line that stands alone, and for lines that share a pack. No further one is begun after a pack that
+ * brought less than all, because its peers are no good any more, and where the first line is no good.
+ * @param standsAlone true for a line whose pack is its own
  * @returns one entry per line, null where nothing was taken in
  */
 export async function takeLines(
   lines: readonly LineTake[],
-  take: (line: LineTake, index: number) => Promise<Intake | Failure>,
+  standsAlone: (line: LineTake) => boolean,
+  take: (indexes: readonly number[]) => Promise<readonly Intake[] | Failure>,
 ): Promise<(Intake | null)[]> {
   const intakes: (Intake | null)[] = lines.map(() => null)
-  let isGoingOn = true
-  for (const wave of wavesOf(lines)) {
-    const waiting = [...wave]
-    const work = async (): Promise<void> => {
-      for (let index = waiting.shift(); index !== undefined; index = waiting.shift()) {
-        const line = lines[index]
-        if (line === undefined) continue
-        const intake = await take(line, index)
-        if (typeof intake !== 'string') intakes[index] = intake
-        if (typeof intake === 'string' ? intake === 'broke-off' : !intake.isComplete) isGoingOn = false
-      }
+  let isOver = false
+  await halveUntil(packsOf(lines, standsAlone), PACK_REFUSED_COUNT_MAX, async (pack) => {
+    const outcome = isOver ? 'broke-off' : await take(pack)
+    if (typeof outcome === 'string') {
+      // What the others rest on is not there.
+      const isTrunk = pack.length === 1 && pack[0] === 0
+      isOver ||= outcome === 'broke-off' || isTrunk
+      return isOver
     }
-    await Promise.all(Array.from({ length: INDEX_PARALLEL_COUNT }, work))
-    if (!isGoingOn) break
-  }
+    for (const [at, intake] of outcome.entries()) intakes[pack[at] ?? 0] = intake
+    isOver = outcome.length < pack.length || !outcome.every(({ isComplete }) => isComplete)
+    return true
+  })
   return intakes
 }
 
-/**
- * Indexes of the lines, grouped so that each line's base is in an earlier group or in the repository. A base that no claim
- * names is an old commit of the main line, which only has coarse segments there: such a line follows the first one.
- */
-function wavesOf(lines: readonly LineTake[]): number[][] {
-  const waveOfTip = new Map<Oid, number>()
-  const waves: number[][] = []
-  lines.forEach(({ takes }, index) => {
-    const [first] = takes
-    const base = first === undefined ? null : (segmentsOf(first)[0]?.plan.base ?? null)
-    const below = base === null ? undefined : waveOfTip.get(base)
-    const wave = base === null || index === 0 ? 0 : (below ?? 0) + 1
-    for (const { link } of takes) for (const { plan } of link.segments) waveOfTip.set(plan.tip, wave)
-    waves[wave] = [...(waves[wave] ?? []), index]
-  })
-  return waves
+/** Indexes of the lines of each pack, in order: a line rests on lines before it, in its own pack or an earlier one. */
+function packsOf(lines: readonly LineTake[], standsAlone: (line: LineTake) => boolean): number[][] {
+  const alone: number[][] = []
+  const shared = new Map<number, number[]>()
+  for (const [index, line] of lines.entries()) {
+    const { pack } = line.chain
+    if (standsAlone(line)) alone.push([index])
+    else shared.set(pack, [...(shared.get(pack) ?? []), index])
+  }
+  const numbers = [...shared.keys()].sort((a, b) => a - b)
+  return [...alone, ...numbers.map((number) => shared.get(number) ?? [])]
 }
 
 /**
@@ -73,10 +69,26 @@ export async function completeTops(
     if (intake !== null) (isChecked(index) ? checked : others).push(intake.top)
   }
   const complete = await quarantine.commitsAmong(checked)
-  if (others.length === 0) return complete
-  const areConnected = (tops: readonly Oid[]): Promise<boolean> =>
-    quarantine.areConnected(tops, [...held, ...complete], areRefsWhole)
-  if (await areConnected(others)) return [...complete, ...others]
-  for (const top of others) if (await areConnected([top])) complete.push(top)
+  await halveUntil(others.length === 0 ? [] : [others], PACK_REFUSED_COUNT_MAX, async (tops) => {
+    const isGood = await quarantine.areConnected(tops, [...held, ...complete], areRefsWhole)
+    if (isGood) complete.push(...tops)
+    return isGood
+  })
   return complete
+}
+
+/** Tries each group; of one that is no good each half by itself, as long as no more than `failedCountMax` are. */
+async function halveUntil<One>(
+  groups: readonly (readonly One[])[],
+  failedCountMax: number,
+  isGood: (some: readonly One[]) => Promise<boolean>,
+): Promise<void> {
+  const waiting = [...groups]
+  let failedCount = 0
+  for (let some = waiting.shift(); some !== undefined; some = waiting.shift()) {
+    if (await isGood(some)) continue
+    if (++failedCount > failedCountMax) return
+    const middle = some.length >> 1
+    if (middle > 0) waiting.unshift(some.slice(0, middle), some.slice(middle))
+  }
 }

@@ -136,7 +136,7 @@ export function claimsOf(
   records: ReadonlyMap<string, Uint8Array>,
   levelOf: LevelOf,
 ): ChainClaim[] {
-  return chains.flatMap(({ ref, tip, links }) => {
+  return chains.flatMap(({ ref, tip, links, pack }) => {
     const claims: LinkClaim[] = []
     for (const link of links) {
       const record = link.segments === null ? records.get(link.file) : Buffer.from(link.segments, 'base64')
@@ -144,7 +144,7 @@ export function claimsOf(
       claims.push(linkClaimOf(link, decodeSegments(record, objectFormat), objectFormat, levelOf))
     }
     if (claims.length === 0) return []
-    return [checkedChain({ ref, tip: parseOid(tip, objectFormat), links: claims })]
+    return [checkedChain({ ref, tip: parseOid(tip, objectFormat), pack, links: claims })]
   })
 }
 
