@@ -102,8 +102,13 @@ export const CHAIN_COUNT_MAX = LINE_COUNT_MAX
 /** Chains in an answer to who does not say how many he takes, and in an exported folder, where each link is a file and a request. */
 export const CHAIN_COUNT_UNASKED = 64
 
-/** Bytes from which on a branch is taken from an exported folder: what is shorter is not worth a request for each of its links. */
-export const WEB_LINE_LENGTH_MIN = 64 * 1024
+/**
+ * Bytes from which on a branch is taken where there are more lines than the second value, or from an exported folder. git stores the
+ * delta bases of each line once more: 272 branches of tigerbeetle, 5.4 MB, become 53 MB on the disk and twice git's time. In a folder what is
+ * shorter is not worth a request for each of its links.
+ */
+export const LINE_LENGTH_MIN = 64 * 1024
+export const SHORT_LINE_COUNT_MAX = 32
 
 /** Links of a chain: one per level, and the checkpoint rule ends at level 40. */
 export const LINK_COUNT_MAX = 64

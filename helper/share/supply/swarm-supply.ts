@@ -13,10 +13,11 @@ import {
   CHAIN_COUNT_MAX,
   CLAIM_COUNT_MAX,
   CLAIM_WASTE_MS_MAX,
+  LINE_LENGTH_MIN,
   PEER_WAIT_FOR_FETCH_MS,
   PEER_WAIT_MS,
+  SHORT_LINE_COUNT_MAX,
   SOURCE_GRACE_MS,
-  WEB_LINE_LENGTH_MIN,
   WEBSEED_COUNT_MAX,
 } from '../../limits.ts'
 import { humanBytes } from '../../progress.ts'
@@ -172,7 +173,8 @@ class SwarmSupply implements Supply {
       }
       tried.add(claim)
       const { lines: all, complete } = await planFor(claim.chains, request, gitDir, held)
-      const lines = claim.peer === null ? longLines(all, WEB_LINE_LENGTH_MIN) : all
+      const isChoosy = claim.peer === null || all.length > SHORT_LINE_COUNT_MAX
+      const lines = isChoosy ? longLines(all, LINE_LENGTH_MIN) : all
       result = { ...result, haves: [...new Set([...result.haves, ...complete])] }
       if (lines.length === 0 && followedCount === 0) return { ...result, note: 'nothing that others have is lacking' }
       const { bytesFromPeers } = result
