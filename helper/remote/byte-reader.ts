@@ -1,9 +1,8 @@
 /**
  * Pulls lines, exact lengths and whatever comes from a stream of bytes, for protocols that change from lines to
  * pkt-lines in the middle. Nothing is read ahead of what was asked for beyond one chunk, so back-pressure reaches the
- * sender. Destroying the stream ends every pending read with that error.
+ * sender. An error of the stream ends every pending read with it.
  */
-import type { Readable } from 'node:stream'
 import { HelperError } from '../errors.ts'
 
 export class ByteReader {
@@ -13,7 +12,7 @@ export class ByteReader {
   private chunk: Buffer = Buffer.alloc(0)
   private pending: Promise<boolean> | null = null
 
-  constructor(stream: Readable) {
+  constructor(stream: AsyncIterable<unknown>) {
     this.iterator = stream[Symbol.asyncIterator]()
   }
 

@@ -91,7 +91,20 @@ async function openSocket(host: string, port: number, around: SocketSurroundings
   })
   say(`${socket.remoteAddress ?? ''} done.\n`)
   socket.setTimeout(0)
-  return { reader: new ByteReader(socket), writer: new ByteWriter(socket), close: () => closeSocket(socket) }
+  return {
+    reader: new ByteReader(untilReset(socket)),
+    writer: new ByteWriter(socket),
+    close: () => closeSocket(socket),
+  }
+}
+
+/** What comes over a socket. git-daemon resets the connection when it has refused and did not read all: that is an end like any other. */
+async function* untilReset(socket: Socket): AsyncGenerator<unknown> {
+  try {
+    yield* socket
+  } catch (error) {
+    if (Object(error).code !== 'ECONNRESET') throw error
+  }
 }
 
 async function closeSocket(socket: Socket): Promise<number> {

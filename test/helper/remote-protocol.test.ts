@@ -4,6 +4,8 @@
  */
 
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { createServer } from 'node:net'
 import { Readable, Writable } from 'node:stream'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
@@ -14,10 +16,11 @@ import { acknowledgmentFilter } from '../../helper/remote/acknowledgments.ts'
 import { ByteReader } from '../../helper/remote/byte-reader.ts'
 import { ByteWriter } from '../../helper/remote/byte-writer.ts'
 import { commandOf, encodeWith, parseFetchRequest } from '../../helper/remote/fetch-request.ts'
-import { proxyFor } from '../../helper/remote/git-socket.ts'
+import { openGitSocket, proxyFor } from '../../helper/remote/git-socket.ts'
 import { AnswerScanner, encodePacket, type Packet, readPacket } from '../../helper/remote/pkt-line.ts'
 import { requireAllowed } from '../../helper/remote/policy.ts'
 import { enterOrigin } from '../../helper/remote/recursion.ts'
+import { parseOrigin } from '../../helper/url.ts'
 
 const A = 'a'.repeat(40)
 const B = 'b'.repeat(40)
@@ -232,6 +235,29 @@ describe('policy', () => {
     assert.doesNotThrow(() => enterOrigin(inner, 'https://example.com/b'))
     assert.throws(() => enterOrigin(inner, 'https://u:q@example.com/a'), { code: 'recursion' })
     assert.ok(!JSON.stringify(inner).includes('u:p'))
+  })
+
+  it('a git:// server that refuses and resets the connection has ended it, with what it said', async () => {
+    const server = createServer((socket) => {
+      socket.on('error', () => {})
+      socket.once('data', () => {
+        socket.write(encodePacket('ERR no such repository'))
+        // Not before that was read: a reset would take it away.
+        socket.once('data', () => socket.resetAndDestroy())
+      })
+    })
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const origin = parseOrigin(`git://127.0.0.1:${Object(server.address()).port}/x.git`)
+    const trace = Object.assign(() => {}, { enabled: false })
+    const around = { env: {}, trace, signal: new AbortController().signal, family: 0, say: () => {} } as const
+    const stream = await openGitSocket(origin, 'git-upload-pack', 2, new Map(), around)
+    const said = await readPacket(stream.reader)
+    assert.equal(said?.raw.toString(), '001aERR no such repository')
+    await stream.writer.write('0000')
+    assert.equal(await stream.reader.next(), null)
+    await stream.close()
+    server.close()
   })
 
   it('core.gitProxy applies to the domain that it names, none switches it off', () => {
