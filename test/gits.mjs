@@ -107,11 +107,14 @@ async function assemble(packages, folder) {
   const searched = ['usr/lib', 'lib'].map((place) => join(unpacked, place, triplet)).filter(existsSync)
   if (linker === undefined || searched.length === 0) throw new Error('expected a dynamic linker in libc6, got none')
   const core = join(unpacked, 'usr', 'lib', 'git-core')
-  // Linkers before glibc 2.33 know no --argv0: git is told which of its builtins a link stands for.
+  // Linkers before glibc 2.33 know no --argv0: git is told which of its builtins a link stands for. git daemon, which starts itself again
+  // for each connection, cannot do without.
+  const argv0 = (await run(linker, ['--help'])).stdout.includes('--argv0') ? ' --argv0 "$0"' : ''
   const start = (real) => {
     const named = /\/(core-)?git$/.test(real) ? `case "\${0##*/}" in git-*) set -- "\${0##*/git-}" "$@";; esac\n` : ''
-    const environment = `GIT_EXEC_PATH='${core}'`
-    return `#!/bin/sh\n${named}${environment} exec '${linker}' --library-path '${searched.join(':')}' '${real}' "$@"\n`
+    const called = real.endsWith('/core-git-daemon') ? argv0 : ''
+    const words = `'${linker}'${called} --library-path '${searched.join(':')}' '${real}'`
+    return `#!/bin/sh\n${named}GIT_EXEC_PATH='${core}' exec ${words} "$@"\n`
   }
   const real = join(unpacked, 'real')
   await mkdir(real)
