@@ -11,9 +11,7 @@ import { readFile } from 'node:fs/promises'
 import { connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import { after, before, it } from 'node:test'
-import { DemoWorld } from '../../bench/demo-world.ts'
-import { generateRepository } from '../../bench/generate-repository.ts'
-import { type StaticServer, type StaticServerOptions, startStaticServer } from '../../bench/static-server.ts'
+import type { StaticServerOptions } from '../../bench/static-server.ts'
 import { buildChains } from '../../helper/build/chains.ts'
 import { type NamedTip, publicTips, resolveTip } from '../../helper/build/history.ts'
 import type { LinkFile } from '../../helper/build/link-file.ts'
@@ -23,68 +21,28 @@ import { encodeChainAnswer } from '../../helper/share/chain-message.ts'
 import { topicOf } from '../../helper/share/topic.ts'
 import { parseOrigin } from '../../helper/url.ts'
 import { formatAddress } from '../../net/index.ts'
+import { FolderScene, NO_PEERS } from '../support/folder-scene.ts'
 import { openLoopbackNet } from '../support/loopback-net.ts'
 
 /** Less than what is still to come when the next link is asked for. */
 const LAST_LENGTH = 4096
 
-const QUIET = ['gittorrent.dht=false', 'gittorrent.lsd=false']
-
-let world: DemoWorld
-let url: string
+let scene: FolderScene
 
 before(async () => {
-  world = await DemoWorld.open()
-  await world.git('config', '--global', 'maintenance.auto', 'false')
-  await generateRepository(join(world.folder, 'origin.git'), { commitCount: 1200, seed: 21 })
-  await world.startDaemon()
-  url = `gittorrent::${world.originUrl('origin.git')}`
-  await world.git('clone', '--quiet', world.originUrl('origin.git'), 'plain')
-  await exportTo('public')
+  scene = await FolderScene.open()
 })
 
 after(async () => {
-  await world.close()
+  await scene.close()
 })
-
-async function exportTo(out: string, ...args: string[]): Promise<void> {
-  const origin = ['--origin', world.originUrl('origin.git')]
-  await world.run('gittorrent', ['export', 'origin.git', '--out', out, ...(args.length > 0 ? args : origin)])
-}
-
-async function withServer<Result>(
-  options: StaticServerOptions,
-  use: (server: StaticServer) => Promise<Result>,
-  folder = 'public',
-): Promise<Result> {
-  const server = await startStaticServer(join(world.folder, folder), options)
-  try {
-    return await use(server)
-  } finally {
-    await server.close()
-  }
-}
-
-function cloneFrom(name: string, ...manifests: string[]) {
-  const seeds = manifests.map((manifest) => `gittorrent.webseed=${manifest}`)
-  return world.viaSwarm(['clone', '--quiet', url, name], [...QUIET, ...seeds])
-}
-
-async function assertEqualToPlain(directory: string): Promise<void> {
-  const refs = (of: string): Promise<string> => world.git('-C', of, 'for-each-ref')
-  assert.equal(await refs(directory), await refs('plain'))
-  const objects = async (of: string): Promise<string[]> =>
-    (await world.git('-C', of, 'rev-list', '--objects', '--no-object-names', '--all')).split('\n').sort()
-  assert.deepEqual(await objects(directory), await objects('plain'))
-  await world.git('-C', directory, 'fsck', '--full', '--no-progress')
-}
 
 it('the manifest of a folder is asked for before the origin has said a word', async () => {
   let onManifest: () => void = () => {}
   const isAsked = new Promise<void>((resolve) => {
     onManifest = resolve
   })
-  const { port: originPort } = new URL(world.originUrl('origin.git'))
+  const { port: originPort } = new URL(scene.world.originUrl('origin.git'))
   const origin = createServer((client) => {
     const server = connect(Number(originPort), '127.0.0.1')
     for (const [socket, other] of [
@@ -104,12 +62,12 @@ it('the manifest of a folder is asked for before the origin has said a word', as
     return false
   }
   try {
-    const { bytes } = await withServer({ intercept }, (server) => {
-      const settings = [...QUIET, `gittorrent.webseed=${server.url}/manifest.json`]
+    const { bytes } = await scene.withServer({ intercept }, (server) => {
+      const settings = [...NO_PEERS, `gittorrent.webseed=${server.url}/manifest.json`]
       const late = `gittorrent::git://127.0.0.1:${address.port}/origin.git`
-      return world.viaSwarm(['clone', '--quiet', late, 'early'], settings)
+      return scene.world.viaSwarm(['clone', '--quiet', late, 'early'], settings)
     })
-    await assertEqualToPlain('early')
+    await scene.assertEqualToPlain('early')
     assert.ok(bytes.web > 9 * bytes.origin, JSON.stringify(bytes))
   } finally {
     origin.close()
@@ -128,16 +86,16 @@ it('links come oldest first, and the next one is asked for before the last bytes
       onNext()
       return false
     }
-    const bundle = readFileSync(join(world.folder, 'public', name))
+    const bundle = readFileSync(join(scene.world.folder, 'public', name))
     response.writeHead(200, { 'content-length': bundle.length })
     response.write(bundle.subarray(0, -LAST_LENGTH))
     void isNextAsked.then(() => response.end(bundle.subarray(-LAST_LENGTH)))
     return true
   }
-  const { bytes, requests } = await withServer({ intercept }, async (server) => {
-    return { ...(await cloneFrom('in-order', `${server.url}/manifest.json`)), requests: server.requests }
+  const { bytes, requests } = await scene.withServer({ intercept }, async (server) => {
+    return { ...(await scene.cloneFrom('in-order', `${server.url}/manifest.json`)), requests: server.requests }
   })
-  await assertEqualToPlain('in-order')
+  await scene.assertEqualToPlain('in-order')
   assert.ok(bytes.web > 9 * bytes.origin, JSON.stringify(bytes))
   assert.match(requests.find((request) => /\.bundle\b(?!\.torrent)/.test(request)) ?? '', /-root\.bundle\b/)
 })
@@ -149,21 +107,21 @@ async function cloneBesidePeer(
   readerOf: (link: LinkFile) => LinkFile['read'],
   options: StaticServerOptions = {},
 ) {
-  const repository = await openRepository(join(world.folder, 'origin.git'))
+  const repository = await openRepository(join(scene.world.folder, 'origin.git'))
   const chains = await buildChains(repository, tips, { threadCount: 2 })
   const net = await openLoopbackNet()
   for (const { links } of chains.chains) for (const link of links) net.seed(link, { ...link, read: readerOf(link) })
-  const topic = topicOf(parseOrigin(world.originUrl('origin.git')))
+  const topic = topicOf(parseOrigin(scene.world.originUrl('origin.git')))
   net.joinTopic(topic, { onRequest: async () => encodeChainAnswer(chains.chains) }, { announce: false })
   try {
-    return await withServer(options, async (server) => {
+    return await scene.withServer(options, async (server) => {
       assert.ok(net.address !== null)
       const settings = [
         `gittorrent.peer=${formatAddress(net.address)}`,
         `gittorrent.webseed=${server.url}/manifest.json`,
       ]
-      const cloned = await world.viaSwarm(['clone', '--quiet', url, name], [...QUIET, ...settings])
-      await assertEqualToPlain(name)
+      const cloned = await scene.world.viaSwarm(['clone', '--quiet', scene.url, name], [...NO_PEERS, ...settings])
+      await scene.assertEqualToPlain(name)
       return cloned
     })
   } finally {
@@ -173,7 +131,7 @@ async function cloneBesidePeer(
 }
 
 it('a swarm that stalls is completed by a web seed, from where it ended', async () => {
-  const repository = await openRepository(join(world.folder, 'origin.git'))
+  const repository = await openRepository(join(scene.world.folder, 'origin.git'))
   const tips = await publicTips(repository, 'origin', false)
   const { bytes } = await cloneBesidePeer('completed', tips, () => () => new Promise(() => {}))
   assert.ok(bytes.web > 9 * bytes.origin, JSON.stringify(bytes))
@@ -184,7 +142,7 @@ function withTorrents(at: (torrent: Buffer) => number): NonNullable<StaticServer
   return (request, response) => {
     const name = request.url ?? ''
     if (!name.endsWith('.torrent')) return false
-    const torrent = readFileSync(join(world.folder, 'public', name))
+    const torrent = readFileSync(join(scene.world.folder, 'public', name))
     torrent[at(torrent)] = (torrent[at(torrent)] ?? 0) ^ 1
     response.end(torrent)
     return true
@@ -192,9 +150,9 @@ function withTorrents(at: (torrent: Buffer) => number): NonNullable<StaticServer
 }
 
 it('of a link that a newer folder claims a peer brings the pieces, whose hashes are in the torrent file', async () => {
-  const repository = await openRepository(join(world.folder, 'origin.git'))
+  const repository = await openRepository(join(scene.world.folder, 'origin.git'))
   const older = [await resolveTip(repository, 'refs/heads/main~30')].map(({ oid }) => ({ ref: 'refs/heads/main', oid }))
-  const { chains } = parseManifest(await readFile(join(world.folder, 'public', 'manifest.json')))
+  const { chains } = parseManifest(await readFile(join(scene.world.folder, 'public', 'manifest.json')))
   const root = chains[0]?.links.at(-1)
   const withoutRoot: StaticServerOptions['intercept'] = (request, response) => {
     if (request.url !== `/${root?.file}`) return false
@@ -212,8 +170,10 @@ it('of a link that a newer folder claims a peer brings the pieces, whose hashes 
 
 it('a torrent file with other segments than the manifest means leaves everything to the origin', async () => {
   const intercept = withTorrents((torrent) => torrent.indexOf('gittorrent segments') + 40)
-  const { bytes, trace } = await withServer({ intercept }, (server) => cloneFrom('other-segments', `${server.url}/`))
+  const { bytes, trace } = await scene.withServer({ intercept }, (server) =>
+    scene.cloneFrom('other-segments', `${server.url}/`),
+  )
   assert.equal(bytes.web, 0)
   assert.match(trace, /expected the segments in the manifest, got others/)
-  await assertEqualToPlain('other-segments')
+  await scene.assertEqualToPlain('other-segments')
 })

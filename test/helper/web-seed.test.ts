@@ -9,70 +9,29 @@ import assert from 'node:assert/strict'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, it } from 'node:test'
-import { DemoWorld } from '../../bench/demo-world.ts'
 import { generateRepository } from '../../bench/generate-repository.ts'
-import { type StaticServer, type StaticServerOptions, startStaticServer } from '../../bench/static-server.ts'
+import type { StaticServer, StaticServerOptions } from '../../bench/static-server.ts'
+import { FolderScene, NO_PEERS } from '../support/folder-scene.ts'
 
-const QUIET = ['gittorrent.dht=false', 'gittorrent.lsd=false']
-
-let world: DemoWorld
-let url: string
+let scene: FolderScene
 
 before(async () => {
-  world = await DemoWorld.open()
-  await world.git('config', '--global', 'maintenance.auto', 'false')
-  await generateRepository(join(world.folder, 'origin.git'), { commitCount: 1200, seed: 21 })
-  await world.startDaemon()
-  url = `gittorrent::${world.originUrl('origin.git')}`
-  await world.git('clone', '--quiet', world.originUrl('origin.git'), 'plain')
-  await exportTo('public')
+  scene = await FolderScene.open()
 })
 
 after(async () => {
-  await world.close()
+  await scene.close()
 })
-
-async function exportTo(out: string, ...args: string[]): Promise<void> {
-  const origin = ['--origin', world.originUrl('origin.git')]
-  await world.run('gittorrent', ['export', 'origin.git', '--out', out, ...(args.length > 0 ? args : origin)])
-}
 
 /** True for what says what there is, and is no payload itself. */
 function isDocument(path: string | undefined): boolean {
   return path === '/manifest.json' || path?.endsWith('.torrent') === true
 }
 
-async function withServer<Result>(
-  options: StaticServerOptions,
-  use: (server: StaticServer) => Promise<Result>,
-  folder = 'public',
-): Promise<Result> {
-  const server = await startStaticServer(join(world.folder, folder), options)
-  try {
-    return await use(server)
-  } finally {
-    await server.close()
-  }
-}
-
-function cloneFrom(name: string, ...manifests: string[]) {
-  const seeds = manifests.map((manifest) => `gittorrent.webseed=${manifest}`)
-  return world.viaSwarm(['clone', '--quiet', url, name], [...QUIET, ...seeds])
-}
-
-async function assertEqualToPlain(directory: string): Promise<void> {
-  const refs = (of: string): Promise<string> => world.git('-C', of, 'for-each-ref')
-  assert.equal(await refs(directory), await refs('plain'))
-  const objects = async (of: string): Promise<string[]> =>
-    (await world.git('-C', of, 'rev-list', '--objects', '--no-object-names', '--all')).split('\n').sort()
-  assert.deepEqual(await objects(directory), await objects('plain'))
-  await world.git('-C', directory, 'fsck', '--full', '--no-progress')
-}
-
 it('a clone takes each link with one request and a tenth or less from the origin', async () => {
-  await withServer({}, async (server) => {
-    const { bytes } = await cloneFrom('clone', `${server.url}/manifest.json`)
-    await assertEqualToPlain('clone')
+  await scene.withServer({}, async (server) => {
+    const { bytes } = await scene.cloneFrom('clone', `${server.url}/manifest.json`)
+    await scene.assertEqualToPlain('clone')
     assert.ok(bytes.web > 9 * bytes.origin && bytes.peers === 0, JSON.stringify(bytes))
     const asked = server.requests.map((request) => request.split(' ')[1])
     assert.equal(new Set(asked).size, asked.length)
@@ -81,37 +40,37 @@ it('a clone takes each link with one request and a tenth or less from the origin
 })
 
 it('the URL of the folder does as well, and what was taken can be seeded on', async () => {
-  await withServer({}, async (server) => {
-    const { bytes } = await cloneFrom('clone-of-folder', `${server.url}/`)
+  await scene.withServer({}, async (server) => {
+    const { bytes } = await scene.cloneFrom('clone-of-folder', `${server.url}/`)
     assert.ok(bytes.web > 9 * bytes.origin)
   })
-  const { stdout } = await world.run('gittorrent', ['chain', 'clone-of-folder', '--json'])
-  const expected = await world.run('gittorrent', ['chain', 'origin.git', '--json'])
+  const { stdout } = await scene.world.run('gittorrent', ['chain', 'clone-of-folder', '--json'])
+  const expected = await scene.world.run('gittorrent', ['chain', 'origin.git', '--json'])
   // The list of stored snapshots is the one thing that is not the same everywhere.
   const ours = { ...JSON.parse(stdout), snapshots: [] }
   assert.deepEqual(ours, { ...JSON.parse(expected.stdout), snapshots: [] })
 })
 
 it('a server without ranges, without lengths', async () => {
-  await withServer({ ranges: false }, async (server) => {
-    const { bytes } = await cloneFrom('no-ranges', `${server.url}/manifest.json`)
-    await assertEqualToPlain('no-ranges')
+  await scene.withServer({ ranges: false }, async (server) => {
+    const { bytes } = await scene.cloneFrom('no-ranges', `${server.url}/manifest.json`)
+    await scene.assertEqualToPlain('no-ranges')
     assert.ok(bytes.web > 9 * bytes.origin)
   })
 })
 
 it('redirects are followed, to another server too, which does not learn the password', async () => {
-  await withServer({}, async (target) => {
+  await scene.withServer({}, async (target) => {
     const secrets: unknown[] = []
     const intercept: StaticServerOptions['intercept'] = (request, response) => {
       secrets.push(request.headers.authorization)
       response.writeHead(302, { location: `${target.url}${request.url}` }).end()
       return true
     }
-    await withServer({ intercept }, async (server) => {
+    await scene.withServer({ intercept }, async (server) => {
       const withPassword = server.url.replace('//', '//user:secret@')
-      const { bytes, trace } = await cloneFrom('redirected', `${withPassword}/manifest.json`)
-      await assertEqualToPlain('redirected')
+      const { bytes, trace } = await scene.cloneFrom('redirected', `${withPassword}/manifest.json`)
+      await scene.assertEqualToPlain('redirected')
       assert.ok(bytes.web > 9 * bytes.origin)
       assert.equal(new Set(secrets).size, 1)
       assert.equal(secrets[0], `Basic ${Buffer.from('user:secret').toString('base64')}`)
@@ -125,21 +84,24 @@ it('a clone of depth 1 builds on the snapshot of the folder', async () => {
     ['shallow', {}],
     ['shallow-no-ranges', { ranges: false }],
   ] as const) {
-    await withServer(options, async (server) => {
-      const settings = [...QUIET, `gittorrent.webseed=${server.url}/manifest.json`]
-      const { bytes, trace } = await world.viaSwarm(['clone', '--quiet', '--depth', '1', url, name], settings)
+    await scene.withServer(options, async (server) => {
+      const settings = [...NO_PEERS, `gittorrent.webseed=${server.url}/manifest.json`]
+      const { bytes, trace } = await scene.world.viaSwarm(
+        ['clone', '--quiet', '--depth', '1', scene.url, name],
+        settings,
+      )
       assert.ok(bytes.web > 2 * bytes.origin, JSON.stringify(bytes))
       assert.match(trace, /snapshot [0-9a-f]{40} of/)
     })
     const plain = `plain-${name}`
-    await world.git('clone', '--quiet', '--depth', '1', world.originUrl('origin.git'), plain)
+    await scene.world.git('clone', '--quiet', '--depth', '1', scene.world.originUrl('origin.git'), plain)
     for (const args of [
       ['for-each-ref'],
       ['rev-list', '--objects', '--no-object-names', '--all'],
       ['rev-parse', '--is-shallow-repository'],
     ])
-      assert.equal(await world.git('-C', name, ...args), await world.git('-C', plain, ...args))
-    await world.git('-C', name, 'fsck', '--full', '--no-progress')
+      assert.equal(await scene.world.git('-C', name, ...args), await scene.world.git('-C', plain, ...args))
+    await scene.world.git('-C', name, 'fsck', '--full', '--no-progress')
   }
 })
 
@@ -148,7 +110,7 @@ it('a snapshot goes on where the connection broke, and one with changed bytes is
   const breaking: StaticServerOptions['intercept'] = (request, response) => {
     if (!request.url?.endsWith('.pack') || breaks-- <= 0) return false
     const start = Number(/^bytes=(\d+)-/.exec(request.headers.range ?? '')?.[1] ?? 0)
-    void readFile(join(world.folder, 'public', request.url)).then((bytes) => {
+    void readFile(join(scene.world.folder, 'public', request.url)).then((bytes) => {
       const range = `bytes ${start}-${bytes.length - 1}/${bytes.length}`
       response.writeHead(206, { 'content-length': bytes.length - start, 'content-range': range })
       response.write(bytes.subarray(start, start + (bytes.length >> 2)), () => response.socket?.end())
@@ -156,8 +118,11 @@ it('a snapshot goes on where the connection broke, and one with changed bytes is
     return true
   }
   const shallow = (server: StaticServer, name: string) =>
-    world.viaSwarm(['clone', '--quiet', '--depth', '1', url, name], [...QUIET, `gittorrent.webseed=${server.url}/`])
-  await withServer({ intercept: breaking }, async (server) => {
+    scene.world.viaSwarm(
+      ['clone', '--quiet', '--depth', '1', scene.url, name],
+      [...NO_PEERS, `gittorrent.webseed=${server.url}/`],
+    )
+  await scene.withServer({ intercept: breaking }, async (server) => {
     const { bytes } = await shallow(server, 'shallow-breaking')
     assert.ok(bytes.web > 2 * bytes.origin, JSON.stringify(bytes))
     const asked = server.requests.filter((request) => /\.pack\b(?!\.torrent)/.test(request))
@@ -167,43 +132,43 @@ it('a snapshot goes on where the connection broke, and one with changed bytes is
   })
   const lying: StaticServerOptions['intercept'] = (request, response) => {
     if (!request.url?.endsWith('.pack')) return false
-    void readFile(join(world.folder, 'public', request.url)).then((bytes) => {
+    void readFile(join(scene.world.folder, 'public', request.url)).then((bytes) => {
       bytes[bytes.length >> 1] = (bytes[bytes.length >> 1] ?? 0) ^ 1
       response.writeHead(200, { 'content-length': bytes.length }).end(bytes)
     })
     return true
   }
-  await withServer({ intercept: lying }, async (server) => {
+  await scene.withServer({ intercept: lying }, async (server) => {
     const { trace } = await shallow(server, 'shallow-lied-to')
     assert.match(trace, /piece at \d+ as claimed, got other bytes/)
-    await world.git('-C', 'shallow-lied-to', 'fsck', '--full', '--no-progress')
+    await scene.world.git('-C', 'shallow-lied-to', 'fsck', '--full', '--no-progress')
   })
 })
 
 it('with a key that is known only what it signed is taken, and anything else is told in one line', async () => {
   const newKey = async (): Promise<string> =>
-    JSON.parse((await world.run('gittorrent', ['keygen', '--json'])).stdout)[0].publicKey
+    JSON.parse((await scene.world.run('gittorrent', ['keygen', '--json'])).stdout)[0].publicKey
   const [ours, another] = [await newKey(), await newKey()]
-  const origin = ['--origin', world.originUrl('origin.git')]
-  await exportTo('signed', ...origin, '--key', ours)
+  const origin = ['--origin', scene.world.originUrl('origin.git')]
+  await scene.exportTo('signed', ...origin, '--key', ours)
   const take = (folder: string, name: string, key: string) =>
-    withServer(
+    scene.withServer(
       {},
       (server) => {
         const keys = [`gittorrent.webseedKey=${key}`, `gittorrent.webseed=${server.url}/manifest.json`]
-        return world.viaSwarm(['clone', '--quiet', url, name], [...QUIET, ...keys])
+        return scene.world.viaSwarm(['clone', '--quiet', scene.url, name], [...NO_PEERS, ...keys])
       },
       folder,
     )
   const good = await take('signed', 'by-known-key', ours)
   assert.ok(good.bytes.web > 9 * good.bytes.origin)
-  const id = JSON.parse((await world.run('gittorrent', ['keys', '--json'])).stdout).find(
+  const id = JSON.parse((await scene.world.run('gittorrent', ['keys', '--json'])).stdout).find(
     ({ publicKey }: { publicKey: string }) => publicKey === ours,
   ).id
   assert.ok((await take('signed', 'by-known-id', id)).bytes.web > 0)
-  await mkdir(join(world.folder, 'tampered'))
-  const signed = await readFile(join(world.folder, 'signed', 'manifest.json'), 'utf8')
-  await writeFile(join(world.folder, 'tampered', 'manifest.json'), signed.replace('"clock": 1', '"clock": 2'))
+  await mkdir(join(scene.world.folder, 'tampered'))
+  const signed = await readFile(join(scene.world.folder, 'signed', 'manifest.json'), 'utf8')
+  await writeFile(join(scene.world.folder, 'tampered', 'manifest.json'), signed.replace('"clock": 1', '"clock": 2'))
   for (const [folder, key, got] of [
     ['signed', another, /expected a signature of a key in gittorrent.webseedKey, got one of/],
     ['public', ours, /got none/],
@@ -214,7 +179,7 @@ it('with a key that is known only what it signed is taken, and anything else is 
     const lines = stderr.split('\n').filter((line) => line.includes('is not used'))
     assert.equal(lines.length, 1)
     assert.match(lines[0] ?? '', got)
-    await assertEqualToPlain(`refused ${folder}`)
+    await scene.assertEqualToPlain(`refused ${folder}`)
   }
 })
 
@@ -225,17 +190,17 @@ it('a redirect in circles costs nothing but the web seed', async () => {
     response.writeHead(301, { location: `${request.url}?again` }).end()
     return true
   }
-  await withServer({ intercept }, async (server) => {
-    const { bytes, trace } = await cloneFrom('circles', `${server.url}/manifest.json`)
+  await scene.withServer({ intercept }, async (server) => {
+    const { bytes, trace } = await scene.cloneFrom('circles', `${server.url}/manifest.json`)
     assert.equal(bytes.web, 0)
     assert.match(trace, /at most 5 redirects/)
     assert.equal(count, 6)
   })
-  await assertEqualToPlain('circles')
+  await scene.assertEqualToPlain('circles')
 })
 
 it('a connection that breaks again and again is taken up where it ended', async () => {
-  const root = join(world.folder, 'public')
+  const root = join(scene.world.folder, 'public')
   const intercept: StaticServerOptions['intercept'] = (request, response) => {
     const start = Number(/^bytes=(\d+)-/.exec(request.headers.range ?? '')?.[1] ?? Number.NaN)
     if (Number.isNaN(start)) return false
@@ -247,9 +212,9 @@ it('a connection that breaks again and again is taken up where it ended', async 
     })
     return true
   }
-  await withServer({ intercept }, async (server) => {
-    const { bytes, trace } = await cloneFrom('breaking', `${server.url}/manifest.json`)
-    await assertEqualToPlain('breaking')
+  await scene.withServer({ intercept }, async (server) => {
+    const { bytes, trace } = await scene.cloneFrom('breaking', `${server.url}/manifest.json`)
+    await scene.assertEqualToPlain('breaking')
     assert.ok(bytes.web > 9 * bytes.origin, trace)
   })
 })
@@ -261,10 +226,10 @@ it('a server that stalls is left for the next web seed', async () => {
     response.flushHeaders()
     return true
   }
-  await withServer({ intercept }, (stalling) =>
-    withServer({}, async (good) => {
-      const { bytes } = await cloneFrom('stalling', `${stalling.url}/manifest.json`, `${good.url}/manifest.json`)
-      await assertEqualToPlain('stalling')
+  await scene.withServer({ intercept }, (stalling) =>
+    scene.withServer({}, async (good) => {
+      const { bytes } = await scene.cloneFrom('stalling', `${stalling.url}/manifest.json`, `${good.url}/manifest.json`)
+      await scene.assertEqualToPlain('stalling')
       assert.ok(bytes.web > 9 * bytes.origin, JSON.stringify(bytes))
     }),
   )
@@ -274,16 +239,16 @@ it('changed bytes are refused before git sees them, and come from the origin', a
   const intercept: StaticServerOptions['intercept'] = (request, response) => {
     if (isDocument(request.url)) return false
     const start = Number(/^bytes=(\d+)-/.exec(request.headers.range ?? '')?.[1] ?? 0)
-    void readFile(join(world.folder, 'public', request.url ?? '')).then((bytes) => {
+    void readFile(join(scene.world.folder, 'public', request.url ?? '')).then((bytes) => {
       const part = Buffer.from(bytes.subarray(start))
       part[part.length >> 2] = (part[part.length >> 2] ?? 0) ^ 1
       response.writeHead(206, { 'content-range': `bytes ${start}-${bytes.length - 1}/${bytes.length}` }).end(part)
     })
     return true
   }
-  await withServer({ intercept }, async (server) => {
-    const { trace } = await cloneFrom('lied-to', `${server.url}/manifest.json`)
-    await assertEqualToPlain('lied-to')
+  await scene.withServer({ intercept }, async (server) => {
+    const { trace } = await scene.cloneFrom('lied-to', `${server.url}/manifest.json`)
+    await scene.assertEqualToPlain('lied-to')
     assert.match(trace, /expected a segment [0-9a-f]{64}, got/)
     assert.doesNotMatch(trace, /pack refused/)
   })
@@ -303,14 +268,14 @@ const BAD_MANIFESTS: Readonly<Record<string, (manifest: string) => string>> = {
 for (const [name, change] of Object.entries(BAD_MANIFESTS)) {
   it(`a manifest with ${name} leaves everything to the origin`, async () => {
     const folder = `bad ${name}`
-    await mkdir(join(world.folder, folder))
-    const manifest = await readFile(join(world.folder, 'public', 'manifest.json'), 'utf8')
-    await writeFile(join(world.folder, folder, 'manifest.json'), change(manifest))
-    const taken = (server: StaticServer) => cloneFrom(`clone ${name}`, `${server.url}/manifest.json`)
-    const { bytes, trace } = await withServer({}, taken, folder)
+    await mkdir(join(scene.world.folder, folder))
+    const manifest = await readFile(join(scene.world.folder, 'public', 'manifest.json'), 'utf8')
+    await writeFile(join(scene.world.folder, folder, 'manifest.json'), change(manifest))
+    const taken = (server: StaticServer) => scene.cloneFrom(`clone ${name}`, `${server.url}/manifest.json`)
+    const { bytes, trace } = await scene.withServer({}, taken, folder)
     assert.equal(bytes.web, 0)
     assert.match(trace, /expected/)
-    await assertEqualToPlain(`clone ${name}`)
+    await scene.assertEqualToPlain(`clone ${name}`)
   })
 }
 
@@ -324,21 +289,28 @@ it('a manifest without end is not read to its end', async () => {
     more()
     return true
   }
-  await withServer({ intercept }, async (server) => {
-    const { trace } = await cloneFrom('endless', `${server.url}/manifest.json`)
+  await scene.withServer({ intercept }, async (server) => {
+    const { trace } = await scene.cloneFrom('endless', `${server.url}/manifest.json`)
     assert.match(trace, /web seed: expected at most/)
   })
-  await assertEqualToPlain('endless')
+  await scene.assertEqualToPlain('endless')
 })
 
 it('a folder of another repository is not taken for this one, although a branch has the same name', async () => {
-  await generateRepository(join(world.folder, 'other.git'), { commitCount: 300, seed: 22 })
-  await world.run('gittorrent', ['export', 'other.git', '--out', 'other', '--origin', 'https://example.org/other.git'])
-  const taken = (server: StaticServer) => cloneFrom('not-other', `${server.url}/manifest.json`)
-  const { bytes, trace } = await withServer({}, taken, 'other')
+  await generateRepository(join(scene.world.folder, 'other.git'), { commitCount: 300, seed: 22 })
+  await scene.world.run('gittorrent', [
+    'export',
+    'other.git',
+    '--out',
+    'other',
+    '--origin',
+    'https://example.org/other.git',
+  ])
+  const taken = (server: StaticServer) => scene.cloneFrom('not-other', `${server.url}/manifest.json`)
+  const { bytes, trace } = await scene.withServer({}, taken, 'other')
   assert.equal(bytes.web, 0)
   assert.match(trace, /does not say that it is of this origin/)
-  await assertEqualToPlain('not-other')
+  await scene.assertEqualToPlain('not-other')
 })
 
 it('a fetch takes only what is lacking, from servers with and without ranges', async () => {
@@ -348,17 +320,19 @@ it('a fetch takes only what is lacking, from servers with and without ranges', a
     const from = index === 0 ? ['from refs/heads/main^0'] : []
     return [...head, ...from, `M 100644 inline g${index % 5}`, `data ${content.length}`, content]
   })
-  await world.run('git', ['-C', 'origin.git', 'fast-import', '--quiet'], { input: `${commits.flat().join('\n')}\n` })
-  await exportTo('public')
-  await world.git('-C', 'plain', 'fetch', '--quiet')
+  await scene.world.run('git', ['-C', 'origin.git', 'fast-import', '--quiet'], {
+    input: `${commits.flat().join('\n')}\n`,
+  })
+  await scene.exportTo('public')
+  await scene.world.git('-C', 'plain', 'fetch', '--quiet')
   for (const [directory, ranges] of [
     ['clone', true],
     ['no-ranges', false],
   ] as const) {
-    await withServer({ ranges }, async (server) => {
-      const settings = [...QUIET, `gittorrent.webseed=${server.url}/manifest.json`]
-      const { bytes } = await world.viaSwarm(['-C', directory, 'fetch', '--quiet'], settings)
-      await assertEqualToPlain(directory)
+    await scene.withServer({ ranges }, async (server) => {
+      const settings = [...NO_PEERS, `gittorrent.webseed=${server.url}/manifest.json`]
+      const { bytes } = await scene.world.viaSwarm(['-C', directory, 'fetch', '--quiet'], settings)
+      await scene.assertEqualToPlain(directory)
       assert.ok(bytes.web > 0, JSON.stringify(bytes))
     })
   }
