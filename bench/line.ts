@@ -1,13 +1,14 @@
 /**
  * Question: with no peer at all, is a clone from an exported folder as fast as the line?
- * By turns: curl of the bytes that the helper takes from the folder, the helper with that folder, git from the origin. One server with
- * `git daemon` and a web server, one machine behind a shaped line, in network namespaces; one branch. Bound: the bytes on the wire at the
- * speed of the line.
+ * By turns: curl of the bytes that the helper takes from the folder, the helper with that folder, curl of the pack that it made of them
+ * into `git index-pack`, git from the origin. One server with `git daemon` and a web server, one machine behind a shaped line, in network
+ * namespaces; one branch. Bounds: the bytes on the wire at the speed of the line; and what git takes to index them as they arrive, for it
+ * resolves deltas when it has all.
  *   npm run bench:line -- <repository> [--mbit 16,50] [--runs 3]       (root; ip, tc, curl)
  */
 
 import { spawn } from 'node:child_process'
-import { readFile, rm } from 'node:fs/promises'
+import { copyFile, readdir, readFile, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
@@ -19,6 +20,8 @@ import { about } from './result-file.ts'
 
 const SERVER_BITS = 10e9
 const WEB_PORT = 8000
+/** Beside what was exported. */
+const PACK_NAME = 'clone.pack'
 const START_TRIES_MAX = 200
 /** Part of the payloads: headers of bundles, which the helper passes over. */
 const DIFFERENCE_MAX = 0.01
@@ -33,7 +36,7 @@ const { values, positionals } = parseArgs({
 const SPEEDS = values.mbit.split(',').map(Number)
 const RUN_COUNT = Number(values.runs)
 
-type WayName = 'curl of the same bytes' | 'helper and web seed' | 'git from the origin'
+type WayName = 'curl of the same bytes' | 'helper and web seed' | 'curl into git index-pack' | 'git from the origin'
 
 interface Run {
   readonly way: WayName
@@ -125,6 +128,11 @@ class LineScene {
     const { web, origin } = bytesIn(await readFile(join(this.#world.folder, 'trace'), 'utf8'))
     if (Math.abs(web / payloadLength - 1) > DIFFERENCE_MAX || origin > ORIGIN_LENGTH_MAX)
       throw new Error(`the helper took ${web} bytes of ${payloadLength} from the folder, and ${origin} from the origin`)
+    await copyFile(await this.#largestPack(), join(this.#world.folder, 'public', PACK_NAME))
+    await this.#clean()
+    await this.#world.git('init', '--quiet', '--bare', 'clone.git')
+    const indexing = `curl --silent --fail '${this.#folder}/${PACK_NAME}' | git -C clone.git index-pack --stdin >/dev/null`
+    runs.push(await this.#measure('curl into git index-pack', ['sh', '-c', indexing]))
     await this.#clean()
     runs.push(await this.#measure('git from the origin', this.#clone(this.#origin)))
     await this.#clean()
@@ -135,6 +143,16 @@ class LineScene {
     const settings = ['dht=false', 'lsd=false', 'listen=none', 'summary=never', `webseed=${this.#folder}/manifest.json`]
     const options = settings.flatMap((setting) => ['-c', `gittorrent.${setting}`])
     return ['git', ...options, 'clone', '--quiet', '--bare', '--single-branch', url, 'clone.git']
+  }
+
+  /** Of the clone: the one that the links have become. */
+  async #largestPack(): Promise<string> {
+    const folder = join(this.#world.folder, 'clone.git', 'objects', 'pack')
+    const packs = (await readdir(folder)).filter((name) => name.endsWith('.pack')).map((name) => join(folder, name))
+    const sized = await Promise.all(packs.map(async (path) => ({ path, length: (await stat(path)).size })))
+    const [largest] = sized.sort((a, b) => b.length - a.length)
+    if (largest === undefined) throw new Error(`the clone has no pack in ${folder}`)
+    return largest.path
   }
 
   async #clean(): Promise<void> {

@@ -1,36 +1,21 @@
 // Goal: a peer that does not read holds a bounded share of our memory, and not for ever.
 // Method: one end of a TCP connection on loopback that never reads, time of the test's own where it matters.
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
-import { createServer, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import { type TestContext, test } from 'node:test'
-import { type Connection, dial } from '../../net/connection.ts'
+import type { Connection } from '../../net/connection.ts'
 import { UNREAD_TIMEOUT_MS } from '../../net/limits.ts'
-import { ByteGate } from '../../net/rate.ts'
 import { encodeHandshake } from '../../net/swarm/wire-messages.ts'
-import { LOOPBACK } from '../support/loopback-net.ts'
+import { openDialled } from '../support/dialled.ts'
 
 const LENGTH_MAX = 8 * 1024 * 1024
 const PART = new Uint8Array(256 * 1024)
 
 /** A connection to one who does not read, and his end of it. */
 async function openUnread(t: TestContext): Promise<{ connection: Connection; peer: Socket }> {
-  const server = createServer((socket) => socket.pause()).listen(LOOPBACK)
-  t.after(() => server.close())
-  await once(server, 'listening')
-  const bound = server.address()
-  assert.ok(bound !== null && typeof bound === 'object')
-  const accepted = once(server, 'connection')
-  const gates = { up: new ByteGate(null), down: new ByteGate(null) }
-  const connection = await dial({ host: LOOPBACK.host, port: bound.port }, gates, null)
-  const [peer] = await accepted
-  peer.on('error', () => {})
+  const { connection, peer } = await openDialled(t)
   peer.write(encodeHandshake(new Uint8Array(20), new Uint8Array(20)))
   await connection.whenHandshake
-  t.after(() => {
-    peer.destroy()
-    connection.destroy()
-  })
   return { connection, peer }
 }
 

@@ -1,9 +1,7 @@
 // Goal: what PROTOCOL.md shows as bytes is what the code writes and reads.
 // Method: the vectors are read from the document; each is written by the code's encoder and read back by its decoder.
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
 import { createRequire } from 'node:module'
-import { createServer } from 'node:net'
 import { test } from 'node:test'
 import { createCheckpointRule, GT1 } from '../../engine/index.ts'
 import {
@@ -14,15 +12,13 @@ import {
   encodeChainQuestion,
 } from '../../helper/share/chain-message.ts'
 import { AnswerBudget } from '../../net/answers.ts'
-import { dial } from '../../net/connection.ts'
 import { decodePeers, encodePeers } from '../../net/gossip.ts'
 import { decodeLsdMessage, encodeLsdMessage } from '../../net/lsd-message.ts'
 import { encodeMessage, type Message, parseMessage } from '../../net/messages.ts'
 import { decodeRangeQuestion, encodeRangeQuestion } from '../../net/range.ts'
-import { ByteGate } from '../../net/rate.ts'
 import { decodeHello, encodeHello } from '../../net/swarm/extension.ts'
 import { parseHello, TopicWire } from '../../net/topic-wire.ts'
-import { LOOPBACK } from '../support/loopback-net.ts'
+import { openDialled } from '../support/dialled.ts'
 import { readProjectFile } from '../tidy/project.ts'
 
 const SECTION = readProjectFile('net/PROTOCOL.md').split('## 12. Vectors')[1] ?? ''
@@ -85,16 +81,8 @@ test('the question for chains, and an answer, with the infohash that follows fro
 })
 
 test('the hello of a topic: as it goes over the wire, and as it is understood', async (t) => {
-  const server = createServer().listen(LOOPBACK)
-  t.after(() => server.close())
-  await once(server, 'listening')
-  const bound = server.address()
-  assert.ok(bound !== null && typeof bound === 'object')
-  const accepted = once(server, 'connection')
-  const gates = { up: new ByteGate(null), down: new ByteGate(null) }
-  const connection = await dial({ host: LOOPBACK.host, port: bound.port }, gates, null)
+  const { connection, peer } = await openDialled(t)
   const infohash = Buffer.alloc(20, 0xa1)
-  const [peer] = await accepted
   const expected = Buffer.from(vector('hello'), 'latin1')
   const said = new Promise<Buffer>((resolve) => {
     let read = Buffer.alloc(0)
@@ -102,6 +90,7 @@ test('the hello of a topic: as it goes over the wire, and as it is understood', 
       read = Buffer.concat([read, bytes])
       if (read.length >= 68 + 6 + expected.length) resolve(read)
     })
+    peer.resume()
   })
   const budget = new AnswerBudget(0)
   const answer = () => Promise.reject(new Error('nobody asks here'))
@@ -114,7 +103,6 @@ test('the hello of a topic: as it goes over the wire, and as it is understood', 
   const prefix = Buffer.from([0, 0, 0, expected.length + 2, 20, 0])
   peer.write(Buffer.concat([prefix, expected]))
   assert.deepEqual(await wire.hello, { version: 1, number: 1, listenPort: 7001 })
-  peer.destroy()
   const { decode } = createRequire(import.meta.url)('bencode')
   assert.equal(parseHello(decode(Buffer.from(vector('hello').replace('1:vi1e', '1:vi0e'), 'latin1'))), null)
   assert.equal(parseHello(decode(Buffer.from(vector('hello').replace('gittorrent1', 'gittorrent2'), 'latin1'))), null)
