@@ -146,8 +146,8 @@ export const RANGE_STALL_LENGTH = 16 * 1024
 export const RANGE_STALL_MS = 8_000
 
 /** A peer that brings less than so many bytes of a range in so many milliseconds has the next peer asked beside it. */
-export const RANGE_ALIVE_LENGTH = 32 * 1024
-export const RANGE_PATIENCE_MS = 1_000
+export const RANGE_ALIVE_LENGTH = 16 * 1024
+export const RANGE_PATIENCE_MS = 500
 
 /** How long a clone waits for the first usable peer: past this, plain git is faster. */
 export const PEER_WAIT_MS = 3_000
