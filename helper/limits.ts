@@ -103,12 +103,14 @@ export const CHAIN_COUNT_MAX = LINE_COUNT_MAX
 export const CHAIN_COUNT_UNASKED = 64
 
 /**
- * Bytes from which on a branch is taken where there are more lines than the second value, or from an exported folder. git stores the
- * delta bases of each line once more: all 272 branches of tigerbeetle, 5.4 MB, add 28 MB to the disk, its 19 from 64 KiB on 6.7 MB, the 3
- * from 192 KiB on 1.4 MB. In a folder what is shorter is not worth a request for each of its links.
+ * Bytes from which on a branch is taken where there are more lines than the second value. git stores the delta bases of each line once
+ * more: all 272 branches of tigerbeetle, 5.4 MB, add 28 MB to the disk, its 19 from 64 KiB on 6.7 MB, the 3 from 192 KiB on 1.4 MB.
  */
 export const LINE_LENGTH_MIN = 192 * 1024
 export const SHORT_LINE_COUNT_MAX = 32
+
+/** The same for an exported folder with fewer lines: what is shorter is not worth a request for each of its links. */
+export const FOLDER_LINE_LENGTH_MIN = 64 * 1024
 
 /** Links of a chain: one per level, and the checkpoint rule ends at level 40. */
 export const LINK_COUNT_MAX = 64

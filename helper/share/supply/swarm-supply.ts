@@ -13,6 +13,7 @@ import {
   CHAIN_COUNT_MAX,
   CLAIM_COUNT_MAX,
   CLAIM_WASTE_MS_MAX,
+  FOLDER_LINE_LENGTH_MIN,
   LINE_LENGTH_MIN,
   PEER_WAIT_FOR_FETCH_MS,
   PEER_WAIT_MS,
@@ -173,8 +174,8 @@ class SwarmSupply implements Supply {
       }
       tried.add(claim)
       const { lines: all, complete } = await planFor(claim.chains, request, gitDir, held)
-      const isChoosy = claim.peer === null || all.length > SHORT_LINE_COUNT_MAX
-      const lines = isChoosy ? longLines(all, LINE_LENGTH_MIN) : all
+      const shortest = claim.peer === null ? FOLDER_LINE_LENGTH_MIN : 0
+      const lines = longLines(all, all.length > SHORT_LINE_COUNT_MAX ? LINE_LENGTH_MIN : shortest)
       result = { ...result, haves: [...new Set([...result.haves, ...complete])] }
       if (lines.length === 0 && followedCount === 0) return { ...result, note: 'nothing that others have is lacking' }
       const { bytesFromPeers } = result
