@@ -32,21 +32,20 @@ interface Pack extends Names {
 export async function numberPacks(lines: readonly HistoryLine[], store: SegmentStore): Promise<number[]> {
   const packs: Pack[] = []
   const packOfTip = new Map<string, number>()
-  const numbers: number[] = []
-  for (const [index, line] of lines.entries()) {
-    const names = index === 0 ? null : await namesOf(line, store)
-    const first = packOfTip.get(line.links.at(-1)?.base ?? '') ?? 0
-    let at = first
-    while (names !== null && at < packs.length && !fits(names, packs[at])) at++
-    if (names !== null) addTo((packs[at] ??= { held: new Set(), bases: new Set(), twice: new Set() }), names)
-    numbers.push(names === null ? 0 : at + 1)
-    if (names === null) continue
-    for (const { tip } of line.links.flatMap(({ segments }) => segments)) packOfTip.set(tip, at)
+  const numbers = [0]
+  for (const { links } of lines.slice(1)) {
+    const names = await namesOf(links, store)
+    const first = packOfTip.get(links.at(-1)?.base ?? '') ?? 0
+    const found = packs.findIndex((pack, index) => index >= first && fits(names, pack))
+    const at = found < 0 ? packs.length : found
+    addTo((packs[at] ??= { held: new Set(), bases: new Set(), twice: new Set() }), names)
+    numbers.push(at + 1)
+    for (const { tip } of links.flatMap(({ segments }) => segments)) packOfTip.set(tip, at)
   }
   return numbers
 }
 
-async function namesOf({ links }: HistoryLine, store: SegmentStore): Promise<Names> {
+async function namesOf(links: HistoryLine['links'], store: SegmentStore): Promise<Names> {
   const names: Names = { held: new Set(), bases: new Set() }
   for (const plan of links.flatMap(({ segments }) => segments)) {
     const rows = await store.readRows(plan)
@@ -65,8 +64,7 @@ function addKeys(oids: Uint8Array, hashLength: number, keys: Set<number>): void 
 }
 
 /** True for a line that can follow what is in the pack. */
-function fits({ held, bases }: Names, pack: Pack | undefined): boolean {
-  if (pack === undefined) return true
+function fits({ held, bases }: Names, pack: Pack): boolean {
   for (const name of held) if (pack.bases.has(name) || (pack.held.has(name) && bases.has(name))) return false
   for (const base of bases) if (pack.twice.has(base)) return false
   return true

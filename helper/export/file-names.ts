@@ -7,7 +7,7 @@ export const MANIFEST_NAME = 'manifest.json'
 
 /** Names of payloads in a folder; nothing else that a manifest names is ever opened or removed. */
 const LINK_NAME = /^gt1-([0-9a-f]{40,64})-([0-9a-f]{40,64}|root)\.bundle$/
-const SNAPSHOT_NAME = /^gt1-([0-9a-f]{40,64})-snapshot\.pack$/
+const SNAPSHOT_NAME = /^gt1-([0-9a-f]{40}|[0-9a-f]{64})-snapshot\.pack$/
 
 /** True for the name of a payload that an export could have written. */
 export function isPayloadName(name: string): boolean {

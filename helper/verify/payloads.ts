@@ -17,6 +17,7 @@ import {
 } from '../../engine/index.ts'
 import { SnapshotStore } from '../build/snapshots.ts'
 import { HelperError, messageOf } from '../errors.ts'
+import { commitInName } from '../export/file-names.ts'
 import type { ManifestSnapshot } from '../export/manifest.ts'
 import { describeSnapshot } from '../export/manifest-entries.ts'
 import { type Repository, runGit } from '../git/repository.ts'
@@ -27,8 +28,6 @@ import { type Bundle, interrupted, verifyBundles } from './bundles.ts'
 import { withScratchRepository } from './scratch-repository.ts'
 import type { CheckedPayload } from './verdict.ts'
 
-const SNAPSHOT_NAME = /^gt1-([0-9a-f]{40}|[0-9a-f]{64})-snapshot\.pack$/
-
 interface Snapshot {
   readonly path: string
   readonly commit: Oid
@@ -38,7 +37,7 @@ interface Snapshot {
 export async function payloadsOf(path: string, isFolder: boolean): Promise<string[]> {
   if (!isFolder) return [path]
   const names = await readdir(path)
-  return names.filter((name) => name.endsWith('.bundle') || SNAPSHOT_NAME.test(name)).map((name) => join(path, name))
+  return names.filter((name) => name.endsWith('.bundle') || commitInName(name) !== null).map((name) => join(path, name))
 }
 
 /**
@@ -55,9 +54,9 @@ export async function verifyPayloads(
   const bundles: Bundle[] = []
   const snapshots: Snapshot[] = []
   for (const path of [...paths].sort((a, b) => (a < b ? -1 : 1))) {
-    const commit = SNAPSHOT_NAME.exec(basename(path))?.[1]
+    const commit = commitInName(basename(path))
     try {
-      if (commit === undefined) bundles.push({ path, header: await readHeader(path) })
+      if (commit === null) bundles.push({ path, header: await readHeader(path) })
       else snapshots.push({ path, commit: parseOid(commit, formatOf(commit)) })
     } catch (error) {
       unreadable.push({ name: basename(path), reason: messageOf(error), built: null })
