@@ -4,6 +4,7 @@
  * An equal `put` again counts as a refresh (libtorrent does so; the library alone would answer 302 and let the item die).
  * The library is loaded when a node is opened, because its import costs 60 ms.
  */
+import { randomBytes } from 'node:crypto'
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram'
 import { EventEmitter } from 'node:events'
 import type { DhtReply, Query, QuerySource, StoredItem } from 'bittorrent-dht'
@@ -11,7 +12,7 @@ import { type Address, classOfHost } from './address.ts'
 import { verifyEd25519 } from './ed25519.ts'
 import { NetError } from './errors.ts'
 import { isGenuineItem, itemTarget, type MutableItem } from './item.ts'
-import { cleanDatagram } from './krpc.ts'
+import { cleanDatagram, markReadOnly, type Receiver } from './krpc.ts'
 import {
   DHT_BURST_ALL_COUNT,
   DHT_BURST_COUNT,
@@ -35,6 +36,11 @@ export interface DhtOptions {
   readonly trace?: ((line: string) => void) | undefined
   /** Milliseconds for which stored items live without a refresh; two hours unless given. */
   readonly itemAgeMsMax?: number | undefined
+  /**
+   * For a node that will soon be gone: it asks, but answers nobody, and says so, that others keep it out of their tables
+   * (BEP 43). False unless given.
+   */
+  readonly isReadOnly?: boolean | undefined
 }
 
 /** What became of a put. */
@@ -74,15 +80,19 @@ export const PUBLIC_DHT_BOOTSTRAP: readonly Address[] = [
   { host: 'dht.libtorrent.org', port: 25401 },
 ]
 
+const NODE_ID_LENGTH = 20
+
 /** A UDP socket that lets only clean datagrams through, and not too many; the part of dgram that k-rpc-socket uses. */
 class GuardedSocket extends EventEmitter {
   readonly #socket: Socket
   readonly #perSource = new KeyedBuckets(DHT_RATE_PER_S, DHT_BURST_COUNT, DHT_SOURCE_COUNT_MAX)
   readonly #all = new TokenBucket(DHT_RATE_ALL_PER_S, DHT_BURST_ALL_COUNT)
+  readonly #self: Receiver
   #closed = false
 
-  constructor() {
+  constructor(self: Receiver) {
     super()
+    this.#self = self
     this.#socket = createSocket('udp4')
     this.#socket.on('message', (bytes, from) => this.#onMessage(bytes, from))
     this.#socket.on('listening', () => this.emit('listening'))
@@ -95,7 +105,7 @@ class GuardedSocket extends EventEmitter {
     // On loopback every port is a host of its own, or one machine could not hold a test network.
     const key = sender === 'loopback' ? `${from.address}:${from.port}` : from.address
     if (!this.#perSource.take(key) || !this.#all.take()) return
-    const clean = cleanDatagram(bytes, sender)
+    const clean = cleanDatagram(bytes, sender, this.#self)
     if (clean === null) return
     try {
       this.emit('message', Buffer.from(clean), from)
@@ -106,7 +116,8 @@ class GuardedSocket extends EventEmitter {
 
   send(bytes: Uint8Array, offset: number, length: number, port: number, host: string, done: () => void): void {
     if (this.#closed || !(port > 0 && port < 65536)) return
-    this.#socket.send(bytes, offset, length, port, host, () => done())
+    const message = bytes.subarray(offset, offset + length)
+    this.#socket.send(this.#self.isReadOnly ? markReadOnly(message) : message, port, host, () => done())
   }
 
   bind(port: number, host: string): void {
@@ -192,10 +203,12 @@ type NodeClass = Awaited<ReturnType<typeof loadNodeClass>>
  */
 export async function openDht(options: DhtOptions): Promise<Dht> {
   const HardenedNode = await loadNodeClass()
-  const socket = new GuardedSocket()
+  const self: Receiver = { id: randomBytes(NODE_ID_LENGTH), isReadOnly: options.isReadOnly ?? false }
+  const socket = new GuardedSocket(self)
   const trace = options.trace ?? (() => {})
   socket.on('trouble', (error) => trace(`dht: ${String(error)}`))
   const node = new HardenedNode({
+    nodeId: self.id,
     bootstrap: options.bootstrap.length > 0 ? options.bootstrap : false,
     socket,
     timeout: DHT_QUERY_TIMEOUT_MS,

@@ -33,6 +33,8 @@ const TOKEN_LENGTH_MAX = 128
 const TRANSACTION_LENGTH_MAX = 32
 const REASON_LENGTH_MAX = 256
 const SEQ_MAX = Number.MAX_SAFE_INTEGER
+/** Key of a query whose sender is not there to be asked (BEP 43). */
+const READ_ONLY = 'ro'
 
 type Field = (value: Bencode | undefined, sender: AddressClass) => Bencode | null
 
@@ -123,7 +125,11 @@ function pick(
   return bencodeDict(fields)
 }
 
-function cleanQuery(message: BencodeDict, sender: AddressClass): Record<string, Bencode> | null {
+function cleanQuery(
+  message: BencodeDict,
+  sender: AddressClass,
+  receiver: Receiver | null,
+): Record<string, Bencode> | null {
   const name = asBytes(message.get('q'), 1, 16)
   const args = asDict(message.get('a'))
   if (name === null || args === null) return null
@@ -134,7 +140,8 @@ function cleanQuery(message: BencodeDict, sender: AddressClass): Record<string, 
   // A mutable put is signed as a whole or not at all (BEP 44).
   const signed = ['k', 'sig', 'seq'].filter((key) => a.has(key)).length
   if (text === 'put' && signed !== 0 && signed !== 3) return null
-  return { q: name, a }
+  const isReadOnly = asInteger(message.get(READ_ONLY), 1, 1) !== null
+  return { q: name, a: isReadOnly && receiver !== null ? new Map([...a, ['id', receiver.id]]) : a }
 }
 
 function cleanReply(message: BencodeDict, sender: AddressClass): Record<string, Bencode> | null {
@@ -152,30 +159,55 @@ function cleanError(message: BencodeDict): Record<string, Bencode> {
   return { e: [BigInt(code), reason] }
 }
 
+/** Who receives a datagram. */
+export interface Receiver {
+  /** 20 bytes */
+  readonly id: Uint8Array
+  /** It asks, but is not there to be asked (BEP 43). */
+  readonly isReadOnly: boolean
+}
+
 /**
- * The known fields of a DHT message, encoded again; null for anything that is not one.
+ * The known fields of a DHT message, encoded again; null for anything that is not one, and for what `receiver` does not hear.
+ * A query of a read-only node (BEP 43) comes out with the receiver's own id: the only one that the library answers without
+ * taking the asker into its table, where it would soon be one of those that do not answer.
  * @param sender class of the address that it came from
  */
-export function cleanDatagram(bytes: Uint8Array, sender: AddressClass): Uint8Array | null {
+export function cleanDatagram(
+  bytes: Uint8Array,
+  sender: AddressClass,
+  receiver: Receiver | null = null,
+): Uint8Array | null {
   if (bytes.length > DHT_DATAGRAM_LENGTH_MAX) return null
-  let message: BencodeDict | null
-  try {
-    message = asDict(decodeBencode(bytes, { canonical: false }))
-  } catch (error) {
-    if (error instanceof NetError) return null
-    throw error
-  }
+  const message = decodeDict(bytes)
   const t = asBytes(message?.get('t'), 1, TRANSACTION_LENGTH_MAX)
   const y = asBytes(message?.get('y'), 1, 1)
   if (message === null || t === null || y === null) return null
   const type = latin1(y)
+  if (type === 'q' && receiver?.isReadOnly === true) return null
   const body =
     type === 'q'
-      ? cleanQuery(message, sender)
+      ? cleanQuery(message, sender, receiver)
       : type === 'r'
         ? cleanReply(message, sender)
         : type === 'e'
           ? cleanError(message)
           : null
   return body === null ? null : encodeBencode(bencodeDict({ t, y, ...body }))
+}
+
+/** A query of ours, saying that we are not there to be asked (BEP 43); other messages as they are. */
+export function markReadOnly(bytes: Uint8Array): Uint8Array {
+  const message = decodeDict(bytes)
+  const isQuery = message !== null && latin1(asBytes(message.get('y'), 1, 1) ?? new Uint8Array(0)) === 'q'
+  return isQuery ? encodeBencode(new Map([...message, [READ_ONLY, 1n]])) : bytes
+}
+
+function decodeDict(bytes: Uint8Array): BencodeDict | null {
+  try {
+    return asDict(decodeBencode(bytes, { canonical: false }))
+  } catch (error) {
+    if (error instanceof NetError) return null
+    throw error
+  }
 }

@@ -38,6 +38,8 @@ export interface NetOptions {
   /** Run a DHT node. It knows only `dhtBootstrap`, never the public routers by itself. */
   readonly dht: boolean
   readonly dhtBootstrap: readonly Address[]
+  /** The net lasts for one task only: its DHT node asks, but is not there to be asked. False unless given. */
+  readonly isPassing?: boolean | undefined
   /** Milliseconds for which our DHT node keeps items of others without a refresh; two hours unless given. */
   readonly dhtItemAgeMsMax?: number | undefined
   /** Local service discovery, on interfaces with private addresses or that of `listen`. */
@@ -185,7 +187,7 @@ export class OpenNet implements Net {
 
   /** Lets peers in, and prepares the ways to find others. */
   async open(): Promise<void> {
-    const { listen, peers, trackers, dht, dhtBootstrap, lsd, isLsdTrusted, memory } = this.#options
+    const { listen, isPassing, peers, trackers, dht, dhtBootstrap, lsd, isLsdTrusted, memory } = this.#options
     const door: Door = {
       secret: this.#secret,
       isBanned: (address) => this.#bans.has(address),
@@ -205,8 +207,8 @@ export class OpenNet implements Net {
       ...trackers.filter(isTrackerUrl).map((url) => trackerWay(url, this.#peerId, ownClass, this.#secret !== null)),
       ...(dht ? [dhtWay(() => this.#openDht(), mostPublic(dhtBootstrap), ownClass)] : []),
     ]
-    // A node that listens is there to be asked by others, too.
-    if (dht && listen !== null) await this.#openDht()
+    // A node that listens, and stays, is there to be asked by others, too.
+    if (dht && listen !== null && isPassing !== true) await this.#openDht()
   }
 
   async dht(): Promise<Dht | null> {
@@ -220,7 +222,7 @@ export class OpenNet implements Net {
   }
 
   async #bindDht(): Promise<Dht> {
-    const { dhtBootstrap, memory, dhtItemAgeMsMax: itemAgeMsMax } = this.#options
+    const { dhtBootstrap, memory, dhtItemAgeMsMax: itemAgeMsMax, isPassing: isReadOnly } = this.#options
     const reach = mostPublic(dhtBootstrap)
     // Nodes of a private network have no place in the public one, nor the other way round.
     const known = (memory?.known.nodes() ?? []).filter(({ host }) => classOfHost(host) === reach)
@@ -229,7 +231,7 @@ export class OpenNet implements Net {
     const host = this.address?.host ?? (isLocal ? LOOPBACK_V4 : ANY_HOST_V4)
     const v4Host = host.includes(':') ? ANY_HOST_V4 : host
     const open = (port: number): Promise<Dht> =>
-      openDht({ listen: { host: v4Host, port }, bootstrap, trace: this.#trace, itemAgeMsMax })
+      openDht({ listen: { host: v4Host, port }, bootstrap, trace: this.#trace, itemAgeMsMax, isReadOnly })
     const wanted = this.address?.port ?? 0
     // The TCP port's number if it is free, so that one port forward serves both. Another net's node may have it.
     const dht = await open(wanted).catch((error: unknown) => {

@@ -14,7 +14,7 @@ import { paceOf } from '../publish/pace.ts'
 import { readProfile } from '../publish/reader.ts'
 import { buildHere } from '../publish/serve-publisher.ts'
 import { TipServer } from '../publish/tip-serve.ts'
-import { publicNetOptions } from '../share/ways-in.ts'
+import { passing, publicNetOptions } from '../share/ways-in.ts'
 import { parseRemoteUrl } from '../url.ts'
 import { type Command, type CommandContext, parseNetworkCommand, progressOf, textOption } from './command-line.ts'
 import { bytesOf } from './publication-control.ts'
@@ -36,7 +36,8 @@ export const followCommand: Command = {
     const parsed = await parseNetworkCommand(args, USAGE, options, context.env)
     const addresses = parsed.positionals.map(addressOf)
     if (addresses.length === 0) throw new HelperError('usage', `usage: gittorrent ${USAGE}`)
-    const net = await openNet(publicNetOptions(parsed.settings, parsed.settings.listen ?? ANY_PORT, parsed.trace))
+    const netOptions = publicNetOptions(parsed.settings, parsed.settings.listen ?? ANY_PORT, parsed.trace)
+    const net = await openNet(parsed.values.once === true ? passing(netOptions) : netOptions)
     const follower = new Follower(net, parsed, context, budgetOf(parsed))
     try {
       for (const address of addresses) await follower.take(address)

@@ -21,7 +21,7 @@ import { keepAlive, servePublisher } from '../publish/serve-publisher.ts'
 import { commitmentTo } from '../publish/succession.ts'
 import { takeIn } from '../publish/take-in.ts'
 import { TipServer } from '../publish/tip-serve.ts'
-import { publicNetOptions } from '../share/ways-in.ts'
+import { passing, publicNetOptions } from '../share/ways-in.ts'
 import {
   type Command,
   type CommandContext,
@@ -64,7 +64,8 @@ export const publishCommand: Command = {
     const signer = await signerOf(parsed, context)
     const folder = new PublisherFolder(context.env, keyId(signer.publicKey))
     const { settings, trace } = parsed
-    const net = await openNet(publicNetOptions(settings, settings.listen ?? ANY_PORT, trace))
+    const options = publicNetOptions(settings, settings.listen ?? ANY_PORT, trace)
+    const net = await openNet(parsed.values.once === true ? passing(options) : options)
     try {
       const lifetimeSeconds = lifetimeOf(parsed)
       const warn = (text: string): void => context.printText(`warning: ${printable(text)}\n`)

@@ -16,7 +16,7 @@ import { repositoryName } from '../publish/names.ts'
 import { type Pace, paceOf } from '../publish/pace.ts'
 import { readProfile } from '../publish/reader.ts'
 import { TipServer } from '../publish/tip-serve.ts'
-import { publicNetOptions } from '../share/ways-in.ts'
+import { passing, publicNetOptions } from '../share/ways-in.ts'
 import { writeFileAtomically } from '../store/atomic-file.ts'
 import type { Trace } from '../trace.ts'
 import type { BackgroundBuilds } from './background-build.ts'
@@ -143,7 +143,7 @@ export class Publications {
   /** Takes further repositories of a publisher while the budget lasts, in the order of the profile. */
   async #takeAllOf({ key, budget }: PublicationEntry): Promise<void> {
     const { settings, trace, env, signal, log } = this.#ports
-    const net = await openNet(publicNetOptions(settings, null, trace))
+    const net = await openNet(passing(publicNetOptions(settings, null, trace)))
     try {
       const profile = await readProfile(key, { net, env, trace, signal, nowSeconds: Math.floor(Date.now() / 1000) })
       for (const { name } of profile.repositories) {

@@ -11,7 +11,7 @@ import type { Environment, GitConfig, Settings } from '../config.ts'
 import { HelperError, messageOf } from '../errors.ts'
 import { KeyStore, keyId } from '../keys/key-store.ts'
 import type { Progress } from '../progress.ts'
-import { publicNetOptions } from '../share/ways-in.ts'
+import { passing, publicNetOptions } from '../share/ways-in.ts'
 import type { Trace } from '../trace.ts'
 import { HOLDER_ASKED_COUNT_MAX, RECORDS_ANSWER_COUNT_MAX, REFS_TIMEOUT_MS } from './limits.ts'
 import type { Contribution } from './merge-refs.ts'
@@ -154,7 +154,7 @@ export class KeptPublication {
   /** Returns what is published now, by everybody who may write. */
   async #bring(): Promise<Publication> {
     const { settings, trace, config, env, signal, progress } = this.#ports
-    const net = await openNet(publicNetOptions(settings, null, trace))
+    const net = await openNet(passing(publicNetOptions(settings, null, trace)))
     try {
       const around = { net, env, trace, signal, nowSeconds: nowSeconds() }
       const read = (earlier?: Publication): Promise<Publication> =>

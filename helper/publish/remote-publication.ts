@@ -16,7 +16,7 @@ import { GO_ON, over, type Verb } from '../remote/dialogue.ts'
 import type { Session } from '../remote/session.ts'
 import type { Supply } from '../remote/supply.ts'
 import { SupplySession } from '../remote/supply-session.ts'
-import { passingListen, publicNetOptions } from '../share/ways-in.ts'
+import { passing, passingListen, publicNetOptions } from '../share/ways-in.ts'
 import { HOLDS_NOTHING, heldRefs } from '../trust/held-refs.ts'
 import { requireSigned, signedRule } from '../trust/require-signed.ts'
 import type { Origin } from '../url.ts'
@@ -165,7 +165,7 @@ class Run {
 
   async #withNet<T>(use: (net: Net) => Promise<T>): Promise<T> {
     const { settings, trace } = this.#session
-    const net = await openNet(publicNetOptions(settings, passingListen(settings), trace))
+    const net = await openNet(passing(publicNetOptions(settings, passingListen(settings), trace)))
     try {
       return await use(net)
     } finally {

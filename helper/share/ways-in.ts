@@ -37,6 +37,11 @@ export function publicNetOptions(settings: Settings, listen: HostPort | null, tr
   return optionsWith(true, settings, listen, trace)
 }
 
+/** The same for a net that lasts for one task only. */
+export function passing(options: NetOptions): NetOptions {
+  return { ...options, isPassing: true }
+}
+
 function optionsWith(mayBePublic: boolean, settings: Settings, listen: HostPort | null, trace: Trace): NetOptions {
   const isAllowed = (host: string): boolean => mayBePublic || classOfHost(host) !== 'public'
   const bootstrap = settings.dhtBootstrap ?? (mayBePublic ? PUBLIC_DHT_BOOTSTRAP : [])

@@ -7,7 +7,7 @@ import * as noble from '@noble/ed25519'
 import fc from 'fast-check'
 import { isSmallOrderKey, verifyEd25519 } from '../../net/ed25519.ts'
 import { type Bencode, bencodeDict, decodeBencode, encodeBencode, openDht } from '../../net/index.ts'
-import { cleanDatagram } from '../../net/krpc.ts'
+import { cleanDatagram, markReadOnly } from '../../net/krpc.ts'
 import { LOOPBACK } from '../support/loopback-net.ts'
 
 const ID = Buffer.alloc(20, 7)
@@ -159,6 +159,47 @@ test('the list of small-order keys is what the curve says', () => {
     assert.equal(noble.Point.fromHex(hex, true).isSmallOrder(), true, hex)
     assert.equal(isSmallOrderKey(Buffer.from(hex, 'hex')), true, hex)
   }
+})
+
+test('a read-only node asks and puts, but is in no table and answers nobody', async (t) => {
+  const [stays, other] = [
+    await openDht({ listen: LOOPBACK, bootstrap: [] }),
+    await openDht({ listen: LOOPBACK, bootstrap: [] }),
+  ]
+  const passes = await openDht({ listen: LOOPBACK, bootstrap: [stays.address, other.address], isReadOnly: true })
+  for (const node of [stays, other, passes]) t.after(() => node.close())
+  const signal = new AbortController().signal
+  const found: number[] = []
+  await passes.lookup(ID, () => {}, signal)
+  assert.equal(await passes.announce(ID, 4242), true)
+  await passes.lookup(ID, (peer) => found.push(peer.port), signal)
+  assert.ok(found.includes(4242), 'it is answered')
+  assert.equal(passes.nodes().length, 2)
+  for (const node of [stays, other]) assert.deepEqual(node.nodes(), [])
+
+  const socket = createSocket('udp4')
+  t.after(() => socket.close())
+  const heard = new Promise<number>((resolve) => socket.on('message', (_, { port }) => resolve(port)))
+  for (const { address } of [passes, stays]) socket.send(query('ping', {}), address.port, address.host)
+  assert.equal(await heard, stays.address.port)
+})
+
+test('queries of a read-only node are marked, and come with the id that no table takes', () => {
+  // The message of BEP 43, as a query of BEP 5.
+  const plain = 'd1:ad2:id20:abcdefghij0123456789e1:q4:ping1:t2:aa1:y1:qe'
+  const marked = 'd1:ad2:id20:abcdefghij0123456789e1:q4:ping2:roi1e1:t2:aa1:y1:qe'
+  const reply = 'd1:rd2:id20:abcdefghij0123456789e1:t2:aa1:y1:re'
+  const mark = (text: string): string => Buffer.from(markReadOnly(Buffer.from(text))).toString()
+  assert.deepEqual([mark(plain), mark(reply)], [marked, reply])
+  const heardBy = (text: string, isReadOnly: boolean): string | null => {
+    const clean = cleanDatagram(Buffer.from(text), 'public', { id: ID, isReadOnly })
+    return clean === null ? null : Buffer.from(clean).toString()
+  }
+  assert.equal(heardBy(plain, false), plain)
+  assert.equal(heardBy(marked, false), Buffer.from(query('ping', {})).toString())
+  for (const odd of ['2:roi0e', '2:roi2e', '2:ro1:1'])
+    assert.equal(heardBy(marked.replace('2:roi1e', odd), false), plain)
+  assert.deepEqual([heardBy(plain, true), heardBy(reply, true)], [null, reply])
 })
 
 test('five nodes find what one of them announced', async (t) => {

@@ -34,7 +34,7 @@ import { SegmentStore } from '../../store/segment-store.ts'
 import type { ChainClaim } from '../chain-claim.ts'
 import { decodeChainAnswer, encodeChainQuestion } from '../chain-message.ts'
 import { topicOf } from '../topic.ts'
-import { hasNoWayIn, netOptionsFor, passingListen } from '../ways-in.ts'
+import { hasNoWayIn, netOptionsFor, passing, passingListen } from '../ways-in.ts'
 import type { WebSeedLocation } from '../webseed/web-seed.ts'
 import { ManifestReader, openWebSeeds, type WebSeeds } from '../webseed/web-seeds.ts'
 import { type Asking, askPeers, noneAsked } from './ask-peers.ts'
@@ -61,7 +61,7 @@ export async function openSwarmSupply(context: SupplyContext): Promise<Supply> {
   const reader = new ManifestReader(settings.manifestFolder)
   const own = settings.webseeds.map((url) => ({ url, mustBePublic: false, isVouchedFor: false }))
   for (const location of own.slice(0, WEBSEED_COUNT_MAX)) reader.fetch(location, signal)
-  const options = netOptionsFor(origin, settings, passingListen(settings), trace)
+  const options = passing(netOptionsFor(origin, settings, passingListen(settings), trace))
   const net = hasNoWayIn(options) ? null : await openNet(options)
   const topicHash = topicOf(origin)
   const refuse = async (): Promise<Uint8Array> => {
