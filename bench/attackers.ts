@@ -172,36 +172,41 @@ function paddingEntry(): Uint8Array {
   return Buffer.concat([Buffer.from([...header, left]), deflateSync(randomBytes(PADDING_LENGTH))])
 }
 
-/** Chains whose links have one object more in their oldest segment. Every claimed hash fits, and git finds nothing wrong with a pack. */
+/** A chain whose links have one entry more in their oldest segment. Every claimed hash fits, and git finds nothing wrong with a pack. */
+export async function padChain(
+  chain: Offered[number],
+  entry: Uint8Array,
+  store: SegmentStore,
+): Promise<Offered[number]> {
+  const links = chain.links.map(async (link) => {
+    let offset = link.bodies.start
+    for (const [index, { length, objectCount, commitCount }] of link.segments.entries()) {
+      const plan = link.plan.segments[index]
+      if (plan === undefined) break
+      const body = await link.read(offset, length)
+      offset += length
+      const extra = index === 0 ? [entry] : []
+      const parts = [body, ...extra]
+      await store.writeBody(plan, {
+        async *parts() {
+          yield* parts
+        },
+        length: parts.reduce((sum, part) => sum + part.length, 0),
+        objectCount: objectCount + extra.length,
+        commitCount,
+      })
+    }
+    return openLinkFile(link.plan, 'sha1', store)
+  })
+  return { ...chain, links: await Promise.all(links) }
+}
+
+/** A main line that is padded. */
 async function openPadded({ topic, chains: { chains } }: Ground): Promise<Attackers> {
   const folder = await mkdtemp(join(tmpdir(), 'gittorrent-padded-'))
   const store = new SegmentStore(folder, folder)
   const padding = paddingEntry()
-  const offered = await Promise.all(
-    chains.slice(0, 1).map(async (chain) => {
-      const links = chain.links.map(async (link) => {
-        let offset = link.bodies.start
-        for (const [index, { length, objectCount, commitCount }] of link.segments.entries()) {
-          const plan = link.plan.segments[index]
-          if (plan === undefined) break
-          const body = await link.read(offset, length)
-          offset += length
-          const extra = index === 0 ? [padding] : []
-          const parts = [body, ...extra]
-          await store.writeBody(plan, {
-            async *parts() {
-              yield* parts
-            },
-            length: parts.reduce((sum, part) => sum + part.length, 0),
-            objectCount: objectCount + extra.length,
-            commitCount,
-          })
-        }
-        return openLinkFile(link.plan, 'sha1', store)
-      })
-      return { ...chain, links: await Promise.all(links) }
-    }),
-  )
+  const offered = await Promise.all(chains.slice(0, 1).map((chain) => padChain(chain, padding, store)))
   const peers = await peersOf(topic, [{ answer: answerOf(offered), offered }])
   return {
     settings: peers.settings,

@@ -1,6 +1,6 @@
 /**
- * Does a pack hold all that one commit reaches above what was there before, and nothing else? It does if every object that one of
- * its commits or trees names is in it, and every object in it but that commit is named by another: names are hashes, so there are
+ * Does a pack hold all that one commit reaches, and nothing else? It does if every object that one of its
+ * commits or trees names is in it, and every object in it but that commit is named by another: names are hashes, so there are
  * no circles, and what is named by somebody is reached from the one that is named by nobody. So the union of all names is enough,
  * and nothing has to be walked from the tip.
  * In a segment of the format commits and trees come before blobs (FORMAT.md, "Bodies"), and every delta base before its delta. So they
@@ -42,8 +42,6 @@ export interface ScannedPack {
   readonly hashLength: number
   /** Objects that it has. */
   readonly objectCount: number
-  /** Most names of objects that are looked at, for a thin pack; absent for a whole history, which names only what it has. */
-  readonly nameCountMax?: number
   /** Hash of the object format. */
   readonly hash: (bytes: Uint8Array) => Uint8Array
   readonly limits?: ScanLimits
@@ -62,13 +60,11 @@ const SCAN_LIMITS: ScanLimits = {
   rebuiltAgainLengthMax: REBUILT_AGAIN_LENGTH_MAX,
 }
 
-/** One reading of a pack: `addOutside` if it is thin, `scan` for each segment, in order, then `matches`. Whatever throws EngineError has ended it. */
+/** One reading of a pack: `scan` for each segment, in order, then `matches`. Whatever throws EngineError has ended it. */
 export class HistoryScan {
   readonly #source: ByteSource
   readonly #hashLength: number
   readonly #objectCount: number
-  readonly #nameCountMax: number
-  readonly #isWhole: boolean
   readonly #hash: (bytes: Uint8Array) => Uint8Array
   readonly #headerLengthMax: number
   readonly #inflater = new ExactInflater()
@@ -85,11 +81,6 @@ export class HistoryScan {
   readonly #bases: Int32Array
   readonly #positions: Float64Array
   #entryCount = 0
-  /** How many of them are not of the pack's own segments, and where in the pack those are. */
-  #outsideCount = 0
-  #outsideStart = Number.POSITIVE_INFINITY
-  /** The object at hand is one of those: what it names is of no interest. */
-  #isOutside = false
   /** Where the blobs of segments start and end, in turns. */
   readonly #blobRanges: number[] = []
   /** End of the segments that were read. */
@@ -99,51 +90,22 @@ export class HistoryScan {
   /** The delta at hand; each is gone with the next. */
   #delta = new Uint8Array(4096)
 
-  constructor({ source, hashLength, objectCount, nameCountMax, hash, limits = SCAN_LIMITS }: ScannedPack) {
+  constructor({ source, hashLength, objectCount, hash, limits = SCAN_LIMITS }: ScannedPack) {
     this.#limits = limits
     this.#ring = new ObjectRing(limits.ringLength)
     this.#source = source
     this.#hashLength = hashLength
     this.#objectCount = objectCount
-    this.#nameCountMax = nameCountMax ?? objectCount
-    this.#isWhole = nameCountMax === undefined
     this.#hash = hash
     this.#headerLengthMax = entryHeaderLengthMax(hashLength)
     this.#names = new OidIndex(hashLength, objectCount + 1, OID_RUN_LENGTH_MAX)
-    this.#named = new Uint8Array(this.#nameCountMax)
-    this.#owners = new Int32Array(this.#nameCountMax)
+    this.#named = new Uint8Array(objectCount)
+    this.#owners = new Int32Array(objectCount)
     this.#offsets = new Float64Array(objectCount)
     this.#kinds = new Uint8Array(objectCount)
     this.#bases = new Int32Array(objectCount)
     this.#positions = new Float64Array(objectCount)
     this.#name = new Uint8Array(hashLength)
-  }
-
-  /**
-   * Takes the delta bases for granted that git has put behind the bodies of a thin pack, from `start` on, because the repository has
-   * them. To be called before `scan`, for a pack that is no whole history: what it does not have may be named then.
-   */
-  addOutside({ oids, offsets }: PackIndex, start: number): void {
-    this.#outsideStart = start
-    for (const [number, offset] of offsets.entries()) {
-      if (offset < start) continue
-      const header = this.#source.read(offset, Math.min(this.#headerLengthMax, this.#source.length - offset))
-      const { type } = readEntryHeader(header, 0, this.#hashLength)
-      if (type !== COMMIT && type !== TREE) continue
-      const entry = this.#outsideCount++
-      this.#offsets[entry] = offset
-      this.#bases[entry] = WHOLE
-      this.#kinds[entry] = type
-      this.#owners[this.#names.add(oids, number * this.#hashLength)] = entry + 1
-    }
-    this.#entryCount = this.#outsideCount
-  }
-
-  /** Commits that were read. */
-  get commitCount(): number {
-    let count = 0
-    for (let entry = this.#outsideCount; entry < this.#entryCount; entry++) if (this.#kinds[entry] === COMMIT) count++
-    return count
   }
 
   /**
@@ -182,11 +144,10 @@ export class HistoryScan {
    * @throws EngineError 'pack-malformed'
    */
   matches(tip: Oid, index: PackIndex): boolean {
-    if (this.#isWhole && index.count !== this.#names.count) return false
+    if (index.count !== this.#names.count) return false
     writeOid(tip, this.#name, 0)
     const tipNumber = this.#names.find(this.#name, 0)
     for (let at = 0, before = -1; at < index.count; at++) {
-      if ((index.offsets[at] ?? 0) >= this.#outsideStart) continue
       const number = this.#names.find(index.oids, at * this.#hashLength)
       // The index of a pack that has an object twice has its name twice.
       if (number < 0 || number === before) return false
@@ -196,14 +157,13 @@ export class HistoryScan {
       if (number === tipNumber ? kind !== COMMIT || this.#named[number] !== 0 : this.#named[number] !== kind)
         return false
     }
-    const offsets = index.offsets.filter((offset) => offset < this.#outsideStart)
-    return this.#hasOnlyBlobsBeside(offsets.sort((a, b) => a - b))
+    return this.#hasOnlyBlobsBeside(index.offsets.toSorted((a, b) => a - b))
   }
 
   /** True if git has found the same entries, and where nothing was read nothing but blobs. */
   #hasOnlyBlobsBeside(offsets: Float64Array): boolean {
     const window = new SourceWindow(this.#source, null)
-    let entry = this.#outsideCount
+    let entry = 0
     let range = 0
     for (const offset of offsets) {
       if (entry < this.#entryCount && offset === this.#offsets[entry]) {
@@ -252,12 +212,10 @@ export class HistoryScan {
     return number < 0 ? WHOLE : this.#ownerOf(number)
   }
 
-  /** Number of a name, -1 if a whole history would have more of them than objects. */
+  /** Number of a name, -1 if there are more of them than objects. */
   #addName(bytes: Uint8Array, at: number): number {
     const number = this.#names.add(bytes, at)
-    if (number < this.#nameCountMax) return number
-    if (this.#isWhole) return -1
-    throw new EngineError('pack-limit', `history: expected at most ${this.#nameCountMax} names, got more`)
+    return number < this.#objectCount ? number : -1
   }
 
   /** The entry that has a name, WHOLE if none that was read has. */
@@ -343,7 +301,6 @@ export class HistoryScan {
   /** Ends the record of an object and marks what it names. */
   #finish(entry: number, position: number, length: number, base: TreeStarts, copies: readonly number[]): boolean {
     const bytes = this.#ring.contentOf(position, length)
-    this.#isOutside = entry < this.#outsideCount
     const isTree = this.#kinds[entry] === TREE
     const startCount = isTree ? this.#markTree(bytes, this.#ring.startsAt(position, length), base, copies) : 0
     if (startCount < 0 || (!isTree && !this.#markCommit(bytes))) return false
@@ -382,7 +339,6 @@ export class HistoryScan {
 
   /** Notes that an object is named; false if more are named than there are, or one as two kinds. */
   #mark(bytes: Uint8Array, at: number, kind: ObjectType): boolean {
-    if (this.#isOutside) return true
     const number = this.#addName(bytes, at)
     if (number < 0) return false
     if (this.#named[number] === 0) this.#named[number] = kind

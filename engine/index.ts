@@ -49,7 +49,7 @@ export {
   TREE,
   TreeCursor,
 } from './object.ts'
-export { hashLengthOf, type ObjectFormat, type Oid, oidFromBytes, parseOid } from './oid.ts'
+export { hashLengthOf, type ObjectFormat, type Oid, oidFromBytes, parseOid, writeOidOfDigits } from './oid.ts'
 export { PACK_HEADER_LENGTH, readPackHeader, writePackHeader } from './pack-entry.ts'
 export { type PackIndex, readPackIndex } from './pack-index.ts'
 export {

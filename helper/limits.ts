@@ -188,11 +188,21 @@ export const BUNDLE_HEADER_LENGTH_MAX = 1024
 /** Packs of one claim that git may refuse before the rest of it is left alone: one bad line among 512 costs nine, with its pack's halves. */
 export const PACK_REFUSED_COUNT_MAX = 16
 
-/** Objects of a pack that is checked by our own thread, which keeps about 80 bytes of each; git checks longer ones itself. */
+/** Objects of a whole history that is checked by our own thread, which keeps about 80 bytes of each; of longer ones git lists all objects. */
 export const EXACT_OBJECT_COUNT_MAX = 1_500_000
 
-/** Objects beside its own that the trees of a fetched pack may name; a project that has so many files is taken from its origin. */
-export const EXACT_OUTSIDE_NAME_COUNT_MAX = 1_000_000
+/** Objects of a pack that is held against what git lists, at 41 bytes each; who lacks more of a history that he has asks its origin. */
+export const ADDED_OBJECT_COUNT_MAX = 3_000_000
+
+/**
+ * What git may list beyond the objects of a pack and as many again: what went and came back (695 objects in all of git/git), a
+ * whole tree of a large project at worst.
+ */
+export const ADDED_BEYOND_COUNT_MAX = 65_536
+
+/** Milliseconds for git's list, and for every thousand objects of the pack: git lists 100,000 in a second. */
+export const ADDED_CHECK_MS = 20_000
+export const ADDED_CHECK_MS_PER_THOUSAND = 100
 
 /** Snapshots of one repository that are kept and offered: the newest, and the one that clones still ask for. */
 export const SNAPSHOT_COUNT_MAX = 2

@@ -89,7 +89,13 @@ async function keepChain(chain: Chain, { gitDir, objectFormat }: Repository, tra
   const quarantine = await Quarantine.open(gitDir)
   try {
     const lengthMax = links.reduce((sum, { lengthBytes }) => sum + lengthBytes, PACK_OVERHEAD_LENGTH)
-    const indexer = quarantine.index({ keep: true, isWholeHistory: true, lengthMax, fsckObjects: false })
+    const indexer = quarantine.index({
+      keep: true,
+      isWholeHistory: true,
+      checksLinks: true,
+      lengthMax,
+      fsckObjects: false,
+    })
     trace(() => 'adopt: indexing')
     await indexer.write(header)
     for await (const bytes of bodiesOf(chain)) {

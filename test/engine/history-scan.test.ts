@@ -17,10 +17,9 @@ import { PACK_HEADER_LENGTH, PACK_OFS_DELTA, PACK_REF_DELTA } from '../../engine
 import { readPackIndex } from '../../engine/pack-index.ts'
 import { readPackBody, sourceOfBytes } from '../../engine/pack-reader.ts'
 import { git } from '../support/git.ts'
-import { createRepository, type ObjectFormat, type ObjectType, oidOf } from '../support/object-writer.ts'
-import { unpackInto } from '../support/oracles.ts'
+import { type ObjectFormat, type ObjectType, oidOf } from '../support/object-writer.ts'
 import { withTemporaryDirectory } from '../support/temporary-directory.ts'
-import { type BuiltForTest, buildLine, packOf as segmentPack, TIGHT } from './harness.ts'
+import { buildLine, TIGHT } from './harness.ts'
 import { holdsForHistories } from './history-laws.ts'
 import { bodyOf, type EntryToWrite, nativeInflate, packOf } from './pack-ports.ts'
 
@@ -101,47 +100,6 @@ it('the segments of a history pass; with one object more, or less, or for anothe
       assert.equal(await verdictOf(scratch, { ...whole, bodies: less, objectCount: objectCount - 1 }), false, 'less')
     },
     { numRuns: 5 },
-  ))
-
-it('a segment that was fetched later passes when git has completed it; with one object more it does not', () =>
-  holdsForHistories(
-    async ({ directory, objectFormat, tip }, scratch) => {
-      const segments = await buildLine(directory, objectFormat, tip, { parameters: TIGHT })
-      const hashLength = hashLengthOf(objectFormat)
-      const repository = join(scratch, 'u')
-      await createRepository(repository, objectFormat)
-      const padding = bodyOf([{ type: BLOB, data: Buffer.from('nobody names this\n') }])
-      const verdictOn = async (pack: readonly BuiltForTest[]): Promise<boolean> => {
-        const { packPath } = await unpackInto(repository, segmentPack(pack, objectFormat))
-        const index = readPackIndex(await readFile(packPath.replace(/pack$/, 'idx')), hashLength)
-        const source = sourceOfBytes((await readFile(packPath)).subarray(0, -hashLength))
-        const hash = (object: Uint8Array): Uint8Array => createHash(objectFormat).update(object).digest()
-        const counts = { objectCount: index.count, nameCountMax: index.count + 10_000 }
-        const scan = new HistoryScan({ source, hashLength, ...counts, hash, limits: SMALL_RING })
-        const lengths = pack.map(({ bytes }) => bytes.length)
-        scan.addOutside(
-          index,
-          lengths.reduce((sum, length) => sum + length, PACK_HEADER_LENGTH),
-        )
-        let end = PACK_HEADER_LENGTH
-        for (const length of lengths) {
-          end += length
-          if (!scan.scan(end - length, end)) return false
-        }
-        return scan.matches(parseOid(pack.at(-1)?.tip ?? '', objectFormat), index)
-      }
-      const half = segments.length >> 1
-      for (const pack of [segments.slice(0, 1), segments.slice(1, half), segments.slice(half)]) {
-        if (pack.length === 0) continue
-        const padded = pack.map((segment, at) => {
-          const { bytes, objectCount } = segment
-          return at > 0 ? segment : { ...segment, bytes: Buffer.concat([bytes, padding]), objectCount: objectCount + 1 }
-        })
-        assert.equal(await verdictOn(padded), false, 'a blob more')
-        assert.equal(await verdictOn(pack), true)
-      }
-    },
-    { numRuns: 4 },
   ))
 
 interface Made {

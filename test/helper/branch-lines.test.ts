@@ -6,12 +6,14 @@
  */
 
 import assert from 'node:assert/strict'
-import { createHash } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, it } from 'node:test'
+import { padChain } from '../../bench/attackers.ts'
 import { DemoWorld } from '../../bench/demo-world.ts'
 import { PACK_HEADER_LENGTH, writePackHeader } from '../../engine/index.ts'
+import { BLOB } from '../../engine/object.ts'
 import { buildChains, type Chain, type Chains } from '../../helper/build/chains.ts'
 import { publicTips } from '../../helper/build/history.ts'
 import { openLinkFile } from '../../helper/build/link-file.ts'
@@ -21,8 +23,9 @@ import { topicOf } from '../../helper/share/topic.ts'
 import { SegmentStore } from '../../helper/store/segment-store.ts'
 import { parseOrigin } from '../../helper/url.ts'
 import { formatAddress, type Net, openNet } from '../../net/index.ts'
+import { bodyOf } from '../engine/pack-ports.ts'
 import { type CommitToImport, importCommits } from '../support/fast-import.ts'
-import { gitOutcome } from '../support/git.ts'
+import { gitBytes, gitOutcome } from '../support/git.ts'
 
 const QUIET = { peers: [], trackers: [], dht: false, dhtBootstrap: [], lsd: false }
 
@@ -151,18 +154,29 @@ async function openPeer(offered: readonly Chain[]): Promise<Net> {
   return net
 }
 
+interface CloneOptions {
+  readonly options?: readonly string[]
+  readonly env?: Record<string, string>
+  /** Offered by one more peer. */
+  readonly beside?: readonly Chain[]
+}
+
 /** Clones from a peer that offers some chains, holds the clone against the origin, and says how many lines were whole. */
-async function cloneFrom(offered: readonly Chain[], name: string, options: readonly string[] = ['--mirror']) {
-  const net = await openPeer(offered)
+async function cloneFrom(
+  offered: readonly Chain[],
+  name: string,
+  { options = ['--mirror'], env = {}, beside }: CloneOptions = {},
+) {
+  const nets = await Promise.all([offered, ...(beside === undefined ? [] : [beside])].map(openPeer))
   try {
-    const peer = net.address === null ? '' : formatAddress(net.address)
-    const settings = [`gittorrent.peer=${peer}`, 'gittorrent.dht=false', 'gittorrent.lsd=false']
-    const clone = await world.viaSwarm(['clone', '--quiet', ...options, url, name], settings)
+    const peers = nets.map(({ address }) => `gittorrent.peer=${address === null ? '' : formatAddress(address)}`)
+    const settings = [...peers, 'gittorrent.dht=false', 'gittorrent.lsd=false']
+    const clone = await world.viaSwarm(['clone', '--quiet', ...options, url, name], settings, env)
     await world.git('-C', name, 'fsck', '--full', '--no-progress')
     const packs = (await readdir(join(world.folder, name, 'objects', 'pack'))).filter((file) => file.endsWith('.pack'))
     return { ...clone, packCount: packs.length, haves: Number(/supply: (\d+) haves/.exec(clone.trace)?.[1]) }
   } finally {
-    await net.close()
+    await Promise.all(nets.map((net) => net.close()))
   }
 }
 
@@ -185,7 +199,7 @@ it('where nobody says which lines fit into one pack, or wrongly, all come all th
 /** Clones one branch through the swarm, and by git alone: both get the same objects. Tells how many lines came from peers. */
 async function cloneAlone(name: string): Promise<number> {
   const options = ['--bare', '--single-branch', '--branch', name]
-  const { haves } = await cloneFrom(chains.chains, `${name}.git`, options)
+  const { haves } = await cloneFrom(chains.chains, `${name}.git`, { options })
   await world.git('clone', '--quiet', ...options, `file://${join(world.folder, 'origin.git')}`, `${name}-plain.git`)
   const objects = (of: string): Promise<string> =>
     world.git('-C', of, 'cat-file', '--batch-all-objects', '--batch-check=%(objectname)')
@@ -248,6 +262,41 @@ it('of a claim with one line that git refuses, the other lines come', async () =
     const { haves, trace } = await cloneFrom(offered, 'spoiled.git')
     assert.match(trace, /refused/)
     assert.equal(haves, chains.chains.length - 1)
+  } finally {
+    await store.close()
+  }
+})
+
+it('a branch line with what nothing needs, or what is there already, brings nothing into the clone; who claims it is banned', async () => {
+  const folder = join(world.folder, 'padded')
+  const store = new SegmentStore(folder, folder)
+  const { links } = branchOf('left')
+  const base = links.at(-1)?.plan.base ?? ''
+  const file = await gitBytes(['cat-file', 'blob', `${base}:main.txt`], { directory: join(world.folder, 'seed.git') })
+  const env = { GITTORRENT_REMEMBER: 'true', GITTORRENT_HOME: join(world.folder, 'home-with-bans') }
+  const namesIn = async (name: string): Promise<[string[], string[]]> => {
+    const there = await world.git('-C', name, 'cat-file', '--batch-all-objects', '--batch-check=%(objectname)')
+    const needed = await world.git('-C', name, 'rev-list', '--objects', '--no-object-names', '--glob=refs/heads')
+    return [there.split('\n'), needed.split('\n').sort()]
+  }
+  try {
+    for (const [name, data] of [
+      ['needless', randomBytes(1000)],
+      ['held', file],
+    ] as const) {
+      const entry = bodyOf([{ type: BLOB, data }])
+      const padded = await Promise.all(
+        chains.chains.map((chain) => (chain === branchOf('left') ? padChain(chain, entry, store) : chain)),
+      )
+      const alone = await cloneFrom(padded, `${name}.git`, { env })
+      assert.match(alone.trace, /exact check: not-exact.*is banned/s)
+      assert.ok(alone.haves < chains.chains.length)
+      assert.deepEqual(...(await namesIn(`${name}.git`)))
+      if (name === 'held') continue
+      const beside = await cloneFrom(padded, `${name}-beside.git`, { beside: chains.chains })
+      assert.equal(beside.haves, chains.chains.length)
+      assert.deepEqual(...(await namesIn(`${name}-beside.git`)))
+    }
   } finally {
     await store.close()
   }

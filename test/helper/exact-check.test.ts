@@ -44,7 +44,7 @@ for (const objectFormat of ['sha1', 'sha256'] as const) {
         const made = join(directory, `made-${hash}`)
         const body = (await readFile(`${made}.pack`)).subarray(PACK_HEADER_LENGTH, -hashLengthOf(objectFormat))
         const objectCount = objects.length
-        const check = new ExactCheck({ objectFormat, tip, objectCount, segmentLengths: [body.length], isThin: false })
+        const check = new ExactCheck({ objectFormat, tip, objectCount, segmentLengths: [body.length] })
         try {
           const half = body.length >> 1
           for (const [name, part] of [body.subarray(0, half), body.subarray(half)].entries()) {

@@ -2,7 +2,7 @@
  * Asks whether a pack that arrives holds the whole history of one commit and nothing else, in a thread of its own. It reads along
  * with git, whose `index-pack` has one thread while a pack arrives, and has little left to do when the index is there. Git's
  * `--check-self-contained-and-connected` answers half of that at twice the cost, after everything else. A pack with more than the
- * history is valid but not canonical: somebody padded it.
+ * history is valid but not canonical: somebody padded it. What lines add to something that is there is added-check.ts's matter.
  */
 
 import { setFlagsFromString } from 'node:v8'

@@ -5,7 +5,7 @@
  */
 
 import { hash } from 'node:crypto'
-import { openSync, readFileSync, readSync, statSync } from 'node:fs'
+import { openSync, readFileSync, readSync } from 'node:fs'
 import { parentPort, workerData } from 'node:worker_threads'
 import {
   EngineError,
@@ -15,9 +15,7 @@ import {
   type Oid,
   PACK_HEADER_LENGTH,
   readPackIndex,
-  type ScannedPack,
 } from '../../../engine/index.ts'
-import { EXACT_OUTSIDE_NAME_COUNT_MAX } from '../../limits.ts'
 
 export interface ExactTask {
   readonly objectFormat: ObjectFormat
@@ -26,8 +24,6 @@ export interface ExactTask {
   /** Objects and lengths of its segments' bodies, oldest first. */
   readonly objectCount: number
   readonly segmentLengths: readonly number[]
-  /** The history goes on in the repository, which git has completed the pack from; then only the indexed pack is read. */
-  readonly isThin: boolean
 }
 
 /** What the thread is told. */
@@ -42,7 +38,6 @@ export type ExactNews =
 export interface ExactAnswer {
   /** `too-large`: to find out would take more than we give. */
   readonly verdict: 'exact' | 'not-exact' | 'too-large'
-  readonly commitCount: number
   /** The error that says so, if one did; for the trace. */
   readonly reason: string
 }
@@ -55,7 +50,7 @@ interface Part {
   readonly end: number
 }
 
-const { objectFormat, tip, objectCount, segmentLengths, isThin } = workerData as ExactTask
+const { objectFormat, tip, objectCount, segmentLengths } = workerData as ExactTask
 const hashLength = hashLengthOf(objectFormat)
 const bodiesEnd = segmentLengths.reduce((sum, length) => sum + length, PACK_HEADER_LENGTH)
 const parts: Part[] = []
@@ -79,12 +74,12 @@ function readPack(offset: number, length: number): Uint8Array {
   return bytes
 }
 
-function openScan(end: number, counts: Pick<ScannedPack, 'objectCount' | 'nameCountMax'>): HistoryScan {
-  const source = { length: end, read: readPack }
-  return new HistoryScan({ source, hashLength, hash: (bytes) => hash(objectFormat, bytes, 'buffer'), ...counts })
-}
-
-const whole = isThin ? null : openScan(bodiesEnd, { objectCount })
+const scan = new HistoryScan({
+  source: { length: bodiesEnd, read: readPack },
+  hashLength,
+  objectCount,
+  hash: (bytes) => hash(objectFormat, bytes, 'buffer'),
+})
 let scannedCount = 0
 let scannedEnd = PACK_HEADER_LENGTH
 /** What is against the pack. */
@@ -103,7 +98,7 @@ function judge(ask: () => boolean): void {
 }
 
 /** Reads the segments that have arrived whole. */
-function scanUpTo(scan: HistoryScan, end: number): boolean {
+function scanUpTo(end: number): boolean {
   for (;;) {
     const length = segmentLengths[scannedCount]
     if (length === undefined || scannedEnd + length > end) return true
@@ -114,22 +109,13 @@ function scanUpTo(scan: HistoryScan, end: number): boolean {
 }
 
 function compare(path: string): void {
-  const index = readPackIndex(readFileSync(`${path}.idx`), hashLength)
-  if (whole === null) addPart(`${path}.pack`, PACK_HEADER_LENGTH, statSync(`${path}.pack`).size - PACK_HEADER_LENGTH)
-  const { count } = index
-  const end = (parts.at(-1)?.end ?? 0) - hashLength
-  const scan = whole ?? openScan(end, { objectCount: count, nameCountMax: count + EXACT_OUTSIDE_NAME_COUNT_MAX })
-  judge(() => {
-    if (whole === null) scan.addOutside(index, bodiesEnd)
-    return scanUpTo(scan, bodiesEnd) && scan.matches(tip, index)
-  })
-  const answer: ExactAnswer = { verdict: verdict ?? 'exact', commitCount: scan.commitCount, reason }
+  judge(() => scanUpTo(bodiesEnd) && scan.matches(tip, readPackIndex(readFileSync(`${path}.idx`), hashLength)))
+  const answer: ExactAnswer = { verdict: verdict ?? 'exact', reason }
   parentPort?.postMessage(answer)
 }
 
 parentPort?.on('message', (news: ExactNews) => {
   if (news.type === 'indexed') compare(news.path)
-  else if (whole === null) return
   else if (news.type === 'part') addPart(news.path, news.offset, news.length)
-  else judge(() => scanUpTo(whole, PACK_HEADER_LENGTH + news.length))
+  else judge(() => scanUpTo(PACK_HEADER_LENGTH + news.length))
 })

@@ -7,8 +7,9 @@
 import { createHash } from 'node:crypto'
 import { type ObjectFormat, type Oid, PACK_HEADER_LENGTH, writePackHeader } from '../../../engine/index.ts'
 import { messageOf } from '../../errors.ts'
-import { EXACT_OBJECT_COUNT_MAX, READ_CHUNK_LENGTH } from '../../limits.ts'
+import { ADDED_OBJECT_COUNT_MAX, EXACT_OBJECT_COUNT_MAX, READ_CHUNK_LENGTH } from '../../limits.ts'
 import type { Trace } from '../../trace.ts'
+import { checkAdded, checkAll, type LineExtent } from './added-check.ts'
 import type { Incoming } from './download.ts'
 import { ExactCheck } from './exact-check.ts'
 import { bodyRangeOf, type LineTake, type LinkTake, segmentsOf, takeUpTo } from './plan.ts'
@@ -33,10 +34,8 @@ export interface Intake {
 
 export interface IntakeOptions {
   readonly objectFormat: ObjectFormat
-  /** The takes, of one line then, reach down to the roots and the pack is to be kept. */
+  /** The takes, of one line then, reach down to the roots, nothing was there before, and the pack is to be kept. */
   readonly isWholeHistory: boolean
-  /** The pack may hold nothing that its top does not need. */
-  readonly isExact: boolean
   readonly fsckObjects: boolean
   /** Threads of `git index-pack`, null for as many as it thinks. */
   readonly threadCount: number | null
@@ -60,7 +59,11 @@ export async function takeIn(
   for (let there: readonly LinkTake[] = takes; there.length > 0; ) {
     const outcome = await indexTakes(there, coming, quarantine, options)
     if (typeof outcome === 'string') return outcome
-    if ('packHash' in outcome) return intakesOf(lines, there, outcome.packHash)
+    if ('packHash' in outcome) {
+      const intakes = intakesOf(lines, there, outcome.packHash)
+      if (outcome.isExact) return intakes
+      return (await failureOf(intakes, quarantine, options)) ?? intakes
+    }
     // What came and cannot be read would be tried for ever.
     const isLess = outcome.left.flatMap(segmentsOf).length < there.flatMap(segmentsOf).length
     there = isLess ? outcome.left : []
@@ -79,33 +82,30 @@ function intakesOf(lines: readonly LineTake[], there: readonly LinkTake[], packH
     if (top === null) break
     const isComplete = line.takes.every((take, index) => take === takes[index])
     intakes.push({ top, takes, isComplete, packHash, offset })
-    offset += takes.reduce((sum, take) => sum + bodyRangeOf(take).length, 0)
+    offset += lengthOf(takes)
     at += takes.length
   }
   return intakes
 }
 
-/** The indexed pack; or what came of the takes when one broke off; or that git did not take the pack. */
+/** The indexed pack, and whether it is known to be exact; or what came of the takes when one broke off; or that git did not take the pack. */
 async function indexTakes(
   takes: readonly LinkTake[],
   coming: readonly Promise<Incoming>[],
   quarantine: Quarantine,
   options: IntakeOptions,
-): Promise<{ readonly packHash: string } | { readonly left: readonly LinkTake[] } | Exclude<Failure, 'broke-off'>> {
-  const { isWholeHistory, isExact, fsckObjects, threadCount, trace } = options
-  const lengthMax = takes.reduce((sum, take) => sum + bodyRangeOf(take).length, PACK_OVERHEAD_LENGTH)
+): Promise<
+  | { readonly packHash: string; readonly isExact: boolean }
+  | { readonly left: readonly LinkTake[] }
+  | Exclude<Failure, 'broke-off'>
+> {
+  const { isWholeHistory, fsckObjects, threadCount, trace } = options
+  const lengthMax = PACK_OVERHEAD_LENGTH + lengthOf(takes)
   const objectCount = objectCountOf(takes)
-  const check = isExact && objectCount <= EXACT_OBJECT_COUNT_MAX ? startCheck(takes, options) : null
-  const checksLinks = isWholeHistory && check === null
+  if (!isWholeHistory && objectCount > ADDED_OBJECT_COUNT_MAX) return 'refused'
+  const check = isWholeHistory && objectCount <= EXACT_OBJECT_COUNT_MAX ? startCheck(takes, options) : null
   const threads = threadCount === null ? {} : { threadCount }
-  const indexer = quarantine.index({
-    keep: isWholeHistory,
-    isWholeHistory,
-    checksLinks,
-    lengthMax,
-    fsckObjects,
-    ...threads,
-  })
+  const indexer = quarantine.index({ keep: isWholeHistory, isWholeHistory, lengthMax, fsckObjects, ...threads })
   const hash = createHash(options.objectFormat)
   let isGitWilling = true
   const write = async (bytes: Uint8Array): Promise<void> => {
@@ -144,8 +144,12 @@ async function indexTakes(
     trace(() => `pack: git has all ${lengthMax - PACK_OVERHEAD_LENGTH} bytes`)
     const packHash = await indexer.finish()
     trace(() => `pack ${packHash}: indexed`)
-    const failure = check === null ? null : await failureOf(check, packHash, takes, quarantine, trace)
-    return failure ?? { packHash }
+    if (check === null) return { packHash, isExact: false }
+    const { verdict, reason } = await check.answer(quarantine.pathOf(packHash))
+    trace(() => `exact check: ${verdict} ${reason}`)
+    if (verdict === 'exact') return { packHash, isExact: true }
+    await quarantine.discard(packHash)
+    return verdict === 'too-large' ? 'refused' : 'not-exact'
   } catch (error) {
     trace(() => `pack refused: ${messageOf(error)}`)
     return 'refused'
@@ -156,39 +160,40 @@ async function indexTakes(
 
 function startCheck(
   takes: readonly LinkTake[],
-  { objectFormat, isWholeHistory }: Pick<IntakeOptions, 'objectFormat' | 'isWholeHistory'>,
+  { objectFormat }: Pick<IntakeOptions, 'objectFormat'>,
 ): ExactCheck | null {
   const tip = topOf(takes)
   if (tip === null) return null
   const segmentLengths = takes.flatMap(segmentsOf).map(({ length }) => length)
-  return new ExactCheck({
-    objectFormat,
-    tip,
-    objectCount: objectCountOf(takes),
-    segmentLengths,
-    isThin: !isWholeHistory,
-  })
+  return new ExactCheck({ objectFormat, tip, objectCount: objectCountOf(takes), segmentLengths })
 }
 
-/** Why an indexed pack is not taken, null if it holds what it should and nothing else; else nothing is left of it. */
+/** Why an indexed pack is not taken, null if its lines hold what they should and nothing else; else nothing is left of it. */
 async function failureOf(
-  check: ExactCheck,
-  packHash: string,
-  takes: readonly LinkTake[],
+  intakes: readonly Intake[],
   quarantine: Quarantine,
-  trace: Trace,
+  { objectFormat, isWholeHistory, trace }: IntakeOptions,
 ): Promise<Exclude<Failure, 'broke-off'> | null> {
-  const { verdict, commitCount, reason } = await check.answer(quarantine.pathOf(packHash))
-  const [lowest] = takes.flatMap(segmentsOf)
-  const base = lowest?.plan.base ?? null
-  const top = topOf(takes)
-  // All commits are below the top; with those below the base too there would be more.
-  const isCounted = base === null || (top !== null && (await quarantine.commitCount(top, base)) === commitCount)
-  const isExact = verdict === 'exact' && isCounted
-  trace(() => `exact check: ${isExact ? 'the history of' : `${verdict}, ${commitCount} commits`} ${top} ${reason}`)
-  if (isExact) return null
+  const [first] = intakes
+  if (first === undefined) return null
+  const { packHash } = first
+  const verdict = isWholeHistory
+    ? await checkAll(first.top, objectFormat, objectCountOf(first.takes), quarantine)
+    : await checkAdded(quarantine.pathOf(packHash), objectFormat, intakes.map(extentOf), quarantine)
+  trace(() => `exact check: ${verdict}, ${intakes.length} lines`)
+  if (verdict === 'exact') return null
   await quarantine.discard(packHash)
-  return verdict === 'too-large' ? 'refused' : 'not-exact'
+  return verdict === 'unfinished' ? 'refused' : 'not-exact'
+}
+
+function extentOf({ top, takes, offset }: Intake): LineExtent {
+  const [lowest] = takes.flatMap(segmentsOf)
+  return { top, base: lowest?.plan.base ?? null, end: offset + lengthOf(takes) }
+}
+
+/** Bytes of the bodies. */
+function lengthOf(takes: readonly LinkTake[]): number {
+  return takes.reduce((sum, take) => sum + bodyRangeOf(take).length, 0)
 }
 
 function objectCountOf(takes: readonly LinkTake[]): number {

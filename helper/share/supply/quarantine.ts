@@ -22,7 +22,7 @@ export interface IndexOptions {
   readonly keep: boolean
   /** The pack stands alone; else missing delta bases are appended. */
   readonly isWholeHistory: boolean
-  /** Verify that everything that the pack's objects name is in it, or in the store unless it stands alone; absent: if it does. */
+  /** Verify that everything that the pack's objects name is in it; only for one that stands alone. */
   readonly checksLinks?: boolean
   /** Bytes at most that the pack may have. */
   readonly lengthMax: number
@@ -44,9 +44,7 @@ export class PackIndexer {
     if (options.fsckObjects) args.push('--fsck-objects')
     if (options.threadCount !== undefined) args.push(`--threads=${options.threadCount}`)
     if (!options.isWholeHistory) args.push('--fix-thin')
-    if (options.checksLinks ?? options.isWholeHistory) args.push('--check-self-contained-and-connected')
-    // With this status git says that all is well, but for objects that are elsewhere in the store.
-    const isFine = (status: number | null): boolean => status === 0 || (status === 1 && !options.isWholeHistory)
+    if (options.checksLinks === true) args.push('--check-self-contained-and-connected')
     this.#child = spawn('git', args, { env: environment })
     let output = ''
     this.#child.stdout.on('data', (chunk: Uint8Array) => {
@@ -60,7 +58,7 @@ export class PackIndexer {
       this.#child.on('error', reject)
       this.#child.on('close', (status) => {
         const hash = /(?:pack|keep)\t([0-9a-f]+)/.exec(output)?.[1]
-        if (isFine(status) && hash !== undefined) resolve(hash)
+        if (status === 0 && hash !== undefined) resolve(hash)
         else
           reject(new HelperError('git-failed', `git index-pack: ${printable(this.#said.trim() || `status ${status}`)}`))
       })
@@ -142,14 +140,51 @@ export class Quarantine {
     })
   }
 
-  /** Commits that `tip` reaches and `base` does not; null if something is missing. */
-  commitCount(tip: string, base: string): Promise<number | null> {
-    return new Promise((resolve) => {
-      const args = ['--git-dir', this.#gitDir, '--shallow-file', '', 'rev-list', '--count', tip, `^${base}`]
-      execFile('git', args, { env: this.environment, signal: this.#signal }, (error, output) =>
-        resolve(error === null ? Number(output) : null),
-      )
-    })
+  /**
+   * Names of what `tip` reaches and `base` does not: digits and a line feed, one after the other, in parts of any length.
+   * @throws HelperError 'interrupted' when `signal` is aborted, 'git-failed' when something is missing
+   */
+  listAdded(tip: string, base: string | null, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+    const ends = [tip, ...(base === null ? [] : [`^${base}`])]
+    return this.#listObjects(ends, this.environment, AbortSignal.any([this.#signal, signal]))
+  }
+
+  /** The same for all that `tip` reaches; nothing of the repository counts, only what is in the quarantine. */
+  listAll(tip: string): AsyncGenerator<Uint8Array> {
+    return this.#listObjects([tip], { ...this.environment, GIT_ALTERNATE_OBJECT_DIRECTORIES: '' }, this.#signal)
+  }
+
+  async *#listObjects(
+    ends: readonly string[],
+    environment: NodeJS.ProcessEnv,
+    signal: AbortSignal,
+  ): AsyncGenerator<Uint8Array> {
+    const args = [
+      '--git-dir',
+      this.#gitDir,
+      '--shallow-file',
+      '',
+      'rev-list',
+      '--objects',
+      '--no-object-names',
+      ...ends,
+    ]
+    const child = spawn('git', args, { env: environment, stdio: ['ignore', 'pipe', 'ignore'] })
+    const closed = once(child, 'close')
+    closed.catch(() => {})
+    const stop = (): boolean => child.kill()
+    signal.addEventListener('abort', stop)
+    try {
+      if (signal.aborted) stop()
+      for await (const chunk of child.stdout) yield chunk
+      const [status] = await closed
+      if (signal.aborted) throw new HelperError('interrupted', 'git rev-list: not needed any more')
+      if (status !== 0) throw new HelperError('git-failed', `git rev-list: expected all objects, got status ${status}`)
+    } finally {
+      signal.removeEventListener('abort', stop)
+      stop()
+      await closed.catch(() => {})
+    }
   }
 
   /** True if the commit and everything in its tree is in the quarantine or in the repository. */

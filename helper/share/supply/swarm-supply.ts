@@ -330,8 +330,6 @@ class SwarmSupply implements Supply {
     return takeIn(lines, incoming, quarantine, {
       objectFormat: request.objectFormat,
       isWholeHistory: isKept,
-      // The further lines of a clone share packs, and are not kept from repacking.
-      isExact: isKept || !(request.isClone || request.isUnshallow),
       fsckObjects: fsckWanted(config),
       threadCount: isKept ? indexThreads(config) : null,
       trace,

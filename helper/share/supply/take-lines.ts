@@ -13,7 +13,7 @@ import type { Quarantine } from './quarantine.ts'
 
 /**
  * Calls `take` for each line that stands alone, and for lines that share a pack. No further one is begun after a pack that
- * brought less than all, because its peers are no good any more, and where the first line is no good.
+ * brought less than all, because its peers are no good any more, after one that somebody padded, and where the first line is no good.
  * @param standsAlone true for a line whose pack is its own
  * @returns one entry per line, null where nothing was taken in
  */
@@ -29,7 +29,7 @@ export async function takeLines(
     if (typeof outcome === 'string') {
       // What the others rest on is not there.
       const isTrunk = pack.length === 1 && pack[0] === 0
-      isOver ||= outcome === 'broke-off' || isTrunk
+      isOver ||= outcome !== 'refused' || isTrunk
       return isOver
     }
     for (const [at, intake] of outcome.entries()) intakes[pack[at] ?? 0] = intake
