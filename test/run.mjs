@@ -1,7 +1,7 @@
 /**
  * Runs the tests: `node test/run.mjs [part of a path]…`, after `npm run build`; without arguments all of them.
- * One process per file, as many at once as there are cores. Prints one line per file, failures in full, and the closing
- * counts that `node --test` prints. A skipped test counts as a failure: a missing tool has to be noticed.
+ * One process per file, one more at once than there are cores, because the longest files mostly wait: for look-ups, for what
+ * a time limit ends. Prints one line per file, failures in full, and the closing counts that `node --test` prints. A skipped test counts as a failure: a missing tool has to be noticed.
  * The sources say which files exist, so that a compiled leftover of a removed test does not run.
  */
 
@@ -95,5 +95,5 @@ if (files.length === 0 || missing.length > 0) {
   console.error(`tests: expected compiled test files, got ${found}, try \`npm run build\` or another part of a path`)
   process.exit(1)
 }
-const isGood = await report(run({ files, concurrency: availableParallelism(), timeout: FILE_TIMEOUT_MS }))
+const isGood = await report(run({ files, concurrency: availableParallelism() + 1, timeout: FILE_TIMEOUT_MS }))
 process.exit(isGood ? 0 : 1)
