@@ -307,6 +307,12 @@ export const WEBSEED_ALIVE_LENGTH = 64 * 1024
 /** Bytes that are still to come from a web seed when the next link is asked for: a round trip of 40 ms at 50 Mbit/s. */
 export const WEBSEED_AHEAD_LENGTH = 256 * 1024
 
+/** Bytes that are there already and are taken once more, rather than asking a web seed twice. */
+export const WEBSEED_GAP_LENGTH = 256 * 1024
+
+/** .torrent files that are asked for at the same time, each over a connection of its own. */
+export const TORRENT_PARALLEL_COUNT = 8
+
 /** Bytes that are passed over when a server knows no ranges; for more than this another source is cheaper. */
 export const WEBSEED_SKIP_LENGTH_MAX = 64 * 1024 * 1024
 

@@ -5,14 +5,19 @@
  * The lenient codec that the dependencies see is net/shims/bencode; it exists apart because they load it without a build.
  */
 import { NetError } from './errors.ts'
-import { BENCODE_DEPTH_MAX, BENCODE_INTEGER_DIGITS_MAX, BENCODE_LENGTH_MAX, BENCODE_VALUE_COUNT_MAX } from './limits.ts'
+import {
+  BENCODE_DEPTH_MAX,
+  BENCODE_INTEGER_DIGITS_MAX,
+  BENCODE_LENGTH_MAX,
+  BENCODE_STRING_DIGITS_MAX,
+  BENCODE_VALUE_COUNT_MAX,
+} from './limits.ts'
 
 export type Bencode = bigint | Uint8Array | readonly Bencode[] | BencodeDict
 /** Keys are byte strings written as latin1 text, one character per byte, in ascending order. */
 export type BencodeDict = ReadonlyMap<string, Bencode>
 
 const BYTE = { i: 0x69, l: 0x6c, d: 0x64, e: 0x65, colon: 0x3a, minus: 0x2d, zero: 0x30, nine: 0x39 } as const
-const STRING_LENGTH_DIGITS_MAX = 8
 
 interface Cursor {
   readonly bytes: Uint8Array
@@ -53,7 +58,7 @@ function readInteger(cursor: Cursor): bigint {
 }
 
 function readString(cursor: Cursor): Uint8Array {
-  const length = Number(readDigits(cursor, BYTE.colon, STRING_LENGTH_DIGITS_MAX))
+  const length = Number(readDigits(cursor, BYTE.colon, BENCODE_STRING_DIGITS_MAX))
   if (length > cursor.bytes.length - cursor.at) throw malformed(cursor, 'expected a whole byte string')
   const value = cursor.bytes.subarray(cursor.at, cursor.at + length)
   cursor.at += length

@@ -21,7 +21,10 @@ import {
 import { NetError } from './errors.ts'
 import {
   DHT_DATAGRAM_LENGTH_MAX,
+  DHT_REASON_LENGTH_MAX,
   DHT_SALT_LENGTH_MAX,
+  DHT_TOKEN_LENGTH_MAX,
+  DHT_TRANSACTION_LENGTH_MAX,
   DHT_VALUE_LENGTH_MAX,
   LOOKUP_ADDRESS_COUNT_MAX,
 } from './limits.ts'
@@ -29,9 +32,6 @@ import {
 const ID_LENGTH = 20
 const NODE_LENGTH = 26
 const PEER_LENGTH = 6
-const TOKEN_LENGTH_MAX = 128
-const TRANSACTION_LENGTH_MAX = 32
-const REASON_LENGTH_MAX = 256
 const SEQ_MAX = Number.MAX_SAFE_INTEGER
 /** Key of a query whose sender is not there to be asked (BEP 43). */
 const READ_ONLY = 'ro'
@@ -48,7 +48,7 @@ const integerOf =
     asInteger(value, min, max) === null ? null : (value ?? null)
 
 const id = bytesOf(ID_LENGTH, ID_LENGTH)
-const token = bytesOf(1, TOKEN_LENGTH_MAX)
+const token = bytesOf(1, DHT_TOKEN_LENGTH_MAX)
 const value = bytesOf(1, DHT_VALUE_LENGTH_MAX)
 const item = {
   k: bytesOf(32, 32),
@@ -155,7 +155,7 @@ function cleanReply(message: BencodeDict, sender: AddressClass): Record<string, 
 function cleanError(message: BencodeDict): Record<string, Bencode> {
   const list = asList(message.get('e')) ?? []
   const code = asInteger(list[0], 0, 999) ?? 0
-  const reason = asBytes(list[1], 0, REASON_LENGTH_MAX) ?? new Uint8Array(0)
+  const reason = asBytes(list[1], 0, DHT_REASON_LENGTH_MAX) ?? new Uint8Array(0)
   return { e: [BigInt(code), reason] }
 }
 
@@ -180,7 +180,7 @@ export function cleanDatagram(
 ): Uint8Array | null {
   if (bytes.length > DHT_DATAGRAM_LENGTH_MAX) return null
   const message = decodeDict(bytes)
-  const t = asBytes(message?.get('t'), 1, TRANSACTION_LENGTH_MAX)
+  const t = asBytes(message?.get('t'), 1, DHT_TRANSACTION_LENGTH_MAX)
   const y = asBytes(message?.get('y'), 1, 1)
   if (message === null || t === null || y === null) return null
   const type = latin1(y)

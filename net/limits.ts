@@ -11,6 +11,8 @@ export const BENCODE_DEPTH_MAX = 32
 export const BENCODE_VALUE_COUNT_MAX = 200_000
 /** Decimal digits of an integer; 64 bits have 20. */
 export const BENCODE_INTEGER_DIGITS_MAX = 20
+/** Decimal digits of a byte string's length: eight are more than BENCODE_LENGTH_MAX needs. */
+export const BENCODE_STRING_DIGITS_MAX = 8
 
 /** Bytes of one BitTorrent message; the longest honest ones are 128 KiB blocks and our own requests. */
 export const WIRE_MESSAGE_LENGTH_MAX = 512 * 1024
@@ -102,6 +104,16 @@ export const BLOCK_REQUEST_COUNT_MAX = 512
 export const BLOCK_REQUEST_LENGTH_MAX = 128 * 1024
 /** Bytes that may wait unsent in a swarm connection before further blocks wait unread on disk. */
 export const BLOCK_BACKLOG_LENGTH_MAX = 256 * 1024
+/** Bytes of pieces under way after which peers help each other with those instead of beginning more. */
+export const SWARM_OPEN_LENGTH_MAX = 48 * 1024 * 1024
+/** Candidates that one choice of a piece looks at; a torrent of ours has 2,048 pieces. */
+export const SWARM_CANDIDATE_COUNT_MAX = 8192
+/** Peers that may be asked for the same block at the same time. */
+export const BLOCK_ASKER_COUNT_MAX = 2
+/** Peers of a swarm that are served at once, so that a crowd of 32 on one line is never choked by numbers … */
+export const UPLOAD_PLACE_COUNT = 32
+/** … and of those, places that go to the longest waiting. */
+export const UPLOAD_TURN_COUNT = 4
 /** Bytes of whole pieces that may wait for the disk before no more is asked for. */
 export const UNWRITTEN_LENGTH_MAX = 32 * 1024 * 1024
 /** Milliseconds of silence of a peer that was asked, after which others are asked for the same … */
@@ -161,6 +173,11 @@ export const LSD_ANSWER_WAIT_MS = 200
 
 /** Bytes of one DHT datagram; honest ones stay below 1,500. */
 export const DHT_DATAGRAM_LENGTH_MAX = 4096
+/** Bytes of a token, and of a transaction's number; libtorrent's have 4 and 2, ours 20 and 2. */
+export const DHT_TOKEN_LENGTH_MAX = 128
+export const DHT_TRANSACTION_LENGTH_MAX = 32
+/** Bytes of the reason that an error gives. */
+export const DHT_REASON_LENGTH_MAX = 256
 /** DHT messages of one address: per second, and at once. Beyond that they are ignored. */
 export const DHT_RATE_PER_S = 100
 export const DHT_BURST_COUNT = 500

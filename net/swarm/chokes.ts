@@ -3,12 +3,8 @@
  * (when we have everything), and some by turns, so that newcomers get their first pieces. Decided every ten seconds; a
  * free place is taken at once. Pure but for the flags that it sets.
  */
+import { UPLOAD_PLACE_COUNT, UPLOAD_TURN_COUNT } from '../limits.ts'
 import type { SwarmPeer } from './swarm-peer.ts'
-
-/** Peers served at once: enough that a crowd of 32 on one line is never choked by numbers. */
-const PLACE_COUNT = 32
-/** Of those, places that go to the longest waiting. */
-const TURN_COUNT = 4
 
 /** Milliseconds between two decisions. */
 export const CHOKE_INTERVAL_MS = 10_000
@@ -17,7 +13,7 @@ export const CHOKE_INTERVAL_MS = 10_000
 export function hasPlace(peers: Iterable<SwarmPeer>): boolean {
   let count = 0
   for (const peer of peers) if (!peer.amChoking) count += 1
-  return count < PLACE_COUNT
+  return count < UPLOAD_PLACE_COUNT
 }
 
 /**
@@ -32,9 +28,9 @@ export function decideChokes(
   const interested = [...peers].filter((peer) => peer.isInterested)
   const worth = (peer: SwarmPeer): number => (isComplete ? -peer.takenLength : peer.broughtLength)
   const byWorth = [...interested].sort((a, b) => worth(b) - worth(a))
-  const served = new Set(byWorth.slice(0, PLACE_COUNT - TURN_COUNT))
+  const served = new Set(byWorth.slice(0, UPLOAD_PLACE_COUNT - UPLOAD_TURN_COUNT))
   const waiting = interested.filter((peer) => !served.has(peer)).sort((a, b) => waitedMs(b) - waitedMs(a))
-  for (const peer of waiting.slice(0, TURN_COUNT)) served.add(peer)
+  for (const peer of waiting.slice(0, UPLOAD_TURN_COUNT)) served.add(peer)
   for (const peer of interested) {
     peer.broughtLength = 0
     peer.takenLength = 0

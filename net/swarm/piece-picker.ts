@@ -4,17 +4,12 @@
  * same; what has spread already comes in order from the start, so that a reader can follow. Alone, all comes in order.
  * A piece is one peer's until there is nothing else to ask for; when all is asked for, late blocks are asked for twice.
  */
+
+import { BLOCK_ASKER_COUNT_MAX, SWARM_CANDIDATE_COUNT_MAX, SWARM_OPEN_LENGTH_MAX } from '../limits.ts'
 import { type CheckedTorrent, pieceLengthOf } from '../torrent.ts'
 import type { Availability } from './availability.ts'
 import type { Bitfield } from './bitfield.ts'
 import { BLOCK_LENGTH, type Block } from './wire-messages.ts'
-
-/** Bytes of pieces under way after which peers help each other with those instead of beginning more. */
-const OPEN_LENGTH_MAX = 48 * 1024 * 1024
-/** Candidates that one choice looks at; a torrent of ours has 2,048 pieces. */
-const CANDIDATE_COUNT_MAX = 8192
-/** Peers that may be asked for the same block at the same time. */
-const ASKER_COUNT_MAX = 2
 
 interface OpenPiece {
   readonly index: number
@@ -118,7 +113,7 @@ export class PiecePicker {
       if (!pieces.has(open.index)) continue
       for (let block = 0; block < open.arrived.length; block++) {
         const isDue = open.arrived[block] === 0 && (open.askedAtMs[block] ?? 0) < askedBeforeMs
-        const isBounded = (open.askerCounts[block] ?? 0) < ASKER_COUNT_MAX
+        const isBounded = (open.askerCounts[block] ?? 0) < BLOCK_ASKER_COUNT_MAX
         if (isDue && isBounded && !isAsked(open.index, block * BLOCK_LENGTH)) return this.#ask(open, block, nowMs)
       }
     }
@@ -180,7 +175,7 @@ export class PiecePicker {
   }
 
   #begin(peer: object, pieces: Bitfield, order: PieceOrder): OpenPiece | null {
-    if (this.#openLength > OPEN_LENGTH_MAX) return null
+    if (this.#openLength > SWARM_OPEN_LENGTH_MAX) return null
     const index = order === 'run' ? this.#chooseOfRun(peer, pieces) : this.#choose(pieces, order)
     if (index === null) return null
     this.#begun.set(peer, index)
@@ -215,7 +210,7 @@ export class PiecePicker {
       if (completeCount === null) return index
       if (availability.of(index) > rareCountMax) first ??= index
       else if (random() * ++rareCount < 1) rare = index
-      if (++seenCount === CANDIDATE_COUNT_MAX) break
+      if (++seenCount === SWARM_CANDIDATE_COUNT_MAX) break
     }
     return rare ?? first
   }

@@ -1,9 +1,10 @@
-// Goal: the tables of bounds in PROTOCOL.md name every limit of the room, and those of helper that strangers can push
-// against, with the values that the code has, who can push and what happens then, and no others.
+// Goal: the tables of bounds in PROTOCOL.md and PUBLISHING.md name every limit that somebody else can push against, with the values
+// that the code has, who can push and what happens then, and no others.
 // Method: the tables are read as text, the constants as the modules export them.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as helperLimits from '../../helper/limits.ts'
+import * as publishLimits from '../../helper/publish/limits.ts'
 import * as limits from '../../net/limits.ts'
 import { readProjectFile } from '../tidy/project.ts'
 
@@ -27,26 +28,72 @@ function grouped(value: number): string {
 
 /** The ways in which the table may write a value, as regular expressions. */
 function writingsOf(name: string, value: number): RegExp[] {
-  const units = /_MS(_|$)/.test(name) ? TIMES : /_LENGTH(_|$)/.test(name) ? LENGTHS : null
+  const units = /_MS(_|$)/.test(name) ? TIMES : /_(LENGTH|BYTES)(_|$)/.test(name) ? LENGTHS : null
   const suffix = name.endsWith('_PER_S') ? '/s' : ''
   const texts = units?.map(([size, unit]) => `${grouped(value / size)} ${unit}`) ?? [`${grouped(value)}${suffix}`]
   return texts.map((text) => new RegExp(`(^|[^\\d.,])${text.replaceAll('.', '\\.')}(?![\\d.,]*\\d|\\w)`))
 }
 
-const PROTOCOL = readProjectFile('net/PROTOCOL.md')
-
 /** The cells of each row of the tables between two headings. */
-function rowsBetween(start: string, end: string): string[][] {
-  const section = PROTOCOL.slice(PROTOCOL.indexOf(start), PROTOCOL.indexOf(end))
+function rowsBetween(path: string, start: string, end: string): string[][] {
+  const text = readProjectFile(path)
+  const section = text.slice(text.indexOf(start), text.indexOf(end))
   return section
     .split('\n')
     .flatMap((line) => (/^\| .*`[A-Z].* \|$/.test(line) ? [line.slice(2, -2).split(' | ')] : []))
 }
 
-const ROWS = rowsBetween('## 8. Bounds', '## 9.')
-const HELPER_ROWS = rowsBetween('## 10. What', '## 11.')
-/** Bounds of helper against peers and what they claim. */
-const OF_PEERS = /^(ASK_|CHAIN_|CLAIM_|DOWNLOAD_|LINK_|PEER_WAIT_|RANGE_|SEGMENT_COUNT_MAX|SNAPSHOT_COUNT_MAX|SWARM_)/
+const ROWS = rowsBetween('net/PROTOCOL.md', '## 8. Bounds', '## 9.')
+const HELPER_ROWS = rowsBetween('net/PROTOCOL.md', '## 10. What', '## 11.')
+const PUBLISH_ROWS = rowsBetween('helper/PUBLISHING.md', '## 8. ', '## 9.')
+
+/** Limits that nobody but the user and the own machine can push against: builds, the daemon's own affairs, files, commands. */
+const OWN_AFFAIRS = new RegExp(
+  `^(${[
+    ...[
+      'BATCH_',
+      'BUILD_',
+      'BUNDLE_HEADER_',
+      'CAT_FILE_',
+      'CLOCK_',
+      'COMMAND_',
+      'COMMIT_',
+      'CONFIG_',
+      'CONTROL_',
+      'DAEMON_',
+    ],
+    ...[
+      'DISK_',
+      'DOCTOR_',
+      'EXPORT_',
+      'GIT_',
+      'HAND_OVER_',
+      'INTERRUPT_',
+      'LINE_COUNT_',
+      'LINE_REPEATED_',
+      'LINGER_',
+      'LIST_',
+    ],
+    ...['LOCK_', 'MISSING_', 'OPEN_BODY_', 'POLL_', 'PROGRESS_', 'RACY_', 'READ_CHUNK_', 'REF_SETTLE_', 'REPOSITORY_'],
+    ...['SECRET_FILE_', 'SETTING_', 'SHARD_', 'SNAPSHOT_STORED_', 'SOCKET_', 'SUPERSEDED_', 'TEMPORARY_', 'WATCHED_'],
+    // Of publishing:
+    ...[
+      'FOLLOW_INTERVAL_',
+      'PEER_POLL_',
+      'PUBLISHER_LOCK_',
+      'RECORD_LIFETIME_',
+      'RECORD_WARNING_',
+      'REF_LOCK_',
+      'REPUBLISH_',
+      'TWICE_',
+    ],
+  ].join('|')})`,
+)
+
+/** The limits of a module that others can push against. */
+function ofOthers(module: Readonly<Record<string, number>>): Record<string, number> {
+  return Object.fromEntries(Object.entries(module).filter(([name]) => !OWN_AFFAIRS.test(name)))
+}
 
 function complaintsOf(rows: readonly string[][], values: Readonly<Record<string, number>>): string[] {
   return Object.entries(values).flatMap(([name, value]) => {
@@ -65,22 +112,24 @@ test('every limit of the room is in the table, with its value', () => {
   assert.deepEqual(complaintsOf(ROWS, limits), [])
 })
 
-test('so is every limit of helper against peers and what they claim', () => {
-  const ofPeers = Object.entries(helperLimits).filter(([name]) => OF_PEERS.test(name))
-  assert.ok(ofPeers.length > 20)
-  assert.deepEqual(complaintsOf(HELPER_ROWS, Object.fromEntries(ofPeers)), [])
+test("so is every limit of helper, and of publishing, that is not the own machine's affair", () => {
+  assert.deepEqual(complaintsOf(HELPER_ROWS, ofOthers(helperLimits)), [])
+  assert.deepEqual(complaintsOf(PUBLISH_ROWS, ofOthers(publishLimits)), [])
 })
 
 test('the tables name no limit that the code does not have, and none with another value', () => {
-  const unknown = namesIn(ROWS).filter((name) => !Object.hasOwn(limits, name))
-  const named = namesIn(HELPER_ROWS)
-  const values: Readonly<Record<string, number>> = helperLimits
-  const ofHelper = Object.fromEntries(named.map((name) => [name, values[name] ?? Number.NaN]))
-  assert.deepEqual([...unknown, ...complaintsOf(HELPER_ROWS, ofHelper)], [])
+  const valuesOf = (rows: readonly string[][], values: Readonly<Record<string, number>>): Record<string, number> =>
+    Object.fromEntries(namesIn(rows).map((name) => [name, values[name] ?? Number.NaN]))
+  const tables: readonly (readonly [string[][], Readonly<Record<string, number>>])[] = [
+    [ROWS, limits],
+    [HELPER_ROWS, helperLimits],
+    [PUBLISH_ROWS, { ...publishLimits, SOURCE_GRACE_MS: helperLimits.SOURCE_GRACE_MS }],
+  ]
+  for (const [rows, values] of tables) assert.deepEqual(complaintsOf(rows, valuesOf(rows, values)), [])
 })
 
 test('every row says the value, who can push and what happens then', () => {
-  const short = [...ROWS, ...HELPER_ROWS].filter(
+  const short = [...ROWS, ...HELPER_ROWS, ...PUBLISH_ROWS].filter(
     (cells) => cells.length !== 4 || cells.some((cell) => cell.trim() === ''),
   )
   assert.deepEqual(short, [])

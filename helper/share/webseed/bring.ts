@@ -6,14 +6,11 @@
 
 import { createHash, type Hash } from 'node:crypto'
 import { HelperError } from '../../errors.ts'
-import { WEBSEED_RETRY_LENGTH, WEBSEED_SKIP_LENGTH_MAX } from '../../limits.ts'
+import { WEBSEED_GAP_LENGTH, WEBSEED_RETRY_LENGTH, WEBSEED_SKIP_LENGTH_MAX } from '../../limits.ts'
 import type { IncomingFile } from '../supply/incoming.ts'
 import { type LinkTake, segmentsOf } from '../supply/plan.ts'
 import { type WebConnections, webGet } from './http-get.ts'
 import type { WebSeed } from './web-seed.ts'
-
-/** Bytes that are there already and are taken once more, rather than asking a web seed twice. */
-const WEBSEED_GAP_LENGTH = 256 * 1024
 
 export interface WebTransfer {
   readonly take: LinkTake

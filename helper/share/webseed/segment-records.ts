@@ -8,10 +8,8 @@ import { HelperError } from '../../errors.ts'
 import type { Manifest, ManifestChain, ManifestLink } from '../../export/manifest.ts'
 import { recordIn } from '../../export/torrent-file.ts'
 import { heldAmong } from '../../git/held-commits.ts'
+import { TORRENT_PARALLEL_COUNT } from '../../limits.ts'
 import type { SupplyRequest } from '../../remote/supply.ts'
-
-/** .torrent files that are asked for at the same time, each over a connection of its own. */
-const TORRENT_PARALLEL_COUNT = 8
 
 /** Records by the names of payloads; `torrentOf` brings the .torrent file of one. @throws HelperError 'manifest-malformed' and what `torrentOf` throws */
 export async function recordsFor(
