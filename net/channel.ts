@@ -34,17 +34,27 @@ export interface ChannelPorts extends Omit<AnswerPorts, 'send'> {
   readonly send: (bytes: Uint8Array, onTaken?: () => void) => void
 }
 
-interface Question {
+interface Asking {
   readonly lengthMax: number
   /** Where the bytes of a whole answer gather, or the reader of a streamed one. */
   readonly sink: Uint8Array[] | IncomingStream
+  readonly signal: AbortSignal | undefined
+  readonly settle: (outcome: Uint8Array | NetError) => void
+}
+
+interface Asked {
+  readonly id: number
+  /** Tells the peer that nobody waits any more, and settles the question with `error`. */
+  readonly giveUp: (error: NetError) => void
+}
+
+interface Question extends Pick<Asking, 'lengthMax' | 'sink' | 'settle'> {
   /** Known when the response head has come; null before, and for a stream. */
   length: number | null
   hasHead: boolean
   received: number
   /** Bytes taken since the last credit. */
   owed: number
-  readonly settle: (outcome: Uint8Array | NetError) => void
 }
 
 export class Channel {
@@ -71,64 +81,73 @@ export class Channel {
    * @throws NetError peer-refused, peer-gone, timeout, aborted, message-limit, closed
    */
   request(kind: string, payload: Uint8Array, options: RequestOptions): Promise<Uint8Array> {
-    if (this.#closed !== null) return Promise.reject(this.#closed)
-    if (options.signal?.aborted) return Promise.reject(new NetError('aborted', `question ${kind}: aborted`))
-    if (this.#questions.size >= REQUEST_OUTGOING_COUNT_MAX) {
-      return Promise.reject(new NetError('message-limit', `question ${kind}: too many are waiting on this peer`))
-    }
-    const id = this.#nextId++
-    const lengthMax = Math.min(options.responseLengthMax, RESPONSE_LENGTH_MAX)
     return new Promise((resolve, reject) => {
-      const giveUp = (error: NetError): void => {
-        this.#send({ type: 'cancel', id })
-        settle(error)
-      }
-      const onAbort = (): void => giveUp(new NetError('aborted', `question ${kind}: aborted`))
-      const timer = setTimeout(() => {
-        giveUp(new NetError('timeout', `question ${kind}: expected an answer in ${options.timeoutMs} ms`))
-      }, options.timeoutMs)
-      const settle = (outcome: Uint8Array | NetError): void => {
-        if (!this.#questions.delete(id)) return
-        clearTimeout(timer)
-        options.signal?.removeEventListener('abort', onAbort)
-        if (outcome instanceof NetError) reject(outcome)
-        else resolve(outcome)
-      }
-      options.signal?.addEventListener('abort', onAbort, { once: true })
-      this.#questions.set(id, { lengthMax, sink: [], length: null, hasHead: false, received: 0, owed: 0, settle })
-      this.#send({ type: 'request', id, kind, payload, lengthMax })
+      const timer = setTimeout(
+        () => asked.giveUp(new NetError('timeout', `question ${kind}: expected an answer in ${options.timeoutMs} ms`)),
+        options.timeoutMs,
+      )
+      const asked = this.#ask(kind, payload, {
+        sink: [],
+        lengthMax: Math.min(options.responseLengthMax, RESPONSE_LENGTH_MAX),
+        signal: options.signal,
+        settle: (outcome) => {
+          clearTimeout(timer)
+          if (outcome instanceof NetError) reject(outcome)
+          else resolve(outcome)
+        },
+      })
     })
   }
 
   /** Asks the peer for a streamed answer; what it throws, as `request` does, comes out of the iteration. */
   requestStream(kind: string, payload: Uint8Array, options: StreamOptions): AsyncIterable<Uint8Array> {
+    const { stallTimeoutMs, signal } = options
+    const stream = new IncomingStream(
+      (length) => this.#owe(asked.id, length),
+      () => asked.giveUp(new NetError('aborted', `question ${kind}: left`)),
+    )
+    stream.onStall(stallTimeoutMs, () =>
+      asked.giveUp(new NetError('timeout', `question ${kind}: expected bytes in ${stallTimeoutMs} ms`)),
+    )
+    const asked = this.#ask(kind, payload, {
+      sink: stream,
+      lengthMax: Math.min(options.lengthMax, STREAM_LENGTH_MAX),
+      signal,
+      settle: (outcome) => stream.finish(outcome instanceof NetError ? outcome : 'complete'),
+    })
+    return stream
+  }
+
+  /** Sends a question; one that cannot be asked is settled at once. */
+  #ask(kind: string, payload: Uint8Array, asking: Asking): Asked {
     const id = this.#nextId++
-    const lengthMax = Math.min(options.lengthMax, STREAM_LENGTH_MAX)
-    const taken = (length: number): void => this.#owe(id, length)
-    const stream = new IncomingStream(taken, () => giveUp(new NetError('aborted', `question ${kind}: left`)))
+    const { lengthMax, sink, signal } = asking
     const settle = (outcome: Uint8Array | NetError): void => {
       if (!this.#questions.delete(id)) return
-      options.signal?.removeEventListener('abort', onAbort)
-      stream.finish(outcome instanceof NetError ? outcome : 'complete')
+      signal?.removeEventListener('abort', onAbort)
+      asking.settle(outcome)
     }
     const giveUp = (error: NetError): void => {
       if (this.#questions.has(id)) this.#send({ type: 'cancel', id })
       settle(error)
     }
     const onAbort = (): void => giveUp(new NetError('aborted', `question ${kind}: aborted`))
-    if (this.#closed !== null) stream.finish(this.#closed)
-    else if (options.signal?.aborted) stream.finish(new NetError('aborted', `question ${kind}: aborted`))
-    else if (this.#questions.size >= REQUEST_OUTGOING_COUNT_MAX)
-      stream.finish(new NetError('message-limit', `question ${kind}: too many are waiting on this peer`))
+    const refusal = this.#refusalOf(kind, signal)
+    if (refusal !== null) asking.settle(refusal)
     else {
-      options.signal?.addEventListener('abort', onAbort, { once: true })
-      stream.onStall(options.stallTimeoutMs, () =>
-        giveUp(new NetError('timeout', `question ${kind}: expected bytes in ${options.stallTimeoutMs} ms`)),
-      )
-      this.#questions.set(id, { lengthMax, sink: stream, length: null, hasHead: false, received: 0, owed: 0, settle })
+      signal?.addEventListener('abort', onAbort, { once: true })
+      this.#questions.set(id, { lengthMax, sink, length: null, hasHead: false, received: 0, owed: 0, settle })
       this.#send({ type: 'request', id, kind, payload, lengthMax })
     }
-    return stream
+    return { id, giveUp }
+  }
+
+  /** Why a question cannot be asked, null if it can. */
+  #refusalOf(kind: string, signal: AbortSignal | undefined): NetError | null {
+    if (this.#closed !== null) return this.#closed
+    if (signal?.aborted === true) return new NetError('aborted', `question ${kind}: aborted`)
+    if (this.#questions.size < REQUEST_OUTGOING_COUNT_MAX) return null
+    return new NetError('message-limit', `question ${kind}: too many are waiting on this peer`)
   }
 
   /** Takes one message of the peer; a malformed one or too many end the connection. */

@@ -40,9 +40,8 @@ export class Connection extends Duplex {
   isSecond = false
   /** Known as soon as the peer's first 68 bytes have come. */
   handshake: Handshake | null = null
-  /** Bytes of the peer and to the peer, overhead included. */
+  /** Bytes of the peer, overhead included. */
   receivedLength = 0
-  sentLength = 0
   /** Narrowed by the one who takes the connection: message ids that may pass. */
   wants: (messageId: number) => boolean = () => true
 
@@ -165,7 +164,6 @@ export class Connection extends Duplex {
         done(new NetError('peer-gone', `connection to ${this.id}: closed`))
         return
       }
-      this.sentLength += length
       // Corked until the tick ends, so that a message head and its block leave in one packet.
       if (this.#socket.writableCorked === 0) {
         this.#socket.cork()

@@ -1,7 +1,7 @@
 /**
  * One download of a swarm into a sparse store: which pieces are there already, whom to connect to, when to give up.
  * Pieces that the caller says are present are hashed first; what is not right is fetched like the rest.
- * Gives up at once when no peer is left (unless told to wait for more), and when too little arrives for too long.
+ * Gives up at once when no peer is left, and when too little arrives for too long.
  */
 import { setMaxListeners } from 'node:events'
 import { type Address, formatAddress } from './address.ts'
@@ -36,8 +36,6 @@ export interface DownloadOptions {
   readonly signal?: AbortSignal | undefined
   /** A verified piece has been written. */
   readonly onPiece?: (range: ByteRange) => void
-  /** True: no peer is no reason to give up before the stall time-out, because addPeer will bring some. */
-  readonly patient?: boolean
   /** True: serve the torrent from the store when all of it is there, wanted or present. */
   readonly keepSeeding?: boolean
 }
@@ -150,7 +148,6 @@ export class DownloadTask {
 
   /** Takes a connection that came in. */
   accept(connection: Connection): boolean {
-    if (this.#failed || (this.#settled && !this.isSeed)) return false
     return this.#give(connection, connection.remote)
   }
 
@@ -282,7 +279,7 @@ export class DownloadTask {
   }
 
   #giveUpIfAlone(): void {
-    if (this.#settled || this.#options.patient === true || this.#swarm === null) return
+    if (this.#settled || this.#swarm === null) return
     if (this.#openCount + this.#swarm.connectionCount + this.#swarm.outsiderCount > 0) return
     this.fail(new NetError('download-no-peers', 'download: no peer is left, ask more peers or the origin'))
   }

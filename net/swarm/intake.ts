@@ -2,13 +2,14 @@
  * The downloading side of a swarm: asks peers for blocks, joins them to pieces, checks those, writes them, finds out who
  * sent wrong ones. Blocks of a peer that has fallen silent are asked of others; at the end, what is late is asked for twice.
  */
-import { Blame } from '../blame.ts'
+
 import { NetError } from '../errors.ts'
 import { PEER_SILENCE_MS, PEER_SNUB_MS, UNASKED_BLOCK_COUNT_MAX, UNWRITTEN_LENGTH_MAX } from '../limits.ts'
 import type { Clock } from '../rate.ts'
 import { type CheckedTorrent, isPiece, type Store } from '../torrent.ts'
 import type { Availability } from './availability.ts'
 import type { Bitfield } from './bitfield.ts'
+import { Blame } from './blame.ts'
 import { PiecePicker } from './piece-picker.ts'
 import type { SwarmPeer } from './swarm-peer.ts'
 import { BLOCK_LENGTH, type Block, encodeMessage, ID } from './wire-messages.ts'

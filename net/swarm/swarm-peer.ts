@@ -93,11 +93,6 @@ export class SwarmPeer {
     else if (tookMs > SLOW_MS) this.depth = Math.max(DEPTH_MIN, Math.floor(this.depth * 0.9))
   }
 
-  /** True if the block is among those that it has asked for. */
-  wants({ index, offset, length }: Block): boolean {
-    return this.wanted.some((block) => block.index === index && block.offset === offset && block.length === length)
-  }
-
   /** Forgets a block that it does not want any more; false if it was not waiting. */
   forget({ index, offset, length }: Block): boolean {
     const at = this.wanted.findIndex((b) => b.index === index && b.offset === offset && b.length === length)

@@ -3,8 +3,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Bans } from '../../net/bans.ts'
-import { Blame } from '../../net/blame.ts'
 import { BAD_PIECE_COUNT_MAX, BAN_DURATION_MS } from '../../net/limits.ts'
+import { Blame } from '../../net/swarm/blame.ts'
 
 const GOOD = Buffer.from('good')
 const BAD = Buffer.from('bad!')

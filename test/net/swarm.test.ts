@@ -16,6 +16,15 @@ async function openSeeder(t: TestContext, content: Buffer = CONTENT): Promise<Ad
   return addressOf(net)
 }
 
+/** Takes connections and says nothing. */
+async function openMute(t: TestContext): Promise<Address> {
+  const mute = createServer(() => {})
+  await new Promise<void>((resolve) => mute.listen(0, '127.0.0.1', resolve))
+  t.after(() => mute.close())
+  const bound = mute.address()
+  return { host: '127.0.0.1', port: typeof bound === 'object' && bound !== null ? bound.port : 0 }
+}
+
 function into(
   store: DownloadOptions['store'],
   peers: readonly Address[],
@@ -97,13 +106,8 @@ test('without a peer that answers the download ends at once', async (t) => {
 })
 
 test('a silent peer ends the download after the stall time-out', async (t) => {
-  const mute = createServer(() => {})
-  await new Promise<void>((resolve) => mute.listen(0, '127.0.0.1', resolve))
-  t.after(() => mute.close())
-  const bound = mute.address()
-  const port = typeof bound === 'object' && bound !== null ? bound.port : 0
   const net = await openTestNet(t)
-  const options = into(memoryStore(CONTENT.length), [{ host: '127.0.0.1', port }], { stallTimeoutMs: 200 })
+  const options = into(memoryStore(CONTENT.length), [await openMute(t)], { stallTimeoutMs: 200 })
   await assert.rejects(net.download(TORRENT, options).result, { code: 'download-stalled' })
 })
 
@@ -136,22 +140,22 @@ test('a store that fails ends the download with its error', async (t) => {
 test('abort and cancel end a download', async (t) => {
   const net = await openTestNet(t)
   const abort = new AbortController()
-  const patient = { patient: true, signal: abort.signal }
-  const download = net.download(TORRENT, into(memoryStore(CONTENT.length), [], patient))
+  const peers = [await openMute(t)]
+  const download = net.download(TORRENT, into(memoryStore(CONTENT.length), peers, { signal: abort.signal }))
   assert.throws(() => net.download(TORRENT, into(memoryStore(1), [])), { code: 'torrent-busy' })
   abort.abort()
   await assert.rejects(download.result, { code: 'aborted' })
   await new Promise((resolve) => setImmediate(resolve))
-  const other = net.download(TORRENT, into(memoryStore(CONTENT.length), [], { patient: true }))
+  const other = net.download(TORRENT, into(memoryStore(CONTENT.length), peers))
   other.cancel()
   await assert.rejects(other.result, { code: 'aborted' })
 })
 
-test('a peer that is added later serves a patient download', async (t) => {
+test('a peer that is added later serves a download', async (t) => {
   const seeder = await openSeeder(t)
   const net = await openTestNet(t)
   const store = memoryStore(CONTENT.length)
-  const download = net.download(TORRENT, into(store, [], { patient: true }))
+  const download = net.download(TORRENT, into(store, []))
   download.addPeer(seeder)
   await download.result
   assert.ok(store.bytes.equals(CONTENT))
@@ -226,7 +230,7 @@ test('a source outside the swarm alone brings all, in order and in few requests'
   const net = await openTestNet(t)
   const store = memoryStore(CONTENT.length)
   const { source, asked } = outsideOf(CONTENT)
-  const download = net.download(TORRENT, into(store, [], { patient: true }))
+  const download = net.download(TORRENT, into(store, []))
   download.addSource(source)
   await download.result
   assert.ok(store.bytes.equals(CONTENT))

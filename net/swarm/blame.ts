@@ -1,11 +1,11 @@
 /**
- * Who sent the bad block: webtorrent only says that a piece failed. Blocks are remembered per piece with their sender
- * until the piece is decided. A bad piece of one sender convicts him; a bad piece of several is kept as block hashes
+ * Who sent the bad block: a hash only says that some block of a piece is wrong. Blocks are remembered per piece with their
+ * sender until the piece is decided. A bad piece of one sender convicts him; a bad piece of several is kept as block hashes
  * and decided when the good piece is known. If that never helps, all its senders go.
  * Pure bookkeeping; senders are any values.
  */
 import { createHash } from 'node:crypto'
-import { BAD_PIECE_COUNT_MAX } from './limits.ts'
+import { BAD_PIECE_COUNT_MAX } from '../limits.ts'
 
 interface Block<Sender> {
   readonly sender: Sender
