@@ -29,6 +29,7 @@ import {
 } from '../../helper/publish/refs-message.ts'
 import { decodeTipRequest, encodeTipRequest } from '../../helper/publish/tip-request.ts'
 import { type MutableItem, Refusal, signItem } from '../../net/index.ts'
+import { readProjectFile } from '../tidy/project.ts'
 
 const SEED = Buffer.alloc(32, 1)
 const KEY = '8a88e3dd7409f195fd52db2d3cba5d72ca6709bf1d94121bf3748801b40f6f5c'
@@ -337,5 +338,20 @@ test('any bytes at all are read or refused with a typed error, never more', () =
       }
     }),
     { numRuns: 3_000 },
+  )
+})
+
+test('questions are written as PUBLISHING.md shows them', () => {
+  const shown = readProjectFile('helper/PUBLISHING.md')
+  const wants = { objectFormat: 'sha1', wants: [OID], haves: ['b'.repeat(40)] } as const
+  const [tip = ''] = /^0012command=.*$/m.exec(shown) ?? []
+  assert.equal(text(encodeTipRequest(wants)), tip.replaceAll('\\n', '\n'))
+  assert.deepEqual(decodeTipRequest(Buffer.from(tip.replaceAll('\\n', '\n'))), wants)
+  const [, records = '', page = ''] = /^`(d.*e)` asks for records, `(d.*e)` for the second page/m.exec(shown) ?? []
+  const hash = Buffer.alloc(32, 'H')
+  assert.equal(text(encodeRefsQuestion(null)), records)
+  assert.equal(
+    text(encodeRefsQuestion({ hash: hash.toString('hex'), offset: 2 ** 20 })),
+    page.replace('32:H', `32:${hash.toString()}`),
   )
 })
