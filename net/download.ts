@@ -31,7 +31,7 @@ export interface DownloadOptions {
   readonly present?: readonly ByteRange[]
   /** Parts that are wanted, within the torrent; absent: all of it. Whole pieces that touch them are fetched. */
   readonly wanted?: readonly ByteRange[]
-  /** Milliseconds within which DOWNLOAD_ALIVE_LENGTH bytes (or what is left) must arrive. */
+  /** Milliseconds within which a block that is lacking must arrive, and in twice of them DOWNLOAD_ALIVE_LENGTH bytes, or what is left. */
   readonly stallTimeoutMs: number
   readonly signal?: AbortSignal | undefined
   /** A verified piece has been written. */
@@ -288,19 +288,23 @@ export class DownloadTask {
   #startWatch(): void {
     let aliveAtMs = performance.now()
     let aliveLength = 0
-    let verifiedLength = this.#verifiedLength
+    let takenAtMs = aliveAtMs
+    let takenLength = 0
     const { stallTimeoutMs } = this.#options
     const look = (): void => {
-      const receivedLength = this.#receivedLength()
+      const nowMs = performance.now()
+      // What else peers say keeps nobody waiting.
+      const nowTakenLength = this.#swarm?.takenLength ?? 0
+      if (nowTakenLength > takenLength) takenAtMs = nowMs
+      takenLength = nowTakenLength
       const left = this.torrent.lengthBytes - this.#verifiedLength
-      const isAlive = receivedLength - aliveLength >= Math.min(DOWNLOAD_ALIVE_LENGTH, left)
-      if (isAlive || this.#verifiedLength > verifiedLength) {
-        aliveAtMs = performance.now()
-        aliveLength = receivedLength
-        verifiedLength = this.#verifiedLength
+      if (takenLength - aliveLength >= Math.min(DOWNLOAD_ALIVE_LENGTH, left)) {
+        aliveAtMs = nowMs
+        aliveLength = takenLength
       }
-      const isWaste = receivedLength > DOWNLOAD_WASTE_FACTOR_MAX * this.torrent.lengthBytes + 2 ** 24
-      if (isWaste || performance.now() - aliveAtMs > stallTimeoutMs) {
+      const isStalled = nowMs - takenAtMs > stallTimeoutMs || nowMs - aliveAtMs > 2 * stallTimeoutMs
+      const isWaste = this.#receivedLength() > DOWNLOAD_WASTE_FACTOR_MAX * this.torrent.lengthBytes + 2 ** 24
+      if (isWaste || isStalled) {
         this.fail(new NetError('download-stalled', `download: less than due in ${stallTimeoutMs} ms, ask other peers`))
       }
     }

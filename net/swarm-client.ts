@@ -107,6 +107,11 @@ export class Membership {
     return this.#swarm.isDone
   }
 
+  /** Bytes of blocks that were lacking and came. */
+  get takenLength(): number {
+    return this.#swarm.takenLength
+  }
+
   /** Asks a source outside the swarm as well, until it fails; `onLeft` is called once, when it is not asked any more. */
   addOutsider(source: OutsideSource, onLeft: () => void): void {
     if (this.#hasLeft) return

@@ -11,6 +11,7 @@ import { acknowledgmentFilter } from './acknowledgments.ts'
 import { boundariesWithin } from './boundaries.ts'
 import { commandOf, encodeWith, type FetchRequest, parseFetchRequest } from './fetch-request.ts'
 import { tagsToFollow } from './followed-tags.ts'
+import { encodeKnownRequest, offersRounds, readKnownAnswer } from './known-commits.ts'
 import {
   asksForMirrors,
   encodeBlobRequest,
@@ -54,6 +55,10 @@ class Relay {
   private readonly session: Session
   private readonly options: RelayOptions
   private origin: OriginStream
+  /** The origin answers a round of negotiation without a pack. */
+  private hasRounds = false
+  /** When it last answered. */
+  private usedMs = performance.now()
   /** Found when the supply has answered, for all rounds. */
   private unshallows: Promise<ReadonlySet<string>> | null = null
 
@@ -69,6 +74,7 @@ class Relay {
     while (packet !== null) {
       await this.session.clientWriter.write(packet.raw)
       if (packet.kind === 'flush') return
+      this.hasRounds ||= offersRounds(textOf(packet))
       packet = await readPacket(this.origin.reader)
     }
   }
@@ -235,8 +241,8 @@ class Relay {
   }
 
   private async askSwarm(request: FetchRequest): Promise<void> {
-    const { supply, clientReader, trace } = this.session
-    const startedMs = performance.now()
+    const { supply, clientReader } = this.session
+    this.usedMs = performance.now()
     const refs = supply.memory.refs
     const named = request.wantRefs.flatMap((name) => refs.get(name) ?? [])
     const { objectFormat, haves, isDone, isShallowClone, isUnshallow } = request
@@ -249,9 +255,33 @@ class Relay {
       )
     })
     await this.readMirrors()
-    await supply.bringOnce({ objectFormat, wants, haves, isClone, isShallow: isShallowClone, isUnshallow }, clientGone)
-    if (this.options.reopen === null || performance.now() - startedMs < ORIGIN_IDLE_MS_MAX) return
-    trace(() => 'connect anew: the connection was idle for long')
+    const knownAmong = (oids: readonly string[]): Promise<ReadonlySet<string> | null> => this.knownAmong(oids, wants)
+    const wanted = { objectFormat, wants, haves, isClone, isShallow: isShallowClone, isUnshallow, knownAmong }
+    await supply.bringOnce(wanted, clientGone)
+    await this.freshen()
+  }
+
+  /** Those of some commits that the origin has; null when it cannot be asked for that alone. */
+  private async knownAmong(oids: readonly string[], [want]: readonly string[]): Promise<ReadonlySet<string> | null> {
+    if (!this.hasRounds || want === undefined) return null
+    try {
+      await this.freshen()
+      await this.origin.writer.write(encodeKnownRequest(want, oids))
+      const known = await readKnownAnswer(this.origin, this.last())
+      this.usedMs = performance.now()
+      return known
+    } catch (error) {
+      this.session.trace(() => messageOf(error))
+      this.hasRounds = false
+      if (this.options.reopen !== null) await this.reconnect(this.options.reopen)
+      return null
+    }
+  }
+
+  /** Connects anew where a connection was idle for so long that it may be dead. */
+  private async freshen(): Promise<void> {
+    if (this.options.reopen === null || performance.now() - this.usedMs < ORIGIN_IDLE_MS_MAX) return
+    this.session.trace(() => 'connect anew: the connection was idle for long')
     await this.reconnect(this.options.reopen)
   }
 
@@ -262,6 +292,7 @@ class Relay {
     for (let packet = await readPacket(this.origin.reader); packet !== null && packet.kind !== 'flush'; ) {
       packet = await readPacket(this.origin.reader)
     }
+    this.usedMs = performance.now()
   }
 
   private async readRequest(): Promise<Packet[]> {

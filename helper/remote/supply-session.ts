@@ -17,7 +17,10 @@ import { RefMemory } from './ref-memory.ts'
 import { NOTHING_SUPPLIED, type OpenSupply, type Supply, type SupplyRequest, type SupplyResult } from './supply.ts'
 import { TemporaryRefs } from './temporary-refs.ts'
 
-export type Wanted = Pick<SupplyRequest, 'objectFormat' | 'wants' | 'haves' | 'isClone' | 'isShallow' | 'isUnshallow'>
+export type Wanted = Pick<
+  SupplyRequest,
+  'objectFormat' | 'wants' | 'haves' | 'isClone' | 'isShallow' | 'isUnshallow' | 'knownAmong'
+>
 
 export interface SupplySurroundings {
   readonly origin: Origin

@@ -28,6 +28,8 @@ export interface SupplyRequest {
   readonly isClone: boolean
   /** A shallow repository wants all history: what its refs reach is not complete, so it counts for nothing. */
   readonly isUnshallow: boolean
+  /** Which of some commits the origin has, null where it does not say; absent where there is no such origin. */
+  readonly knownAmong?: (oids: readonly string[]) => Promise<ReadonlySet<string> | null>
   /** URLs of manifests that the origin names under refs/mirrors/. */
   readonly mirrors?: readonly string[]
   /** Bytes that may come; unbounded unless given. */

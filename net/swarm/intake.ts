@@ -40,6 +40,8 @@ export class Intake {
   readonly #blame = new Blame<SwarmPeer>()
   readonly #blocksPerPiece: number
   #unwrittenLength = 0
+  /** Bytes of blocks that were asked for and not there yet, whether they turn out right or not. */
+  takenLength = 0
 
   constructor(ports: IntakePorts) {
     this.#ports = ports
@@ -117,6 +119,7 @@ export class Intake {
     peer.onBlock(nowMs - asked.atMs, nowMs)
     const kept = this.#picker.arrived(peer, asked, bytes)
     if (kept !== null) {
+      this.takenLength += bytes.length
       this.#blame.record(index, offset, kept, peer)
       this.#cancel(key, asked)
       this.#checkPiece(index)

@@ -95,6 +95,11 @@ export class Swarm {
     return this.#intake?.isDone ?? true
   }
 
+  /** Bytes of blocks that were lacking and came; not of messages about anything else. */
+  get takenLength(): number {
+    return this.#intake?.takenLength ?? 0
+  }
+
   /** Takes a connection whose handshakes are done; null if there are enough. */
   join(link: SwarmLink): SwarmEnd | null {
     if (this.#hasLeft || this.#peers.size >= SWARM_CONNECTION_COUNT_MAX) return null

@@ -110,8 +110,8 @@ async function hasKeptPack(name: string): Promise<boolean> {
   return (await readdir(join(world.folder, name, 'objects', 'pack'))).some((file) => file.endsWith('.keep'))
 }
 
-async function withPadding(use: (settings: string[]) => Promise<void>): Promise<void> {
-  const attackers = await ATTACKS.find(({ name }) => name === 'padded chain')?.open(ground)
+async function withAttack(wanted: string, use: (settings: string[]) => Promise<void>): Promise<void> {
+  const attackers = await ATTACKS.find(({ name }) => name === wanted)?.open(ground)
   assert.ok(attackers !== undefined)
   try {
     await use([...attackers.settings, ...QUIET])
@@ -122,7 +122,7 @@ async function withPadding(use: (settings: string[]) => Promise<void>): Promise<
 
 it('a chain padded with what nothing needs is refused whole, nothing of it stays, and its source is banned', async () => {
   const remember = { GITTORRENT_REMEMBER: 'true', GITTORRENT_HOME: join(world.folder, 'home-with-bans') }
-  await withPadding(async (settings) => {
+  await withAttack('padded chain', async (settings) => {
     const { bytes } = await world.viaSwarm(['clone', '--quiet', '--mirror', url, 'padded'], settings, remember)
     assert.ok(bytes.peers > PADDING_LENGTH)
     assert.equal(await hasKeptPack('padded'), false)
@@ -148,7 +148,7 @@ it('a fetch padded with what nothing needs is refused, an honest one of the same
     const needed = await world.git('-C', name, 'rev-list', '--objects', '--no-object-names', '--glob=refs/')
     return { bytes, trace, isExact: there === needed.split('\n').sort().join('\n') }
   }
-  await withPadding(async (settings) => {
+  await withAttack('padded chain', async (settings) => {
     const { bytes, trace, isExact } = await fetchInto('fetched-padded', settings)
     assert.match(trace, /exact check: not-exact/)
     assert.ok(bytes.peers > PADDING_LENGTH && isExact)
@@ -156,6 +156,15 @@ it('a fetch padded with what nothing needs is refused, an honest one of the same
   const { bytes, trace, isExact } = await fetchInto('fetched', [`gittorrent.peer=${honest}`, ...QUIET])
   assert.match(trace, /exact check: exact/)
   assert.ok(bytes.peers > bytes.origin && isExact)
+})
+
+it('of a history that the origin does not know nothing comes, however right everything looks', async () => {
+  await withAttack('wrong bundles under a right-looking chain', async (settings) => {
+    const { bytes, trace } = await world.viaSwarm(['clone', '--quiet', '--mirror', url, 'unknown'], settings)
+    assert.match(trace, /the origin has the tops of 0 of 1 lines/)
+    assert.equal(bytes.peers, 0)
+    assert.equal(await hasKeptPack('unknown'), false)
+  })
 })
 
 it('an honest chain is exact and stays kept', async () => {

@@ -17,6 +17,7 @@ import { ByteReader } from '../../helper/remote/byte-reader.ts'
 import { ByteWriter } from '../../helper/remote/byte-writer.ts'
 import { commandOf, encodeWith, parseFetchRequest } from '../../helper/remote/fetch-request.ts'
 import { openGitSocket, proxyFor } from '../../helper/remote/git-socket.ts'
+import { encodeKnownRequest, offersRounds, readKnownAnswer } from '../../helper/remote/known-commits.ts'
 import { AnswerScanner, encodePacket, type Packet, readPacket } from '../../helper/remote/pkt-line.ts'
 import { requireAllowed } from '../../helper/remote/policy.ts'
 import { enterOrigin } from '../../helper/remote/recursion.ts'
@@ -207,6 +208,44 @@ describe('acknowledgments', () => {
     ]) {
       assert.deepEqual(await filtered(...lines), lines)
     }
+  })
+})
+
+describe('a round that asks which commits the origin has', () => {
+  const answered = (lines: readonly string[], last: 'flush' | 'end') => {
+    const bytes = lines.map((line) => (/^000[0-2]$/.test(line) ? Buffer.from(line) : encodePacket(`${line}\n`)))
+    return readKnownAnswer({ reader: readerOf(Buffer.concat(bytes), [7]) }, last)
+  }
+
+  it('is asked only where the origin offers to send no pack before done', () => {
+    assert.equal(offersRounds('fetch=shallow wait-for-done filter'), true)
+    for (const line of ['fetch=shallow filter', 'fetch', 'ls-refs=wait-for-done'])
+      assert.equal(offersRounds(line), false, line)
+  })
+
+  it('names one want and all commits, and the object format where it is not sha1', async () => {
+    const lines = ['command=fetch', '0001', 'wait-for-done', `want ${A}`, `have ${B}`, `have ${C}`, '0000']
+    const raw = (packets: readonly Packet[]): Buffer => Buffer.concat(packets.map((packet) => packet.raw))
+    assert.deepEqual(encodeKnownRequest(A, [B, C]), raw(await packetsOf(...lines)))
+    const long = 'd'.repeat(64)
+    const longLines = ['command=fetch', 'object-format=sha256', '0001', 'wait-for-done', `want ${long}`, '0000']
+    assert.deepEqual(encodeKnownRequest(long, []), raw(await packetsOf(...longLines)))
+  })
+
+  it('gives those that are acknowledged, over both kinds of connection', async () => {
+    assert.deepEqual([...(await answered(['acknowledgments', `ACK ${A}`, `ACK ${B}`, '0000'], 'flush'))], [A, B])
+    assert.deepEqual([...(await answered(['acknowledgments', `ACK ${A}`, '0000', '0002'], 'end'))], [A])
+    assert.deepEqual([...(await answered(['acknowledgments', 'NAK', '0000'], 'flush'))], [])
+  })
+
+  it('refuses anything else, and an end before the end', async () => {
+    for (const lines of [
+      ['0000'],
+      ['ERR no', '0000'],
+      ['acknowledgments', 'ready', '0000'],
+      ['acknowledgments', 'NAK'],
+    ])
+      await assert.rejects(answered(lines, 'flush'), { code: 'origin-protocol' }, lines.join(' '))
   })
 })
 

@@ -10,8 +10,12 @@ import { addressOf, bytesOf, memoryStore, openTestNet, torrentOf } from './fixtu
 const CONTENT = bytesOf('content', 3_000_001)
 const TORRENT = torrentOf(CONTENT)
 
-async function openSeeder(t: TestContext, content: Buffer = CONTENT): Promise<Address> {
-  const net = await openTestNet(t, { listen: LOOPBACK })
+async function openSeeder(
+  t: TestContext,
+  content: Buffer = CONTENT,
+  limits: { uploadLimit?: number } = {},
+): Promise<Address> {
+  const net = await openTestNet(t, { listen: LOOPBACK, ...limits })
   net.seed(TORRENT, memoryStore(content))
   return addressOf(net)
 }
@@ -109,6 +113,39 @@ test('a silent peer ends the download after the stall time-out', async (t) => {
   const net = await openTestNet(t)
   const options = into(memoryStore(CONTENT.length), [await openMute(t)], { stallTimeoutMs: 200 })
   await assert.rejects(net.download(TORRENT, options).result, { code: 'download-stalled' })
+})
+
+test('a piece now and then is a stall, too', async (t) => {
+  // A piece every 270 ms, and seconds for all of them.
+  const slow = await openSeeder(t, undefined, { uploadLimit: 60_000 })
+  const net = await openTestNet(t)
+  const options = into(memoryStore(CONTENT.length), [slow], { stallTimeoutMs: 400 })
+  const download = net.download(TORRENT, options)
+  await assert.rejects(download.result, { code: 'download-stalled' })
+  assert.ok(download.progress().verifiedLength < CONTENT.length)
+})
+
+test('who talks without end and brings nothing does not keep a download alive', async (t) => {
+  const talker = createServer((socket) => {
+    socket.on('error', () => {})
+    socket.once('data', (greeting: Buffer) => {
+      socket.write(greeting.subarray(0, 48))
+      socket.write('-XX0000-abcdefghijkl')
+      // 16 kB of keep-alives at a time.
+      const talk = setInterval(() => socket.write(Buffer.alloc(16_384)), 10)
+      socket.once('close', () => clearInterval(talk))
+    })
+  })
+  await new Promise<void>((resolve) => talker.listen(0, '127.0.0.1', resolve))
+  t.after(() => talker.close())
+  const bound = talker.address()
+  const port = typeof bound === 'object' && bound !== null ? bound.port : 0
+  const net = await openTestNet(t)
+  const options = into(memoryStore(CONTENT.length), [{ host: '127.0.0.1', port }], { stallTimeoutMs: 300 })
+  const download = net.download(TORRENT, options)
+  await assert.rejects(download.result, { code: 'download-stalled' })
+  // Not because of how much that is (DOWNLOAD_WASTE_FACTOR_MAX).
+  assert.ok(download.progress().peers.every(({ receivedLength }) => receivedLength < CONTENT.length * 3))
 })
 
 test('a peer that sends bad pieces is dropped and the download ends', async (t) => {

@@ -157,6 +157,7 @@ class SwarmSupply implements Supply {
    * then peers that have turned up meanwhile; the origin is left with it when none is left, or too much time has gone for nothing.
    */
   async #followClaims(webSeeds: WebSeeds, gitDir: string, request: SupplyRequest): Promise<SupplyResult> {
+    const { trace } = this.#context
     const asking = noneAsked<readonly ChainClaim[]>()
     const claims = await this.#firstClaims(webSeeds, asking, request)
     const tried = new Set<Claim>()
@@ -175,9 +176,12 @@ class SwarmSupply implements Supply {
       tried.add(claim)
       const { lines: all, complete } = await planFor(claim.chains, request, gitDir, held)
       const shortest = claim.peer === null ? FOLDER_LINE_LENGTH_MIN : 0
-      const lines = longLines(all, all.length > SHORT_LINE_COUNT_MAX ? LINE_LENGTH_MIN : shortest)
+      const offered = longLines(all, all.length > SHORT_LINE_COUNT_MAX ? LINE_LENGTH_MIN : shortest)
+      const lines = await knownLines(offered, request)
+      if (lines.length < offered.length)
+        trace(() => `claim of ${claim.source}: the origin has the tops of ${lines.length} of ${offered.length} lines`)
       result = { ...result, haves: [...new Set([...result.haves, ...complete])] }
-      if (lines.length === 0 && followedCount === 0) return { ...result, note: 'nothing that others have is lacking' }
+      if (offered.length === 0 && followedCount === 0) return { ...result, note: 'nothing that others have is lacking' }
       const { bytesFromPeers } = result
       if (lengthOf(lines) + bytesFromPeers > (request.lengthMax ?? Number.POSITIVE_INFINITY)) continue
       const others = claims.flatMap(({ peer }) => (peer === null || peer === claim.peer ? [] : peer))
@@ -192,7 +196,7 @@ class SwarmSupply implements Supply {
       result = sumOfResults(result, brought)
       if (brought.isWhole) break
       if (brought.held.length === 0) wastedMs += performance.now() - startedMs
-      this.#context.trace(() => `claim of ${claim.source}: not all of it came, the next source is asked`)
+      trace(() => `claim of ${claim.source}: not all of it came, the next source is asked`)
     }
     return result
   }
@@ -352,6 +356,12 @@ function showProgress(
     progress.update(title, `${percent}% (${humanBytes(received)} of ${humanBytes(total)})`)
   }, PROGRESS_INTERVAL_MS)
   return { done: (length) => progress.done(title, humanBytes(length)), end: () => clearInterval(show) }
+}
+
+/** The lines that lead to commits which the origin has, all where it does not say. */
+async function knownLines(lines: readonly LineTake[], { knownAmong }: SupplyRequest): Promise<readonly LineTake[]> {
+  const known = lines.length === 0 ? null : await knownAmong?.(lines.map(({ top }) => top))
+  return known ? lines.filter(({ top }) => known.has(top)) : lines
 }
 
 /** Bytes of all takes. */
