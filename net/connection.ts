@@ -8,6 +8,7 @@ import { Duplex } from 'node:stream'
 import { type Address, formatAddress, plainHost } from './address.ts'
 import { NetError } from './errors.ts'
 import { Framer, type Handshake } from './framer.ts'
+import type { Gates } from './gates.ts'
 import {
   BLOCK_BACKLOG_LENGTH_MAX,
   CONNECT_TIMEOUT_MS,
@@ -15,13 +16,7 @@ import {
   IDLE_TIMEOUT_MS,
   UNREAD_TIMEOUT_MS,
 } from './limits.ts'
-import type { ByteGate } from './rate.ts'
 import type { SharedSecret } from './secret.ts'
-
-export interface Gates {
-  readonly up: ByteGate
-  readonly down: ByteGate
-}
 
 type Callback = (error?: Error | null) => void
 

@@ -23,6 +23,7 @@ export { type Dht, type DhtOptions, openDht, PUBLIC_DHT_BOOTSTRAP, type PutOutco
 export type { ByteRange, DownloadOptions, DownloadProgress } from './download.ts'
 export { ed25519PublicKey, isSmallOrderKey, signEd25519, verifyEd25519 } from './ed25519.ts'
 export { NetError, type NetErrorCode } from './errors.ts'
+export { Gates } from './gates.ts'
 export {
   decodeItem,
   encodeItem,

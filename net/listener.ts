@@ -5,8 +5,9 @@
  */
 import { createServer, type Server, type Socket } from 'node:net'
 import { type Address, classOfHost, plainHost } from './address.ts'
-import { Connection, type Gates } from './connection.ts'
+import { Connection } from './connection.ts'
 import { NetError } from './errors.ts'
+import type { Gates } from './gates.ts'
 import {
   HANDSHAKE_TIMEOUT_MS,
   INCOMING_CONNECTION_COUNT_MAX,

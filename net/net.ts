@@ -9,10 +9,11 @@ import type { AnswerStream } from './answer-stream.ts'
 import { AnswerBudget, Refusal } from './answers.ts'
 import { AskService, type FindByName } from './ask.ts'
 import { Bans } from './bans.ts'
-import { type Connection, dial, type Gates } from './connection.ts'
+import { type Connection, dial } from './connection.ts'
 import { type Dht, openDht } from './dht.ts'
 import { type DownloadOptions, type DownloadProgress, DownloadTask } from './download.ts'
 import { NetError } from './errors.ts'
+import type { Gates } from './gates.ts'
 import type { KnownPeers } from './known-peers.ts'
 import { ANSWER_LENGTH_ALL_MAX, KNOWN_SAVE_INTERVAL_MS } from './limits.ts'
 import type { Door, Listener } from './listener.ts'
@@ -56,6 +57,8 @@ export interface NetOptions {
   /** Bytes per second, all connections together; absent or 0: no limit. */
   readonly uploadLimit?: number | undefined
   readonly downloadLimit?: number | undefined
+  /** Instead of both: limits that the net shares with what else moves bytes; whoever made them closes them, after the net. */
+  readonly gates?: Gates | undefined
   readonly trace?: ((line: string) => void) | undefined
 }
 

@@ -2,9 +2,9 @@
  * Opens nets: one, or several for peers who share different secrets. What is one for the whole process (the port and the limits of
  * bytes per second) is made here, and closed with the last net.
  */
+import { Gates } from './gates.ts'
 import { Listener } from './listener.ts'
 import { type Front, type Net, type NetOptions, OpenNet } from './net.ts'
-import { ByteGate } from './rate.ts'
 import { SharedSecret } from './secret.ts'
 
 /**
@@ -26,10 +26,7 @@ export async function openNets(all: readonly NetOptions[]): Promise<readonly Net
   const [first] = all
   if (first === undefined) return []
   const secrets = all.map(({ secret }) => (secret === undefined ? null : new SharedSecret(secret)))
-  const gates = {
-    up: new ByteGate(first.uploadLimit ?? null),
-    down: new ByteGate(first.downloadLimit ?? null),
-  }
+  const gates = first.gates ?? new Gates(first)
   const listener = first.listen === null ? null : await Listener.open(first.listen, gates)
   let leftCount = 0
   const front: Front = {
@@ -40,8 +37,7 @@ export async function openNets(all: readonly NetOptions[]): Promise<readonly Net
       leftCount++
       if (leftCount < all.length) return
       await listener?.close()
-      gates.up.close()
-      gates.down.close()
+      if (first.gates === undefined) gates.close()
     },
   }
   const nets = all.map((options, index) => new OpenNet(options, secrets[index] ?? null, front))

@@ -84,6 +84,19 @@ export class ByteGate {
     this.#timers.add(timer)
   }
 
+  /** Resolves when `length` bytes may flow, or when the signal is aborted. */
+  whenOpen(length: number, signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      if (signal.aborted) return resolve()
+      const pass = (): void => {
+        signal.removeEventListener('abort', pass)
+        resolve()
+      }
+      signal.addEventListener('abort', pass, { once: true })
+      this.enter(length, pass)
+    })
+  }
+
   /** Lets nothing more pass. */
   close(): void {
     for (const timer of this.#timers) clearTimeout(timer)

@@ -7,7 +7,7 @@
 import assert from 'node:assert/strict'
 import { readdir, readFile, truncate, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { after, before, it } from 'node:test'
+import { after, before, it, mock } from 'node:test'
 import fc from 'fast-check'
 import { type StaticServer, startStaticServer } from '../../bench/static-server.ts'
 import { createCheckpointRule, EngineError, GT1, linkName, parseOid, snapshotName } from '../../engine/index.ts'
@@ -96,6 +96,55 @@ it('compressed answers and wrong ranges are refused', async () => {
       )
   } finally {
     await odd.close()
+  }
+})
+
+it('a body comes as the gate of downloads lets it pass, and a server that has to wait for us has not stalled', async () => {
+  const bytes = Buffer.alloc(1_000_000, 7)
+  const web = await startStaticServer('/nowhere', {
+    intercept: (_, response) => {
+      response.writeHead(200, { 'content-length': bytes.length }).end(bytes)
+      return true
+    },
+  })
+  const asked: number[] = []
+  const opened: (() => void)[] = []
+  let noteAsked = (): void => {}
+  const gated = new WebConnections({
+    whenOpen: (length) => {
+      asked.push(length)
+      noteAsked()
+      return new Promise((resolve) => opened.push(resolve))
+    },
+  })
+  mock.timers.enable({ apis: ['setTimeout', 'setInterval'] })
+  try {
+    const { body } = await webGet(`${web.url}/`, { ...options, mustBePublic: false }, gated)
+    let read = 0
+    const reading = (async () => {
+      for await (const part of body) read += part.length
+    })()
+    while (read < bytes.length) {
+      if (opened.length === 0) {
+        await new Promise<void>((resolve) => {
+          noteAsked = resolve
+        })
+      }
+      // Nothing is read behind the gate, however long it takes.
+      mock.timers.tick(3_600_000)
+      assert.equal(opened.length, 1)
+      assert.equal(
+        read,
+        asked.slice(0, -1).reduce((sum, length) => sum + length, 0),
+      )
+      opened.pop()?.()
+      if (asked.reduce((sum, length) => sum + length, 0) === bytes.length) await reading
+    }
+    assert.equal(read, bytes.length)
+  } finally {
+    mock.timers.reset()
+    gated.close()
+    await web.close()
   }
 })
 

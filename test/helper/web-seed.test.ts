@@ -59,6 +59,17 @@ it('a server without ranges, without lengths', async () => {
   })
 })
 
+it('the limit of downloads holds for what comes from a web seed', async () => {
+  await scene.withServer({}, async (server) => {
+    const limit = 400_000
+    const startMs = performance.now()
+    const settings = [...NO_PEERS, `gittorrent.webseed=${server.url}/`, `gittorrent.downloadLimit=${limit}`]
+    const { bytes } = await scene.world.viaSwarm(['clone', '--quiet', scene.url, 'limited'], settings)
+    const leastMs = ((bytes.web - limit / 10) * 1000) / limit
+    assert.ok(performance.now() - startMs >= leastMs, JSON.stringify({ leastMs, bytes }))
+  })
+})
+
 it('redirects are followed, to another server too, which does not learn the password', async () => {
   await scene.withServer({}, async (target) => {
     const secrets: unknown[] = []

@@ -10,9 +10,9 @@ import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { after, before, type TestContext, test } from 'node:test'
 import { AnswerBudget } from '../../net/answers.ts'
 import { Connection } from '../../net/connection.ts'
+import { Gates } from '../../net/gates.ts'
 import { decodePeers } from '../../net/gossip.ts'
 import { type Address, asBytes, asDict, bencodeDict, decodeBencode, encodeBencode, type Net } from '../../net/index.ts'
-import { ByteGate } from '../../net/rate.ts'
 import { type TopicPeer, TopicSwarm } from '../../net/topic.ts'
 import { LOOPBACK } from '../support/loopback-net.ts'
 import { addressOf, bytesOf, NO_ANSWERS, openTestNet, TOPIC } from './fixtures.ts'
@@ -128,7 +128,7 @@ interface Hub {
 async function openHub(t: TestContext): Promise<Hub> {
   const hosts: string[] = []
   const dialled: Address[] = []
-  const gates = { up: new ByteGate(null), down: new ByteGate(null) }
+  const gates = new Gates()
   const topic = new TopicSwarm({
     infohash: TOPIC,
     peerId: bytesOf('hub', 20),

@@ -5,7 +5,7 @@ import { once } from 'node:events'
 import { createServer, type Socket } from 'node:net'
 import type { TestContext } from 'node:test'
 import { type Connection, dial } from '../../net/connection.ts'
-import { ByteGate } from '../../net/rate.ts'
+import { Gates } from '../../net/gates.ts'
 import { LOOPBACK } from './loopback-net.ts'
 
 /** Both are gone when the test ends; nothing has been said yet, and the socket is paused. */
@@ -16,7 +16,7 @@ export async function openDialled(t: TestContext): Promise<{ connection: Connect
   const bound = server.address()
   assert.ok(bound !== null && typeof bound === 'object')
   const accepted = once(server, 'connection')
-  const gates = { up: new ByteGate(null), down: new ByteGate(null) }
+  const gates = new Gates()
   const connection = await dial({ host: LOOPBACK.host, port: bound.port }, gates, null)
   const [peer] = await accepted
   peer.on('error', () => {})

@@ -6,7 +6,7 @@
 
 import { join } from 'node:path'
 import { createCheckpointRule, GT1, type Oid } from '../../../engine/index.ts'
-import { type Address, type Net, openNet, type Topic, type TopicPeer } from '../../../net/index.ts'
+import { type Address, Gates, type Net, openNet, type Topic, type TopicPeer } from '../../../net/index.ts'
 import { messageOf } from '../../errors.ts'
 import { commonDirOf } from '../../git/repository.ts'
 import {
@@ -58,17 +58,20 @@ const PROGRESS_INTERVAL_MS = 100
 /** Opens the supply of one conversation; costs nothing when nobody can be found. */
 export async function openSwarmSupply(context: SupplyContext): Promise<Supply> {
   const { origin, settings, trace, signal } = context
-  const reader = new ManifestReader(settings.manifestFolder)
+  const gates = new Gates(settings)
+  const reader = new ManifestReader(settings.manifestFolder, gates.down)
   const own = settings.webseeds.map((url) => ({ url, mustBePublic: false, isVouchedFor: false }))
   for (const location of own.slice(0, WEBSEED_COUNT_MAX)) reader.fetch(location, signal)
   const options = passing(netOptionsFor(origin, settings, passingListen(settings), trace))
-  const net = hasNoWayIn(options) ? null : await openNet(options)
+  const net = hasNoWayIn(options) ? null : await openNet({ ...options, gates })
   const topicHash = topicOf(origin)
   const refuse = async (): Promise<Uint8Array> => {
     throw new Error('this client serves nothing')
   }
   const topic = net?.joinTopic(topicHash, { onRequest: refuse }, { announce: false }) ?? null
-  return new SwarmSupply(net, topic, { topicHash, own, reader }, context)
+  const supply = new SwarmSupply(net, topic, { topicHash, own, reader }, context)
+  const close = (): Promise<void> => supply.close().finally(() => gates.close())
+  return { bring: (request) => supply.bring(request), close }
 }
 
 /** A supply on a net and a topic that are open already and stay so. */

@@ -9,6 +9,7 @@ import { lookup } from 'node:dns'
 import { type IncomingMessage, Agent as PlainAgent, type RequestOptions, request as requestPlain } from 'node:http'
 import { request as requestSecure, Agent as SecureAgent } from 'node:https'
 import { isIP, type LookupFunction } from 'node:net'
+import { Gates } from '../../../net/index.ts'
 import { HelperError, printable } from '../../errors.ts'
 import {
   LINK_STALL_TIMEOUT_MS,
@@ -20,6 +21,9 @@ import {
 } from '../../limits.ts'
 import { isPublicHost } from '../../public-origin.ts'
 import { withoutPassword } from '../../trace.ts'
+
+/** Where the limit of bytes per second is kept, for web seeds and peers together. */
+export type DownloadGate = Pick<Gates['down'], 'whenOpen'>
 
 export interface GetOptions {
   /** First byte that is wanted; the answer may start earlier (see WebAnswer.offset). */
@@ -55,6 +59,12 @@ export interface WebAnswer {
 export class WebConnections {
   readonly plain = new PlainAgent({ keepAlive: true })
   readonly secure = new SecureAgent({ keepAlive: true })
+  readonly gate: DownloadGate
+
+  /** Bodies come as fast as `gate` lets them. */
+  constructor(gate: DownloadGate = new Gates().down) {
+    this.gate = gate
+  }
 
   close(): void {
     this.plain.destroy()
@@ -83,7 +93,7 @@ export async function webGet(start: string, options: GetOptions, connections: We
   for (let hops = 0; hops <= WEBSEED_REDIRECT_COUNT_MAX; hops++) {
     const response = await ask(url, credentials, { ...options, mustBePublic }, connections)
     const status = response.statusCode ?? 0
-    if (![301, 302, 303, 307, 308].includes(status)) return answerOf(response, url, options)
+    if (![301, 302, 303, 307, 308].includes(status)) return answerOf(response, url, options, connections.gate)
     // A server on the network at large may not point into the one that the user sits in.
     mustBePublic ||= isPublicHost(response.socket.remoteAddress ?? '')
     response.destroy()
@@ -201,7 +211,12 @@ const lookUpPublic: LookupFunction = (host, options, done) => {
   })
 }
 
-function answerOf(response: IncomingMessage, url: URL, { offset, end, known }: GetOptions): WebAnswer {
+function answerOf(
+  response: IncomingMessage,
+  url: URL,
+  { offset, end, known, signal }: GetOptions,
+  gate: DownloadGate,
+): WebAnswer {
   const { statusCode = 0, headers } = response
   const refuse = (expected: string, got: string): HelperError => {
     response.destroy()
@@ -209,7 +224,8 @@ function answerOf(response: IncomingMessage, url: URL, { offset, end, known }: G
   }
   const encoding = headers['content-encoding'] ?? 'identity'
   if (encoding !== 'identity') throw refuse('bytes as they are', `content-encoding ${encoding}`)
-  const answer = { isUnchanged: statusCode === 304, validators: validatorsOf(response), body: bodyOf(response, url) }
+  const body = bodyOf(response, url, gate, signal)
+  const answer = { isUnchanged: statusCode === 304, validators: validatorsOf(response), body }
   if (statusCode === 304 && known !== undefined) return { ...answer, offset: 0, fileLength: null }
   if (statusCode === 200) {
     const length = Number(headers['content-length'] ?? Number.NaN)
@@ -221,23 +237,38 @@ function answerOf(response: IncomingMessage, url: URL, { offset, end, known }: G
   return { ...answer, offset, fileLength: total === '*' ? null : Number(total) }
 }
 
-async function* bodyOf(response: IncomingMessage, url: URL): AsyncGenerator<Uint8Array> {
-  let sinceLook = 0
-  const watch = setInterval(() => {
-    if (sinceLook < WEBSEED_ALIVE_LENGTH)
-      response.destroy(new Error(`less than ${WEBSEED_ALIVE_LENGTH} bytes in ${LINK_STALL_TIMEOUT_MS} ms`))
-    sinceLook = 0
-  }, LINK_STALL_TIMEOUT_MS)
+/** What counts against the server is the time for which it is waited for, not what our own limit or reader takes. */
+async function* bodyOf(
+  response: IncomingMessage,
+  url: URL,
+  gate: DownloadGate,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array> {
+  const chunks: AsyncIterator<Uint8Array> = response[Symbol.asyncIterator]()
+  let lackingLength = WEBSEED_ALIVE_LENGTH
+  let patienceMs = LINK_STALL_TIMEOUT_MS
+  const giveUp = (): void => {
+    response.destroy(new Error(`less than ${WEBSEED_ALIVE_LENGTH} bytes in ${LINK_STALL_TIMEOUT_MS} ms`))
+  }
   try {
-    for await (const chunk of response) {
-      const bytes: Uint8Array = chunk
-      sinceLook += bytes.length
-      yield bytes
+    while (true) {
+      const startMs = performance.now()
+      const timer = setTimeout(giveUp, patienceMs)
+      const next = await chunks.next().finally(() => clearTimeout(timer))
+      if (next.done === true) return
+      const { length } = next.value
+      lackingLength -= length
+      patienceMs -= performance.now() - startMs
+      if (lackingLength <= 0) {
+        lackingLength = WEBSEED_ALIVE_LENGTH
+        patienceMs = LINK_STALL_TIMEOUT_MS
+      }
+      await gate.whenOpen(length, signal)
+      yield next.value
     }
   } catch (error) {
     throw failed(url, 'the whole file', error instanceof Error ? error.message : String(error), error)
   } finally {
-    clearInterval(watch)
     response.destroy()
   }
 }

@@ -10,7 +10,7 @@ import { keyId } from '../../keys/key-store.ts'
 import { WEBSEED_COUNT_MAX } from '../../limits.ts'
 import type { SupplyRequest } from '../../remote/supply.ts'
 import { type Trace, withoutPassword } from '../../trace.ts'
-import { WebConnections } from './http-get.ts'
+import { type DownloadGate, WebConnections } from './http-get.ts'
 import { type ManifestCache, NO_MANIFEST_CACHE, openManifestCache } from './manifest-cache.ts'
 import { type FetchedManifest, fetchManifest, readWebSeed, type WebSeed, type WebSeedLocation } from './web-seed.ts'
 
@@ -32,12 +32,13 @@ export interface WebSeedTerms {
 
 /** Fetches manifests, each once, however early. */
 export class ManifestReader {
-  readonly connections = new WebConnections()
+  readonly connections: WebConnections
   readonly #cache: ManifestCache
   readonly #fetched = new Map<string, Promise<FetchedManifest>>()
 
-  /** `folder` is where manifests are kept between runs; null if nowhere. */
-  constructor(folder: string | null) {
+  /** `folder` is where manifests are kept between runs; null if nowhere. `gate` is for all that comes over the connections. */
+  constructor(folder: string | null, gate?: DownloadGate) {
+    this.connections = new WebConnections(gate)
     this.#cache = folder === null ? NO_MANIFEST_CACHE : openManifestCache(folder)
   }
 
