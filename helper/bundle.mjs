@@ -32,8 +32,6 @@ await build({
   minifyWhitespace: true,
   sourcemap: 'linked',
   sourcesContent: false,
-  // Optional native parts of dependencies; what uses them does without.
-  external: ['bufferutil', 'utf-8-validate'],
   banner: {
     js: "#!/usr/bin/env node\nimport{createRequire as createRequireForBundle}from'node:module';const require=createRequireForBundle(import.meta.url);",
   },

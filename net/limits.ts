@@ -210,8 +210,34 @@ export const TRACKER_CLOSE_TIMEOUT_MS = 500
 export const TRACKER_ANSWER_LENGTH_MAX = 256 * 1024
 /** Milliseconds after which a UDP tracker is asked again. */
 export const TRACKER_RESEND_MS = 1_000
-/** Infohashes that our own tracker keeps. */
-export const TRACKER_INFOHASH_COUNT_MAX = 100_000
+/** Peers that our own tracker keeps, over all infohashes: 45 MB at most. */
+export const TRACKER_PEER_COUNT_MAX = 50_000
+/** Peers of one infohash that it keeps, each of which an announcement looks at … */
+export const TRACKER_PER_INFOHASH_COUNT_MAX = 1_000
+/** … and those of one host; machines behind one NAT share it, and few of them can be dialled. */
+export const TRACKER_PER_HOST_COUNT_MAX = 8
+/** Milliseconds after which who announced is to come back … */
+export const TRACKER_INTERVAL_MS = 5 * 60_000
+/** … and after which he is forgotten. */
+export const TRACKER_PEER_AGE_MS_MAX = 15 * 60_000
+/** Peers in an answer of our tracker, for who does not say how many, and at most. */
+export const TRACKER_ANSWER_COUNT_DEFAULT = 50
+export const TRACKER_ANSWER_COUNT_MAX = 200
+/** Infohashes in one scrape; a datagram that no path splits holds 74 of them. */
+export const TRACKER_SCRAPE_COUNT_MAX = 64
+/** Requests of one host to our tracker: per second, and at once. A daemon announces all that it keeps when it starts. */
+export const TRACKER_RATE_PER_S = 50
+export const TRACKER_BURST_COUNT = 2_000
+/** Hosts whose rate is remembered. */
+export const TRACKER_SOURCE_COUNT_MAX = 4096
+/** HTTP connections to our tracker; the host with most loses its oldest. */
+export const TRACKER_CONNECTION_COUNT_MAX = 256
+/** Milliseconds that such a connection may last. */
+export const TRACKER_CONNECTION_MS_MAX = 5_000
+/** Bytes of an HTTP request's head. */
+export const TRACKER_REQUEST_LENGTH_MAX = 8 * 1024
+/** Milliseconds for which a connection id is told; it is good for as long again (BEP 15). */
+export const TRACKER_CONNECTION_ID_AGE_MS = 2 * 60_000
 /** Failures of one piece after which all who sent parts of it are banned. */
 export const BAD_PIECE_COUNT_MAX = 4
 /** Blocks of a peer that nobody asked for; late answers to cancelled requests are some. */

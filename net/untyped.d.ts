@@ -1,5 +1,5 @@
 // Declarations of the libraries that come without types: only what this room uses, checked against the versions that
-// package.json pins (bittorrent-protocol 5.0.9, bittorrent-dht 11.0.12, bittorrent-tracker 11.2.3).
+// package.json pins (bittorrent-protocol 5.0.9, bittorrent-dht 11.0.12).
 // Members that begin with an underscore are internals; each has one caller, which says why it needs them.
 
 declare module 'bittorrent-protocol' {
@@ -90,29 +90,5 @@ declare module 'bittorrent-dht' {
       readonly nodes: { closest(target: Buffer): unknown[] }
       response(to: QuerySource, query: Query, reply: Record<string, Buffer | number>, nodes?: unknown[]): void
     }
-  }
-}
-
-declare module 'bittorrent-tracker' {
-  import type { Socket } from 'node:dgram'
-  import { EventEmitter } from 'node:events'
-  import type { Server as HttpServer } from 'node:http'
-
-  export interface ServerOptions {
-    http: boolean
-    udp: boolean
-    ws: boolean
-    stats: boolean
-    interval?: number
-    filter?: (infohash: string, params: unknown, done: (error: Error | null) => void) => void
-  }
-  export class Server extends EventEmitter {
-    constructor(options: ServerOptions)
-    readonly http: HttpServer
-    readonly udp4: Socket
-    udp6: Socket | null
-    readonly torrents: Record<string, unknown>
-    listen(ports: { http: number; udp: number }, hosts: { http: string; udp: string }): void
-    close(done?: () => void): void
   }
 }

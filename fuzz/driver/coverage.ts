@@ -7,7 +7,7 @@
 import { Session } from 'node:inspector'
 
 /** Sources whose coverage guides: the product's, and those of the dependencies that see outside bytes. */
-const GUIDING = /\/dist\/(engine|net|helper|test\/fuzz)\/|\/shims\/|\/(bittorrent-protocol|bittorrent-tracker|pako)\//
+const GUIDING = /\/dist\/(engine|net|helper|test\/fuzz)\/|\/shims\/|\/(bittorrent-protocol|pako)\//
 
 export class Coverage {
   readonly #session = new Session()
