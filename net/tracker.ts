@@ -1,11 +1,12 @@
 /**
- * Asking a tracker for peers of an infohash and telling it about us: HTTP (BEP 3, 7, 23) and UDP (BEP 15).
+ * Asking a tracker for peers of an infohash and telling it about us: HTTP (BEP 3, 7, 23) and UDP (BEP 15), IPv4 and IPv6.
  * Own code in place of bittorrent-tracker's client, which reads answers without bound and dies of a body that breaks off.
  * One call is one announce: the caller decides when to come back. No redirects, no scrape, no WebSocket.
  */
 
 import { randomBytes } from 'node:crypto'
 import { createSocket } from 'node:dgram'
+import dns from 'node:dns'
 import { get as httpGet } from 'node:http'
 import { get as httpsGet } from 'node:https'
 import { type Address, expandAddress, isDialable, plainHost } from './address.ts'
@@ -169,46 +170,92 @@ function announceRequest(connectionId: Uint8Array, transaction: Uint8Array, opti
   return packet
 }
 
-/** What one datagram of a UDP tracker says; null if it is none of this transaction's. */
+/** What one datagram of a UDP tracker says; null if it is none of this transaction's. @param family of the tracker's address, and of the peers that it names */
 export function parseUdpTrackerAnswer(
   packet: Uint8Array,
   transaction: Uint8Array,
+  family: 4 | 6,
 ): { connectionId: Uint8Array } | { peers: Address[] } | { failed: true } | null {
   if (packet.length < 8 || Buffer.compare(packet.subarray(4, 8), transaction) !== 0) return null
   const action = new DataView(packet.buffer, packet.byteOffset, 4).getUint32(0)
   if (action === ACTION.connect && packet.length >= 16) return { connectionId: packet.slice(8, 16) }
   if (action === ACTION.announce && packet.length >= 20) {
-    return { peers: compactList(packet.subarray(20), V4_LENGTH).slice(0, LOOKUP_ADDRESS_COUNT_MAX) }
+    const peers = compactList(packet.subarray(20), family === 4 ? V4_LENGTH : V6_LENGTH)
+    return { peers: peers.slice(0, LOOKUP_ADDRESS_COUNT_MAX) }
   }
   return action === ACTION.error ? { failed: true } : null
 }
 
+/** The first address of each family that a host has. */
+function addressesOf(host: string): Promise<{ host: string; family: 4 | 6 }[]> {
+  return new Promise((resolve, reject) => {
+    dns.lookup(host, { all: true }, (error, found) => {
+      if (error !== null) return reject(error)
+      const firstOf = (family: 4 | 6): { host: string; family: 4 | 6 }[] => {
+        const first = found.find((address) => address.family === family)
+        return first === undefined ? [] : [{ host: first.address, family }]
+      }
+      resolve([...firstOf(4), ...firstOf(6)])
+    })
+  })
+}
+
+/** Asks under both families where a tracker has two; the first answer counts. */
 async function announceByUdp(url: string, options: AnnounceOptions, signal: AbortSignal): Promise<Address[]> {
-  const { hostname, port } = new URL(url.replace(/^udp:/, 'http:'))
-  const socket = createSocket('udp4')
+  const port = Number(new URL(url.replace(/^udp:/, 'http:')).port || 80)
+  const done = new AbortController()
+  const ending = AbortSignal.any([signal, done.signal])
+  const aborted = new Promise<never>((_, reject) => {
+    ending.addEventListener('abort', () => reject(new NetError('aborted', `tracker ${url}: aborted`)), { once: true })
+  })
+  aborted.catch(() => {})
+  try {
+    const addresses = await Promise.race([addressesOf(trackerHost(url)), aborted])
+    const asked = addresses.map(({ host, family }) => exchange(host, port, family, options, aborted))
+    return await Promise.any(asked)
+  } catch (error) {
+    throw error instanceof AggregateError ? error.errors[0] : error
+  } finally {
+    done.abort()
+  }
+}
+
+/** Connects, so that the system tells when nobody is there, and announces under the connection id that comes back. */
+async function exchange(
+  host: string,
+  port: number,
+  family: 4 | 6,
+  options: AnnounceOptions,
+  aborted: Promise<never>,
+): Promise<Address[]> {
+  const socket = createSocket(family === 4 ? 'udp4' : 'udp6')
   const transaction = randomBytes(4)
   let packet = connectRequest(transaction)
-  const send = (): void => socket.send(packet, Number(port === '' ? 80 : port), hostname, () => {})
-  const resend = setInterval(send, TRACKER_RESEND_MS)
-  try {
-    return await new Promise((resolve, reject) => {
-      signal.addEventListener('abort', () => reject(new NetError('aborted', `tracker ${url}: aborted`)), { once: true })
-      socket.on('error', reject)
-      socket.on('message', (bytes) => {
-        const answer = parseUdpTrackerAnswer(bytes, transaction)
-        if (answer === null) return
-        if ('peers' in answer) resolve(answer.peers)
-        else if ('failed' in answer)
-          reject(new NetError('peer-refused', `tracker ${url}: error`, { reason: 'failure' }))
-        else {
-          packet = announceRequest(answer.connectionId, transaction, options)
-          send()
-        }
-      })
+  let resend: NodeJS.Timeout | undefined
+  const answered = new Promise<Address[]>((resolve, reject) => {
+    const send = (): void => socket.send(packet, (error) => error !== null && reject(error))
+    socket.on('error', reject)
+    socket.on('message', (bytes) => {
+      const answer = parseUdpTrackerAnswer(bytes, transaction, family)
+      if (answer === null) return
+      if ('peers' in answer) resolve(answer.peers)
+      else if ('failed' in answer) reject(new NetError('peer-refused', 'tracker: error', { reason: 'failure' }))
+      else {
+        packet = announceRequest(answer.connectionId, transaction, options)
+        send()
+      }
+    })
+    socket.once('connect', () => {
+      resend = setInterval(send, TRACKER_RESEND_MS)
       send()
     })
+    socket.connect(port, host)
+  })
+  try {
+    return await Promise.race([answered, aborted])
   } finally {
     clearInterval(resend)
+    socket.removeAllListeners('connect')
     socket.close()
   }
 }

@@ -62,7 +62,8 @@ export function trackerWay(url: string, peerId: Uint8Array, ownClass: AddressCla
   const hostClass = classOfHost(trackerHost(url))
   const trackerClass = isTrusted && hostClass === 'public' ? 'private' : hostClass
   const mayAnnounce = mayHearOf(trackerClass, ownClass)
-  const announced = new Set<string>()
+  /** Ports, by infohash. */
+  const announced = new Map<string, number | null>()
   return {
     name: `tracker ${url}`,
     reach: trackerClass,
@@ -70,14 +71,18 @@ export function trackerWay(url: string, peerId: Uint8Array, ownClass: AddressCla
       const port = mayAnnounce ? announcePort : null
       const key = Buffer.from(infohash).toString('hex')
       const event = announced.has(key) ? null : 'started'
-      announced.add(key)
+      announced.set(key, port)
       const peers = await announceToTracker(url, { infohash, peerId, port, event, seeding, signal })
       for (const peer of peers) onAddress(peer, trackerClass)
     },
     leave: async (infohash) => {
-      if (!announced.delete(Buffer.from(infohash).toString('hex'))) return
+      const key = Buffer.from(infohash).toString('hex')
+      const port = announced.get(key)
+      if (port === undefined) return
+      announced.delete(key)
       const signal = AbortSignal.timeout(TRACKER_CLOSE_TIMEOUT_MS)
-      await announceToTracker(url, { infohash, peerId, port: null, event: 'stopped', seeding: false, signal })
+      // Trackers tell peers apart by their ports.
+      await announceToTracker(url, { infohash, peerId, port, event: 'stopped', seeding: false, signal })
     },
   }
 }

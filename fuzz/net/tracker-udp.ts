@@ -6,7 +6,11 @@ import { parseUdpTrackerAnswer } from '../../net/tracker.ts'
 export function fuzz(bytes: Uint8Array): void {
   const transaction = bytes.subarray(0, 4)
   const packet = bytes.subarray(4)
-  const answer = parseUdpTrackerAnswer(packet, transaction)
+  for (const family of [4, 6] as const) check(packet, transaction, family)
+}
+
+function check(packet: Uint8Array, transaction: Uint8Array, family: 4 | 6): void {
+  const answer = parseUdpTrackerAnswer(packet, transaction, family)
   if (answer === null) return
   if (Buffer.compare(packet.subarray(4, 8), transaction) !== 0) throw new Error('an answer to another transaction')
   if ('peers' in answer && !answer.peers.every(isDialable)) throw new Error('a peer that nobody can dial')

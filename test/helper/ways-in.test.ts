@@ -15,7 +15,7 @@ import { parseGitConfig, readSettings } from '../../helper/config.ts'
 import { topicOf } from '../../helper/share/topic.ts'
 import { daemonNetOptions, hasNoWayIn, netOptionsFor } from '../../helper/share/ways-in.ts'
 import { parseOrigin } from '../../helper/url.ts'
-import { formatAddress, type NetOptions, type TopicPeer } from '../../net/index.ts'
+import { formatAddress, type NetOptions, openTracker, type TopicPeer } from '../../net/index.ts'
 import { openLoopbackNet } from '../support/loopback-net.ts'
 
 const QUIET = Object.assign(() => {}, { enabled: false })
@@ -101,6 +101,16 @@ it('a seeder is found by local service discovery alone', async () => {
   )
   await seeder.stop()
   assert.match(trace, /topic: peer/)
+  assert.ok(bytes.peers > bytes.origin)
+})
+
+it('a seeder is found by a UDP tracker alone', async () => {
+  const tracker = await openTracker({ host: '127.0.0.1', port: 0 })
+  const seeder = await world.startSeeder('origin.git', 'origin.git', { GITTORRENT_TRACKER: tracker.udpUrl })
+  const only = ['gittorrent.dht=false', 'gittorrent.lsd=false', `gittorrent.tracker=${tracker.udpUrl}`]
+  const { bytes } = await world.viaSwarm(['clone', '--quiet', '--bare', url, 'by-udp.git'], only)
+  await seeder.stop()
+  await tracker.close()
   assert.ok(bytes.peers > bytes.origin)
 })
 

@@ -5,9 +5,10 @@
 
 import assert from 'node:assert/strict'
 import { createSocket } from 'node:dgram'
+import dns from 'node:dns'
 import { EventEmitter, on, once } from 'node:events'
 import { get } from 'node:http'
-import { connect } from 'node:net'
+import { connect, isIP } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import Client from 'bittorrent-tracker/client'
 import { asDict, decodeBencode, NetError, openTracker, type Tracker } from '../../net/index.ts'
@@ -28,6 +29,21 @@ function announce(url: string, port: number, more: { event?: 'stopped'; seeding?
   const options = { infohash: TOPIC, peerId: bytesOf(`peer ${port}`, 20), port, event: null, seeding: false, signal }
   return announceToTracker(url, { ...options, ...more }).then((peers) =>
     peers.map(({ host, port }) => `${host} ${port}`).sort(),
+  )
+}
+
+/** Where every name leads for the rest of a test; nowhere without an address. */
+function namesLead(t: TestContext, addresses: readonly string[]): void {
+  const { lookup } = dns
+  t.mock.method(
+    dns,
+    'lookup',
+    (name: string, options: never, done: (error: Error | null, found?: object[]) => void) => {
+      if (isIP(name) !== 0) return lookup(name, options, done as never)
+      const found = addresses.map((address) => ({ address, family: isIP(address) }))
+      const failure = new Error(`getaddrinfo ENOTFOUND ${name}`)
+      setImmediate(() => (found.length === 0 ? done(failure) : done(null, found)))
+    },
   )
 }
 
@@ -127,6 +143,27 @@ test('over UDP on IPv6 peers have 18 bytes each, and only such are told', async 
   const bytes = await answer()
   assert.equal(bytes.subarray(20).toString('hex'), '00000000000000000000000000000001'.concat('1b59'))
   assert.deepEqual(await announce(tracker.httpUrl, 7003), ['::1 7001', '::1 7002'])
+})
+
+test('a UDP tracker is asked on IPv6, and under both addresses of a name the one that answers counts', async (t) => {
+  const tracker = await openTestTracker(t, '::1')
+  assert.deepEqual(await announce(tracker.udpUrl, 7001), [])
+  assert.deepEqual(await announce(tracker.udpUrl, 7002), ['::1 7001'])
+  namesLead(t, ['127.0.0.1', '::1'])
+  const named = tracker.udpUrl.replace('[::1]', 'tracker.example.org')
+  assert.deepEqual(await announce(named, 7003), ['::1 7001', '::1 7002'])
+})
+
+test('a UDP tracker that is not there, or a name that leads nowhere, is known at once and not after the time for answers', async (t) => {
+  const taken = createSocket('udp4')
+  taken.bind(0, '127.0.0.1')
+  await once(taken, 'listening')
+  const { port } = taken.address()
+  await new Promise<void>((resolve) => taken.close(resolve))
+  const isRefused = (error: unknown): boolean => error instanceof NetError && error.code === 'peer-gone'
+  await assert.rejects(announce(`udp://127.0.0.1:${port}`, 7001), isRefused)
+  namesLead(t, [])
+  await assert.rejects(announce('udp://tracker.example.org:6969', 7001), isRefused)
 })
 
 test('1,500 announcements of one sender take a few places, and the honest peer is told to everybody', async (t) => {
