@@ -15,6 +15,9 @@ export const REFS_DOCUMENT_LENGTH_MAX = 128 * 1024 * 1024
 /** Bytes of one page of a refs document. */
 export const REFS_PAGE_LENGTH = 1024 * 1024
 
+/** Refs documents of a publisher that are known to be undamaged, without reading them again for each page. */
+export const SERVED_DOCUMENT_COUNT_MAX = 256
+
 /** Records in one answer: profile, repository, those of delegates, successors. */
 export const RECORDS_ANSWER_COUNT_MAX = 64
 

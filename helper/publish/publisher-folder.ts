@@ -69,13 +69,18 @@ export class PublisherFolder {
   /** Keeps a refs document; returns its SHA-256. */
   async keepDocument(bytes: Uint8Array): Promise<string> {
     const hash = createHash('sha256').update(bytes).digest('hex')
-    await writeFileAtomically(join(this.path, 'documents', hash), [bytes])
+    await writeFileAtomically(this.documentPath(hash), [bytes])
     return hash
+  }
+
+  /** Where the document with this SHA-256 is, if it is here. */
+  documentPath(hash: string): string {
+    return join(this.path, 'documents', hash)
   }
 
   /** The document with this SHA-256, or null; one that was damaged is none. */
   async document(hash: string): Promise<Uint8Array | null> {
-    const bytes = await readFile(join(this.path, 'documents', hash)).catch(() => null)
+    const bytes = await readFile(this.documentPath(hash)).catch(() => null)
     return bytes !== null && createHash('sha256').update(bytes).digest('hex') === hash ? bytes : null
   }
 

@@ -16,9 +16,8 @@ import { openTrace, type Trace } from '../trace.ts'
 import { REFS_PAGE_LENGTH, REPUBLISH_INTERVAL_MS } from './limits.ts'
 import { PROFILE_TOPIC_NAME, publisherTopic } from './names.ts'
 import type { PublisherFolder } from './publisher-folder.ts'
-import { decodeRecord } from './record.ts'
-import { decodeDocument } from './refs-document.ts'
 import { decodeRefsQuestion, encodeRecordsAnswer, REFS_KIND } from './refs-message.ts'
+import { ServedDocuments } from './served-documents.ts'
 import { isStoredTwice, storeOnce } from './store-once.ts'
 import { TIP_KIND } from './tip-fetch.ts'
 import type { TipServer } from './tip-serve.ts'
@@ -58,16 +57,17 @@ export async function openPublisherService(
   const repository = await folder.repository(name)
   if (repository === null)
     throw new HelperError('not-published', `'${name}' of ${folder.id}: expected it here, got nothing`)
+  const documents = new ServedDocuments(folder)
   let offer: Offer | null = null
   let isClosed = false
   let refreshing = Promise.resolve()
   const handlers: TopicHandlers = {
     onRequest: async (kind, payload, peerId) => {
-      if (kind === REFS_KIND) return answerRefs(folder, payload)
+      if (kind === REFS_KIND) return answerRefs(folder, documents, payload)
       if (kind === CHAIN_KIND && offer !== null) return offer.handlers.onRequest(kind, payload, peerId)
       if (kind !== TIP_KIND) throw new Refusal('unknown-kind')
       const { gitDir, objectFormat } = repository
-      return tips.answer({ gitDir, objectFormat, advertised: await advertisedOids(folder, name) }, payload, peerId)
+      return tips.answer({ gitDir, objectFormat, advertised: await documents.advertised(name) }, payload, peerId)
     },
   }
   const topic = net.joinTopic(publisherTopic(folder.id, name), handlers, { announce: true })
@@ -126,10 +126,11 @@ const profileTopics = new WeakMap<Net, Map<string, { readonly topic: Topic; user
 
 /** Answers those who look for the publisher as such; returns how to stop. */
 function joinProfileTopic(net: Net, folder: PublisherFolder): () => Promise<void> {
+  const documents = new ServedDocuments(folder)
   const handlers: TopicHandlers = {
     onRequest: async (kind, payload) => {
       if (kind !== REFS_KIND) throw new Refusal('unknown-kind')
-      return answerRefs(folder, payload)
+      return answerRefs(folder, documents, payload)
     },
   }
   const ofNet = profileTopics.get(net) ?? new Map()
@@ -147,25 +148,17 @@ function joinProfileTopic(net: Net, folder: PublisherFolder): () => Promise<void
 }
 
 /** Answers kind `refs`. @throws Refusal malformed, not-found, out-of-range */
-async function answerRefs(folder: PublisherFolder, payload: Uint8Array): Promise<Uint8Array> {
+async function answerRefs(
+  folder: PublisherFolder,
+  documents: ServedDocuments,
+  payload: Uint8Array,
+): Promise<Uint8Array> {
   const question = decodeRefsQuestion(payload)
   if (question === null) return encodeRecordsAnswer((await folder.memory()).items())
-  const bytes = await folder.document(question.hash)
-  if (bytes === null) throw new Refusal('not-found')
-  if (question.offset >= bytes.length) throw new Refusal('out-of-range')
-  return bytes.subarray(question.offset, question.offset + REFS_PAGE_LENGTH)
-}
-
-/** Every oid that records of this repository name, the publisher's and those of delegates. */
-async function advertisedOids(folder: PublisherFolder, name: string): Promise<Set<string>> {
-  const oids = new Set<string>()
-  for (const { value } of (await folder.memory()).items()) {
-    const record = decodeRecord(value)
-    if (record.type !== 'repository' || record.name !== name) continue
-    const bytes = await folder.document(record.documentHash)
-    for (const { oid } of bytes === null ? [] : decodeDocument(bytes).refs) if (oid !== null) oids.add(oid)
-  }
-  return oids
+  const page = await documents.page(question.hash, question.offset, REFS_PAGE_LENGTH)
+  if (page === null) throw new Refusal('not-found')
+  if (page.length === 0) throw new Refusal('out-of-range')
+  return page
 }
 
 /**

@@ -81,19 +81,35 @@ export function decodeChainQuestion(bytes: Uint8Array): ChainQuestion {
 }
 
 export function encodeChainAnswer(
-  chains: readonly Pick<Chain, 'ref' | 'tip' | 'links' | 'pack'>[],
+  chains: readonly OfferedChain[],
   snapshots: readonly SnapshotFile[] = [],
 ): Uint8Array {
+  return chainAnswers(chains, snapshots)(chains.length)
+}
+
+type OfferedChain = Pick<Chain, 'ref' | 'tip' | 'links' | 'pack'>
+
+/**
+ * Answers with as many of the chains as are asked for. Each chain is encoded once: a question of thirty bytes may want any number of them,
+ * and whoever asks may ask a hundred times a second.
+ */
+export function chainAnswers(
+  chains: readonly OfferedChain[],
+  snapshots: readonly SnapshotFile[] = [],
+): (countMax: number) => Uint8Array {
   const encoded = chains.map(({ ref, tip, links, pack }) =>
-    bencodeDict({
-      ...(pack === 0 ? {} : { g: BigInt(pack) }),
-      l: links.map(encodeLink),
-      r: Buffer.from(ref),
-      t: Buffer.from(tip, 'hex'),
-    }),
+    encodeBencode(
+      bencodeDict({
+        ...(pack === 0 ? {} : { g: BigInt(pack) }),
+        l: links.map(encodeLink),
+        r: Buffer.from(ref),
+        t: Buffer.from(tip, 'hex'),
+      }),
+    ),
   )
   const offered = snapshots.length === 0 ? {} : { n: snapshots.slice(0, SNAPSHOT_COUNT_MAX).map(encodeSnapshot) }
-  return encodeBencode(bencodeDict({ c: encoded, ...offered, v: BigInt(VERSION) }))
+  const others = encodeBencode(bencodeDict({ ...offered, v: BigInt(VERSION) })).subarray('d'.length)
+  return (countMax) => Buffer.concat([Buffer.from('d1:cl'), ...encoded.slice(0, countMax), Buffer.from('e'), others])
 }
 
 function encodeSnapshot({ commit, objectCount, lengthBytes, sha256, info }: SnapshotFile): Bencode {

@@ -5,7 +5,7 @@
 
 import { type Net, Refusal, type Seed, type Topic, type TopicHandlers } from '../../net/index.ts'
 import type { Chains } from '../build/chains.ts'
-import { CHAIN_KIND, decodeChainQuestion, encodeChainAnswer } from './chain-message.ts'
+import { CHAIN_KIND, chainAnswers, decodeChainQuestion } from './chain-message.ts'
 import { commitFinder } from './commit-asks.ts'
 
 export interface Service {
@@ -47,15 +47,15 @@ export function answererOf(
   others: TopicHandlers = NOTHING_ELSE,
 ): TopicHandlers {
   const named = chains.chains.map((chain) => ({ ...chain, ref: originRef(chain.ref, remote) }))
-  const answer = encodeChainAnswer(named, chains.snapshots)
+  const answerWith = chainAnswers(named, chains.snapshots)
+  const whole = answerWith(named.length)
   return {
     onRequest: async (kind, payload, peerId) => {
       if (kind !== CHAIN_KIND) return others.onRequest(kind, payload, peerId)
       const { format, chainCountMax } = decodeChainQuestion(payload)
       if (format !== chains.repository.objectFormat) throw new Refusal('other-object-format')
-      if (chainCountMax >= named.length) return answer
       // A line comes after those that it rests on, so the first ones stand by themselves.
-      return encodeChainAnswer(named.slice(0, chainCountMax), chains.snapshots)
+      return chainCountMax >= named.length ? whole : answerWith(chainCountMax)
     },
   }
 }

@@ -146,3 +146,51 @@ test('half a pack never looks like a whole one', async () => {
   await assert.rejects(whole(answer), /upload-pack failed/)
   server.close()
 })
+
+test('of all commands, capabilities and arguments that the installed git has, none gets past the one form', async () => {
+  const settings = ['uploadpack.allowFilter', 'uploadpack.allowRefInWant', 'uploadpack.advertiseBundleURIs']
+  const more = ['transfer.advertiseObjectInfo', 'transfer.advertiseSID', 'uploadpack.allowSidebandAll']
+  const offered = await gitBytes(
+    [
+      ...[...settings, ...more].flatMap((setting) => ['-c', `${setting}=true`]),
+      ...['-c', 'uploadpack.blobPackfileUri=a b https://example.org/', 'upload-pack', '--http-backend-info-refs', '.'],
+    ],
+    { directory: offer.gitDir, environment: { GIT_PROTOCOL: 'version=2' } },
+  )
+  const advertised = Buffer.from(offered)
+    .toString('latin1')
+    .split(/\n?[0-9a-f]{4}(?=[a-z])/)
+  const commands = advertised.flatMap((line) => /^(?!version|object-format|agent)([a-z-]+)/.exec(line)?.[1] ?? [])
+  assert.ok(['ls-refs', 'fetch', 'server-option', 'object-info'].every((command) => commands.includes(command)))
+  const features = advertised.flatMap((line) => /^fetch=(.*)/.exec(line)?.[1]?.trim().split(' ') ?? [])
+  assert.ok(features.includes('filter') && features.includes('ref-in-want') && features.includes('wait-for-done'))
+  const tip = oids.at(-1) ?? ''
+  const argumentLines = [
+    ...features,
+    ...['filter blob:none', 'filter=blob:none', 'want-ref refs/heads/main', 'packfile-uris https', 'sideband-all'],
+    ...['deepen 1', 'deepen-since 1', 'deepen-not main', 'deepen-relative', `shallow ${tip}`, 'include-tag', 'done'],
+    ...['symrefs', 'peel', 'unborn', 'ref-prefix refs/', 'size', `oid ${tip}`, `want ${tip} filter`, 'no-done', ''],
+    ...[`want ${tip.toUpperCase()}`, `want ${oids[0]}\0`, ` want ${oids[0]}`, `have ${tip}`, 'delim'],
+  ]
+  const headLines = [
+    ...commands.flatMap((command) => [command, `command=${command}`, `${command}=x`]),
+    ...['object-format=sha1', 'object-format=sha256', 'session-id=x', 'agent=x', 'server-option=x', 'version 1'],
+  ]
+  const packet = (line: string): string => `${(line.length + 5).toString(16).padStart(4, '0')}${line}\n`
+  const whole = Buffer.from(encodeTipRequest({ objectFormat: 'sha1', wants: [tip], haves: [] })).toString('latin1')
+  const server = new TipServer(openTrace({}))
+  const refused = async (bytes: string): Promise<void> =>
+    assert.rejects(server.answer(offer, Buffer.from(bytes, 'latin1'), 'peer'), isRefusal('malformed'), bytes)
+  const starts = [...whole.matchAll(/00[0-9a-f]{2}(?=[a-z0])/g)].map(({ index }) => index)
+  // Two haves before done are one form, too.
+  const isForm = (line: string, at: number): boolean => line === `have ${tip}` && whole.startsWith('0009done', at)
+  for (const line of [...headLines, ...argumentLines])
+    for (const at of [...starts, whole.length])
+      if (!isForm(line, at)) await refused(whole.slice(0, at) + packet(line) + whole.slice(at))
+  for (const command of commands.filter((name) => name !== 'fetch'))
+    await refused(whole.replace('0012command=fetch', packet(`command=${command}`).trim()))
+  // Versions 0 and 1, and their shallow and deepen lines.
+  for (const first of [`want ${tip} multi_ack side-band-64k`, `want ${tip}`, `shallow ${tip}`, 'deepen 1'])
+    await refused(`${packet(first)}0000${packet('done')}`)
+  server.close()
+})
