@@ -95,6 +95,7 @@ async function openSocket(host: string, port: number, around: SocketSurroundings
     reader: new ByteReader(untilReset(socket)),
     writer: new ByteWriter(socket),
     close: () => closeSocket(socket),
+    abandon: () => void socket.destroy(),
   }
 }
 

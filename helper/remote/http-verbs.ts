@@ -5,10 +5,12 @@
  * being copied, and a plain `fetch` batch asks the swarm first and runs with temporary refs, from which the inner
  * negotiation starts.
  */
+import { HelperError, printable } from '../errors.ts'
 import { COMMAND_LINE_LENGTH_BYTES_MAX } from '../limits.ts'
 import { copyBothWays } from './connect.ts'
 import { GO_ON, type Outcome, over, readBatch, type Verb } from './dialogue.ts'
 import { InnerHelper } from './inner-helper.ts'
+import type { OriginStream } from './origin-stream.ts'
 import { relayProtocolV2 } from './relay.ts'
 import type { Session } from './session.ts'
 import { withTemporaryRefs } from './temporary-refs.ts'
@@ -36,6 +38,8 @@ class HttpDialogue {
   private readonly inner: InnerHelper
   private readonly session: Session
   private isPlain = true
+  /** Lines that the inner helper took. */
+  private readonly options: string[] = []
 
   constructor(inner: InnerHelper, session: Session) {
     this.inner = inner
@@ -67,6 +71,7 @@ class HttpDialogue {
     await this.inner.send([line])
     const answer = await this.inner.answer()
     if (answer === null) return this.failed()
+    if (answer === 'ok') this.options.push(line)
     await this.session.clientWriter.write(`${answer}\n`)
     return GO_ON
   }
@@ -112,7 +117,25 @@ class HttpDialogue {
     if (answer !== '') return GO_ON
     // `git archive --remote`, from git 2.44 on: no greeting, and nothing for the swarm.
     if (!isUploadPack) return over(await copyBothWays(session, inner.stream, null))
-    return over(await relayProtocolV2(session, inner.stream, { isStateless: true, first: null, reopen: null }))
+    const reopen = (): Promise<OriginStream> => this.reopen(line)
+    return over(await relayProtocolV2(session, inner.stream, { isStateless: true, first: null, reopen }))
+  }
+
+  /** Another inner helper, as far as this one has come. */
+  private async reopen(line: string): Promise<OriginStream> {
+    const inner = await InnerHelper.start(this.session)
+    for (const option of this.options) {
+      await inner.send([option])
+      await inner.answer()
+    }
+    await inner.send([line])
+    const answer = await inner.answer()
+    if (answer !== '')
+      throw new HelperError(
+        'origin-unreachable',
+        `cannot ask the origin again: expected '', got '${printable(answer ?? 'nothing')}'`,
+      )
+    return inner.stream
   }
 
   /** The inner helper has said on stderr what is wrong. */

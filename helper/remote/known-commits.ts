@@ -4,7 +4,7 @@
  * without this question an endless history of something else would have to come before the origin is asked.
  */
 import { HelperError, printable } from '../errors.ts'
-import type { OriginStream } from './origin-stream.ts'
+import type { ByteReader } from './byte-reader.ts'
 import { encodePacket, type Packet, readPacket, textOf } from './pkt-line.ts'
 
 /** True for the line of a capability advertisement that offers rounds without a pack. */
@@ -26,10 +26,7 @@ export function encodeKnownRequest(want: string, oids: readonly string[]): Buffe
  * The commits that the origin has. Reads the whole answer, so that the next request finds the stream in order even when it throws.
  * @throws HelperError 'origin-protocol'
  */
-export async function readKnownAnswer(
-  { reader }: Pick<OriginStream, 'reader'>,
-  last: Packet['kind'],
-): Promise<ReadonlySet<string>> {
+export async function readKnownAnswer(reader: ByteReader, last: Packet['kind']): Promise<ReadonlySet<string>> {
   const lines: string[] = []
   for (let packet = await readPacket(reader); packet?.kind !== last; packet = await readPacket(reader)) {
     if (packet === null) throw malformed('the end of the connection')

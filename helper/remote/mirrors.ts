@@ -15,8 +15,8 @@ import { HelperError } from '../errors.ts'
 import { MANIFEST_NAME } from '../export/file-names.ts'
 import { URL_LENGTH_MAX, WEBSEED_COUNT_MAX } from '../limits.ts'
 import { writeFileAtomically } from '../store/atomic-file.ts'
+import type { ByteReader } from './byte-reader.ts'
 import { MIRROR_BLOB_LENGTH_MAX, MIRROR_KEEP_MS } from './limits.ts'
-import type { OriginStream } from './origin-stream.ts'
 import { encodePacket, type Packet, readPacket, textOf } from './pkt-line.ts'
 
 export const MIRROR_PREFIX = 'refs/mirrors/'
@@ -148,13 +148,13 @@ export function encodeBlobRequest(oid: string): Buffer {
  * Reads the whole answer to `encodeBlobRequest`, so that the next request finds the stream in order even when it throws.
  * @throws HelperError 'origin-protocol' when it is not that blob
  */
-export async function readBlobAnswer(origin: OriginStream, oid: string, last: 'end' | 'flush'): Promise<Uint8Array> {
+export async function readBlobAnswer(reader: ByteReader, last: Packet['kind'], oid: string): Promise<Uint8Array> {
   const parts: Uint8Array[] = []
   let length = 0
   let failure: HelperError | null = null
   let inPack = false
   for (;;) {
-    const packet = await readPacket(origin.reader)
+    const packet = await readPacket(reader)
     if (packet === null) throw failure ?? malformed('a packfile', 'the end of the connection')
     if (packet.kind === last) break
     if (packet.kind !== 'data') continue

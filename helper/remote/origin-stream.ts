@@ -18,6 +18,8 @@ export interface OriginStream {
   readonly writer: ByteWriter
   /** Closes our direction, waits for the other to end, and returns its exit status (0 for a socket). Idempotent. */
   close(): Promise<number>
+  /** Ends it at once, whatever it still says. */
+  abandon(): void
 }
 
 export interface Command {
@@ -95,6 +97,12 @@ class ProcessStream implements OriginStream {
     this.exit = new Promise((resolve) => {
       child.once('exit', (code) => resolve(code ?? 128))
     })
+  }
+
+  abandon(): void {
+    this.child.stdin.destroy()
+    this.child.stdout.destroy()
+    this.child.kill()
   }
 
   /** What the process still says is thrown away: with a closed pipe it would end in SIGPIPE and a false status. */

@@ -19,7 +19,7 @@ import { TemporaryRefs } from './temporary-refs.ts'
 
 export type Wanted = Pick<
   SupplyRequest,
-  'objectFormat' | 'wants' | 'haves' | 'isClone' | 'isShallow' | 'isUnshallow' | 'knownAmong'
+  'objectFormat' | 'wants' | 'haves' | 'isClone' | 'isShallow' | 'isUnshallow' | 'knownAmong' | 'onArrived'
 >
 
 export interface SupplySurroundings {

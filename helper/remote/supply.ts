@@ -34,6 +34,11 @@ export interface SupplyRequest {
   readonly mirrors?: readonly string[]
   /** Bytes that may come; unbounded unless given. */
   readonly lengthMax?: number | undefined
+  /**
+   * Told of the commits that will be complete if all is as it was claimed, once most bytes of a clone are there and git indexes them.
+   * Nothing of it is checked yet. May be told again when another source is followed.
+   */
+  readonly onArrived?: ((expected: readonly string[]) => void) | undefined
   readonly progress: Progress
   readonly signal: AbortSignal
 }

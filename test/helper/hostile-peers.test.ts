@@ -123,8 +123,9 @@ async function withAttack(wanted: string, use: (settings: string[]) => Promise<v
 it('a chain padded with what nothing needs is refused whole, nothing of it stays, and its source is banned', async () => {
   const remember = { GITTORRENT_REMEMBER: 'true', GITTORRENT_HOME: join(world.folder, 'home-with-bans') }
   await withAttack('padded chain', async (settings) => {
-    const { bytes } = await world.viaSwarm(['clone', '--quiet', '--mirror', url, 'padded'], settings, remember)
+    const { bytes, trace } = await world.viaSwarm(['clone', '--quiet', '--mirror', url, 'padded'], settings, remember)
     assert.ok(bytes.peers > PADDING_LENGTH)
+    assert.match(trace, /asked ahead: in vain/)
     assert.equal(await hasKeptPack('padded'), false)
     for (const folder of ['segments', 'incoming'])
       assert.deepEqual(await readdir(join(world.folder, 'padded', 'gittorrent', folder)).catch(() => []), [])

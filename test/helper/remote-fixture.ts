@@ -1,6 +1,6 @@
 /**
  * git-remote-gittorrent with a supply that stands in for the swarm: GITTORRENT_TEST_SUPPLY names a JSON file
- * `{pack, haves, log, stall}`; the pack is indexed into the repository as the real supply would do, and what was asked
+ * `{pack, haves, expected, log, stall}`; the pack is indexed into the repository as the real supply would do, and what was asked
  * goes into the log. With `stall` it never answers until it is aborted.
  */
 
@@ -13,6 +13,8 @@ import { NOTHING_SUPPLIED, type SupplyRequest, type SupplyResult } from '../../h
 export interface TestSupply {
   readonly pack: string
   readonly haves: readonly string[]
+  /** What is said to be in the pack before anybody looks into it. */
+  readonly expected: readonly string[]
   readonly log: string
   readonly stall: boolean
 }
@@ -27,6 +29,7 @@ async function bring(plan: TestSupply, request: SupplyRequest): Promise<SupplyRe
     return NOTHING_SUPPLIED
   }
   if (request.isShallow) return NOTHING_SUPPLIED
+  request.onArrived?.(plan.expected)
   const args = ['index-pack', '--stdin', '--fix-thin', '--keep=gittorrent']
   const child = spawn('git', args, {
     env: { ...process.env, GIT_DIR: request.gitDir },

@@ -214,7 +214,7 @@ describe('acknowledgments', () => {
 describe('a round that asks which commits the origin has', () => {
   const answered = (lines: readonly string[], last: 'flush' | 'end') => {
     const bytes = lines.map((line) => (/^000[0-2]$/.test(line) ? Buffer.from(line) : encodePacket(`${line}\n`)))
-    return readKnownAnswer({ reader: readerOf(Buffer.concat(bytes), [7]) }, last)
+    return readKnownAnswer(readerOf(Buffer.concat(bytes), [7]), last)
   }
 
   it('is asked only where the origin offers to send no pack before done', () => {

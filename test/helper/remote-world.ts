@@ -36,8 +36,8 @@ export interface RemoteWorld {
   outcome(args: readonly string[], options?: GitOptions): ReturnType<typeof gitOutcome>
   /** What the stand-in supply was asked, oldest first. */
   asked(): Promise<AskedSupply[]>
-  /** Makes the stand-in supply bring everything up to `oid`, or stall. */
-  supply(oid: string | null, stall?: boolean): Promise<void>
+  /** Makes the stand-in supply bring everything up to `oid`, or stall; `expected` is what it says of that beforehand. */
+  supply(oid: string | null, stall?: boolean, expected?: string): Promise<void>
 }
 
 const COMMITS_ON_MAIN = 30
@@ -85,7 +85,7 @@ class World implements RemoteWorld {
       .map((line) => JSON.parse(line))
   }
 
-  async supply(oid: string | null, stall = false): Promise<void> {
+  async supply(oid: string | null, stall = false, expected = oid): Promise<void> {
     const pack = join(this.directory, 'supply.pack')
     const input = oid === null ? '' : `${oid}\n`
     await writeFile(
@@ -93,7 +93,13 @@ class World implements RemoteWorld {
       await gitBytes(['pack-objects', '--revs', '--stdout', '-q'], { directory: this.origin, input }),
     )
     const haves = oid === null ? [] : [oid]
-    const plan = { pack, haves, log: join(this.directory, 'supply.log'), stall }
+    const plan = {
+      pack,
+      haves,
+      expected: expected === null ? [] : [expected],
+      log: join(this.directory, 'supply.log'),
+      stall,
+    }
     await writeFile(join(this.directory, 'supply.json'), JSON.stringify(plan))
   }
 

@@ -39,6 +39,8 @@ export interface IntakeOptions {
   readonly fsckObjects: boolean
   /** Threads of `git index-pack`, null for as many as it thinks. */
   readonly threadCount: number | null
+  /** Called when git has all bytes, before it says what it thinks of them. */
+  readonly onArrived: () => void
   readonly trace: Trace
 }
 
@@ -99,7 +101,7 @@ async function indexTakes(
   | { readonly left: readonly LinkTake[] }
   | Exclude<Failure, 'broke-off'>
 > {
-  const { isWholeHistory, fsckObjects, threadCount, trace } = options
+  const { isWholeHistory, fsckObjects, threadCount, onArrived, trace } = options
   const lengthMax = PACK_OVERHEAD_LENGTH + lengthOf(takes)
   const objectCount = objectCountOf(takes)
   if (!isWholeHistory && objectCount > ADDED_OBJECT_COUNT_MAX) return 'refused'
@@ -142,6 +144,7 @@ async function indexTakes(
   try {
     await indexer.write(hash.digest())
     trace(() => `pack: git has all ${lengthMax - PACK_OVERHEAD_LENGTH} bytes`)
+    onArrived()
     const packHash = await indexer.finish()
     trace(() => `pack ${packHash}: indexed`)
     if (check === null) return { packHash, isExact: false }

@@ -99,6 +99,8 @@ interface FollowedClaim {
   readonly gitDir: string
   /** Checkpoints that claims before it made whole. */
   readonly held: readonly Oid[]
+  /** Called when git has all bytes of the first pack. */
+  readonly onArrived: () => void
 }
 
 class SwarmSupply implements Supply {
@@ -193,7 +195,9 @@ class SwarmSupply implements Supply {
       followedCount++
       const startedMs = performance.now()
       const claimant = claim.peer === null ? null : (claim.peer.address ?? claim.peer.remote)
-      const around = { claimant, peers, webSeeds, gitDir, held: [...held] }
+      const expected = [...new Set([...result.haves, ...lines.map(({ top }) => top)])]
+      const onArrived = (): void => request.onArrived?.(expected)
+      const around = { claimant, peers, webSeeds, gitDir, held: [...held], onArrived }
       const brought = await this.#takeLines(lines, around, request)
       for (const oid of brought.held) held.add(oid)
       result = sumOfResults(result, brought)
@@ -246,7 +250,7 @@ class SwarmSupply implements Supply {
 
   async #takeLines(
     lines: readonly LineTake[],
-    { claimant, peers, webSeeds, gitDir, held }: FollowedClaim,
+    { claimant, peers, webSeeds, gitDir, held, onArrived }: FollowedClaim,
     request: SupplyRequest,
   ): Promise<Yield> {
     const folder = join(gitDir, 'gittorrent', 'incoming')
@@ -281,6 +285,7 @@ class SwarmSupply implements Supply {
           pack,
           indexes.flatMap((index) => coming[index] ?? []),
           quarantine,
+          onArrived,
           request,
         )
         if (outcome === 'not-exact' && claimant !== null) await banClaimant(claimant, settings.peerMemory, trace)
@@ -330,6 +335,7 @@ class SwarmSupply implements Supply {
     lines: readonly LineTake[],
     incoming: readonly Promise<Incoming>[],
     quarantine: Quarantine,
+    onArrived: () => void,
     request: SupplyRequest,
   ): Promise<readonly Intake[] | Failure> {
     const { trace, config } = this.#context
@@ -339,6 +345,7 @@ class SwarmSupply implements Supply {
       isWholeHistory: isKept,
       fsckObjects: fsckWanted(config),
       threadCount: isKept ? indexThreads(config) : null,
+      onArrived,
       trace,
     })
   }
