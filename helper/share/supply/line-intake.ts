@@ -12,7 +12,7 @@ import type { Trace } from '../../trace.ts'
 import { checkAdded, checkAll, type LineExtent } from './added-check.ts'
 import type { Incoming } from './download.ts'
 import { ExactCheck } from './exact-check.ts'
-import { bodyRangeOf, type LineTake, type LinkTake, segmentsOf, takeUpTo } from './plan.ts'
+import { bodyRangeOf, type LineTake, type LinkTake, lengthOf, segmentsOf, takeUpTo } from './plan.ts'
 import type { Quarantine } from './quarantine.ts'
 
 /** Header and trailer of a pack, generously. */
@@ -192,11 +192,6 @@ async function failureOf(
 function extentOf({ top, takes, offset }: Intake): LineExtent {
   const [lowest] = takes.flatMap(segmentsOf)
   return { top, base: lowest?.plan.base ?? null, end: offset + lengthOf(takes) }
-}
-
-/** Bytes of the bodies. */
-function lengthOf(takes: readonly LinkTake[]): number {
-  return takes.reduce((sum, take) => sum + bodyRangeOf(take).length, 0)
 }
 
 function objectCountOf(takes: readonly LinkTake[]): number {

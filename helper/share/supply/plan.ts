@@ -142,6 +142,11 @@ export function bodyRangeOf({ link, firstSegment, endSegment }: LinkTake): ByteR
   return { offset, length: (link.layout.bodyOffsets[endSegment] ?? 0) - offset }
 }
 
+/** Bytes of the bodies of some takes. */
+export function lengthOf(takes: readonly LinkTake[]): number {
+  return takes.reduce((sum, take) => sum + bodyRangeOf(take).length, 0)
+}
+
 /** The segments of a take that end at or before `end`, an offset in the payload; null if none does. */
 export function takeUpTo(take: LinkTake, end: number): LinkTake | null {
   let { endSegment } = take

@@ -4,9 +4,8 @@
  * that more comes from the origin.
  */
 
-import { join } from 'node:path'
 import { createCheckpointRule, GT1, type Oid } from '../../../engine/index.ts'
-import { type Address, Gates, type Net, openNet, type Topic, type TopicPeer } from '../../../net/index.ts'
+import { Gates, type Net, openNet, type Topic } from '../../../net/index.ts'
 import { messageOf } from '../../errors.ts'
 import { commonDirOf } from '../../git/repository.ts'
 import {
@@ -21,7 +20,6 @@ import {
   SOURCE_GRACE_MS,
   WEBSEED_COUNT_MAX,
 } from '../../limits.ts'
-import { humanBytes } from '../../progress.ts'
 import { isPublicHost } from '../../public-origin.ts'
 import {
   NOTHING_SUPPLIED,
@@ -30,7 +28,6 @@ import {
   type SupplyRequest,
   type SupplyResult,
 } from '../../remote/supply.ts'
-import { SegmentStore } from '../../store/segment-store.ts'
 import type { ChainClaim } from '../chain-claim.ts'
 import { decodeChainAnswer, encodeChainQuestion } from '../chain-message.ts'
 import { topicOf } from '../topic.ts'
@@ -38,22 +35,15 @@ import { hasNoWayIn, netOptionsFor, passing, passingListen } from '../ways-in.ts
 import type { WebSeedLocation } from '../webseed/web-seed.ts'
 import { ManifestReader, openWebSeeds, type WebSeeds } from '../webseed/web-seeds.ts'
 import { type Asking, askPeers, noneAsked } from './ask-peers.ts'
-import { banClaimant } from './ban-claimant.ts'
+import { bringLines } from './bring-lines.ts'
 import { type Claim, claimOfPeer, rankClaims } from './claims.ts'
-import { type Incoming, isSwarmed } from './download.ts'
 import { fsckWanted } from './fsck.ts'
-import { IncomingFile } from './incoming.ts'
-import { indexThreads, isKeptLine, rememberSegments } from './kept-line.ts'
-import { type Failure, type Intake, takeIn } from './line-intake.ts'
+import { rememberSegments } from './kept-line.ts'
+import type { Intake } from './line-intake.ts'
 import { matchOf, planFor } from './match.ts'
-import { bodyRangeOf, type LineTake, longLines } from './plan.ts'
-import { Quarantine } from './quarantine.ts'
+import { type LineTake, lengthOf, longLines } from './plan.ts'
 import { bringSnapshot } from './snapshot-supply.ts'
-import { startAll } from './start-all.ts'
-import { completeTops, takeLines } from './take-lines.ts'
-import { isNews, type Known, sumOfResults, wholeOf, type Yield } from './yield.ts'
-
-const PROGRESS_INTERVAL_MS = 100
+import { isNews, type Known, sumOfResults } from './yield.ts'
 
 /** Opens the supply of one conversation; costs nothing when nobody can be found. */
 export async function openSwarmSupply(context: SupplyContext): Promise<Supply> {
@@ -86,21 +76,6 @@ interface WebSeedPlan {
   readonly topicHash: Uint8Array
   readonly own: readonly WebSeedLocation[]
   readonly reader: ManifestReader
-}
-
-/** What the lines of one claim are taken with. */
-interface FollowedClaim {
-  /** Who made it; null for a web seed. */
-  readonly claimant: Address | null
-  /** Whom to ask, in this order. */
-  readonly peers: readonly TopicPeer[]
-  readonly webSeeds: WebSeeds
-  /** The common directory of the repository, absolute. */
-  readonly gitDir: string
-  /** Checkpoints that claims before it made whole. */
-  readonly held: readonly Oid[]
-  /** Called when git has all bytes of the first pack. */
-  readonly onArrived: () => void
 }
 
 class SwarmSupply implements Supply {
@@ -170,6 +145,7 @@ class SwarmSupply implements Supply {
     const held = new Set<Oid>()
     let result: SupplyResult = { ...NOTHING_SUPPLIED, note: 'nobody has a usable chain' }
     let wastedMs = 0
+    const means = { net: this.#net, topic: this.#topic, context: this.#context }
     for (let followedCount = 0; wastedMs < CLAIM_WASTE_MS_MAX && followedCount < CLAIM_COUNT_MAX; ) {
       const [claim] = rankClaims(claims, request).filter((one) => !tried.has(one))
       if (claim === undefined) {
@@ -187,18 +163,17 @@ class SwarmSupply implements Supply {
         trace(() => `claim of ${claim.source}: the origin has the tops of ${lines.length} of ${offered.length} lines`)
       result = { ...result, haves: [...new Set([...result.haves, ...complete])] }
       if (offered.length === 0 && followedCount === 0) return { ...result, note: 'nothing that others have is lacking' }
-      const { bytesFromPeers } = result
-      if (lengthOf(lines) + bytesFromPeers > (request.lengthMax ?? Number.POSITIVE_INFINITY)) continue
+      const length = lengthOf(lines.flatMap(({ takes }) => takes))
+      if (length + result.bytesFromPeers > (request.lengthMax ?? Number.POSITIVE_INFINITY)) continue
       const others = claims.flatMap(({ peer }) => (peer === null || peer === claim.peer ? [] : peer))
       const peers = claim.peer === null ? others : [claim.peer, ...others]
       if (!isNews(lines, peers, known)) continue
       followedCount++
       const startedMs = performance.now()
       const claimant = claim.peer === null ? null : (claim.peer.address ?? claim.peer.remote)
-      const expected = [...new Set([...result.haves, ...lines.map(({ top }) => top)])]
-      const onArrived = (): void => request.onArrived?.(expected)
-      const around = { claimant, peers, webSeeds, gitDir, held: [...held], onArrived }
-      const brought = await this.#takeLines(lines, around, request)
+      const around = { claimant, peers, webSeeds, gitDir, held: [...held], complete: result.haves }
+      const brought = await bringLines(lines, around, request, means)
+      this.#remember(brought.intakes, gitDir)
       for (const oid of brought.held) held.add(oid)
       result = sumOfResults(result, brought)
       if (brought.isWhole) break
@@ -248,78 +223,6 @@ class SwarmSupply implements Supply {
     return answers.map(({ peer, answer }) => claimOfPeer(peer, answer))
   }
 
-  async #takeLines(
-    lines: readonly LineTake[],
-    { claimant, peers, webSeeds, gitDir, held, onArrived }: FollowedClaim,
-    request: SupplyRequest,
-  ): Promise<Yield> {
-    const folder = join(gitDir, 'gittorrent', 'incoming')
-    await IncomingFile.removeOld(folder)
-    const started: Incoming[] = []
-    const shown = showProgress(lines, started, peers.length > 0, request)
-    const store = new SegmentStore(gitDir)
-    const quarantine = await Quarantine.open(gitDir, request.signal)
-    const enough = new AbortController()
-    try {
-      const signal = AbortSignal.any([request.signal, enough.signal])
-      const { trace, settings } = this.#context
-      const around = {
-        net: this.#net,
-        topic: this.#topic,
-        webSeeds,
-        trace,
-        folder,
-        store,
-        peers,
-        manners: { failed: new Set<TopicPeer>(), slow: new Set<TopicPeer>() },
-        signal,
-      }
-      const coming = startAll(lines, started, around)
-      const isKept = (line: LineTake): boolean => isKeptLine(line, request)
-      // What a fetch adds is checked line by line.
-      const standsAlone = (line: LineTake): boolean => isKept(line) || !(request.isClone || request.isUnshallow)
-      const intakes = await takeLines(lines, standsAlone, async (indexes) => {
-        if (request.signal.aborted) return 'broke-off'
-        const pack = indexes.flatMap((index) => lines[index] ?? [])
-        const outcome = await this.#takePack(
-          pack,
-          indexes.flatMap((index) => coming[index] ?? []),
-          quarantine,
-          onArrived,
-          request,
-        )
-        if (outcome === 'not-exact' && claimant !== null) await banClaimant(claimant, settings.peerMemory, trace)
-        // What came of a link that broke off is kept for the next try.
-        const taken = typeof outcome === 'string' ? [] : outcome.flatMap(({ takes }) => takes)
-        const used = new Set(outcome === 'not-exact' ? pack.flatMap(({ takes }) => takes) : taken)
-        for (const incoming of started.filter(({ take }) => used.has(take))) {
-          await incoming.stop()
-          await incoming.file.remove()
-        }
-        return outcome
-      })
-      const isChecked = (index: number): boolean => lines.slice(index, index + 1).some(isKept)
-      const tops = await completeTops(intakes, isChecked, quarantine, held, !request.isUnshallow)
-      await quarantine.release()
-      this.#remember(intakes, gitDir)
-      const bytesFromPeers = sumOf(started, (incoming) => incoming.receivedLength())
-      const bytesFromWebSeeds = sumOf(started, (incoming) => incoming.webLength())
-      shown.done(bytesFromPeers + bytesFromWebSeeds)
-      const bytes = { bytesFromPeers, bytesFromWebSeeds, peerCount: peers.length }
-      return { ...wholeOf(lines, intakes, tops), ...bytes, note: null }
-    } finally {
-      shown.end()
-      enough.abort()
-      await quarantine.close()
-      // What a swarm brought is kept for the next try, which goes on where this one ended; ranges are not.
-      for (const { file, take, stop } of started) {
-        await stop()
-        await (isSwarmed(take) ? file.close() : file.remove()).catch(() => {})
-      }
-      await store.close()
-    }
-  }
-
   /** Not waited for by whoever asked for objects: the origin can be asked meanwhile. */
   #remember(intakes: readonly (Intake | null)[], gitDir: string): void {
     const { trace } = this.#context
@@ -329,58 +232,12 @@ class SwarmSupply implements Supply {
     }
     this.settled = remember()
   }
-
-  /** Takes lines into one pack; a kept line alone. */
-  #takePack(
-    lines: readonly LineTake[],
-    incoming: readonly Promise<Incoming>[],
-    quarantine: Quarantine,
-    onArrived: () => void,
-    request: SupplyRequest,
-  ): Promise<readonly Intake[] | Failure> {
-    const { trace, config } = this.#context
-    const isKept = lines.some((line) => isKeptLine(line, request))
-    return takeIn(lines, incoming, quarantine, {
-      objectFormat: request.objectFormat,
-      isWholeHistory: isKept,
-      fsckObjects: fsckWanted(config),
-      threadCount: isKept ? indexThreads(config) : null,
-      onArrived,
-      trace,
-    })
-  }
-}
-
-/** Shows how much of the lines has come, until `end`. */
-function showProgress(
-  lines: readonly LineTake[],
-  started: readonly Incoming[],
-  isFromPeers: boolean,
-  { progress }: SupplyRequest,
-): { done(length: number): void; end(): void } {
-  const title = isFromPeers ? 'Receiving from peers' : 'Receiving from web seeds'
-  const total = lengthOf(lines)
-  const show = setInterval(() => {
-    const received = sumOf(started, (incoming) => incoming.receivedLength() + incoming.webLength())
-    const percent = Math.min(100, Math.floor((received * 100) / total))
-    progress.update(title, `${percent}% (${humanBytes(received)} of ${humanBytes(total)})`)
-  }, PROGRESS_INTERVAL_MS)
-  return { done: (length) => progress.done(title, humanBytes(length)), end: () => clearInterval(show) }
 }
 
 /** The lines that lead to commits which the origin has, all where it does not say. */
 async function knownLines(lines: readonly LineTake[], { knownAmong }: SupplyRequest): Promise<readonly LineTake[]> {
   const known = lines.length === 0 ? null : await knownAmong?.(lines.map(({ top }) => top))
   return known ? lines.filter(({ top }) => known.has(top)) : lines
-}
-
-/** Bytes of all takes. */
-function lengthOf(lines: readonly LineTake[]): number {
-  return lines.flatMap(({ takes }) => takes).reduce((sum, take) => sum + bodyRangeOf(take).length, 0)
-}
-
-function sumOf(incoming: readonly Incoming[], lengthOf: (one: Incoming) => number): number {
-  return incoming.reduce((sum, one) => sum + lengthOf(one), 0)
 }
 
 /** Resolves after a while, or when it is not needed any more. */
