@@ -76,7 +76,7 @@ it('a clone over git:// uses them over the one connection that plain git needs',
   await assertEqual('over-git', 'plain')
 })
 
-it('a clone over HTTP uses them with one request more than plain git', async () => {
+it('a clone over HTTP uses them with two requests more than plain git: for their list, and for whether the origin has what they have', async () => {
   const count = async (act: () => Promise<unknown>): Promise<number> => {
     const before = http.requests().length
     await act()
@@ -88,7 +88,7 @@ it('a clone over HTTP uses them with one request more than plain git', async () 
     const { bytes } = await world.viaSwarm(['clone', '--quiet', `gittorrent::${httpUrl}`, 'over-http'], QUIET)
     web = bytes.web
   })
-  assert.equal(ours, plain + 1)
+  assert.equal(ours, plain + 2)
   assert.ok(web > 0)
   await assertEqual('over-http', 'plain-http')
 })
