@@ -6,6 +6,7 @@
  */
 import { isIP, isIPv4 } from 'node:net'
 import { NetError } from './errors.ts'
+import { isGlobalAddress, isGlobalName } from './special-purpose.ts'
 
 export interface Address {
   readonly host: string
@@ -51,25 +52,16 @@ function canonicalIPv6(text: string): string {
   return new URL(`http://[${text}]`).hostname.slice(1, -1)
 }
 
-function classOfIPv4(host: string): AddressClass {
-  const [a = 0, b = 0] = host.split('.').map(Number)
-  if (a === 127) return 'loopback'
-  if (a === 10 || a === 0 || a >= 224) return 'private'
-  if (a === 172 && b >= 16 && b <= 31) return 'private'
-  if (a === 192 && b === 168) return 'private'
-  if (a === 169 && b === 254) return 'private'
-  if (a === 100 && b >= 64 && b <= 127) return 'private'
-  return 'public'
-}
-
-/** The class of an address literal. A name counts as public, except localhost. */
+/** The class of an address literal or a name, which is judged by itself, not looked up. */
 export function classOfHost(rawHost: string): AddressClass {
   const host = plainHost(rawHost).toLowerCase()
-  if (isIPv4(host)) return classOfIPv4(host)
-  if (isIP(host) !== 6) return host === 'localhost' ? 'loopback' : 'public'
-  if (host === '::1') return 'loopback'
-  if (host === '::' || /^f[cd]/.test(host) || /^fe[89ab]/.test(host) || host.startsWith('ff')) return 'private'
-  return 'public'
+  const ip = bytesOfHost(host)
+  if (ip === null) {
+    if (/(^|\.)localhost\.?$/.test(host)) return 'loopback'
+    return isGlobalName(host) ? 'public' : 'private'
+  }
+  if (host === '::1' || (ip.length === 4 && ip[0] === 127)) return 'loopback'
+  return isGlobalAddress(ip) ? 'public' : 'private'
 }
 
 const CLASS_RANK: Readonly<Record<AddressClass, number>> = { loopback: 0, private: 1, public: 2 }
@@ -106,10 +98,15 @@ function bytesOfIPv6(host: string): Uint8Array | null {
   return Uint8Array.from(groups.flatMap((group) => [group >> 8, group & 0xff]))
 }
 
+/** The 4 or 16 bytes of a literal that plainHost has written, null for a name. */
+function bytesOfHost(host: string): Uint8Array | null {
+  if (isIPv4(host)) return Uint8Array.from(host.split('.').map(Number))
+  return isIP(host) === 6 ? bytesOfIPv6(host) : null
+}
+
 /** 6 bytes for IPv4, 18 for IPv6, null for names. */
 export function compactAddress(address: Address): Uint8Array | null {
-  const host = plainHost(address.host)
-  const ip = isIPv4(host) ? Uint8Array.from(host.split('.').map(Number)) : isIP(host) === 6 ? bytesOfIPv6(host) : null
+  const ip = bytesOfHost(plainHost(address.host))
   return ip === null ? null : Uint8Array.from([...ip, address.port >> 8, address.port & 0xff])
 }
 

@@ -64,6 +64,23 @@ it('a public origin may use every way in, a private one none that strangers hear
   }
 })
 
+it('a name in the own network is as good as an address there, for trackers and DHT nodes', () => {
+  const trackers = ['http://tracker.internal:6969/announce', 'http://tracker:6969/announce', 'udp://nas.local:6969']
+  const env = {
+    GITTORRENT_TRACKER: [...trackers, 'https://tracker.example.org/announce', 'udp://localhost:6969'].join(' '),
+    GITTORRENT_DHT_BOOTSTRAP: 'dht.internal:6881 dht:6881 router.example.org:6881',
+  }
+  for (const origin of PRIVATE) {
+    const options = optionsFor(origin, env)
+    assert.deepEqual(options.trackers, [...trackers, 'udp://localhost:6969'], origin)
+    assert.deepEqual(
+      options.dhtBootstrap.map(({ host }) => host),
+      ['dht.internal', 'dht'],
+      origin,
+    )
+  }
+})
+
 it('with a secret no origin is looked up in public: only own trackers, static peers and a private DHT are asked', async () => {
   const secretFile = join(world.folder, 'secret')
   await writeFile(secretFile, 'x'.repeat(32), { mode: 0o600 })

@@ -40,7 +40,7 @@ function hostsFor(peers: AnnouncedPeers, asker: Announcement): string[] {
     .sort()
 }
 
-const ASKER = announcement('198.51.100.9', 0, { wantedCount: 1_000_000 })
+const ASKER = announcement('1.1.1.1', 0, { wantedCount: 1_000_000 })
 
 test('a host fills its own places only, and loses its oldest for a new one', () => {
   const peers = new AnnouncedPeers()

@@ -190,12 +190,12 @@ test('who comes from a public address hears of public addresses only, by gossip 
   const hub = await openHub(t)
   await joinFrom(t, hub, '127.0.0.1')
   await joinFrom(t, hub, '10.1.2.3')
-  await joinFrom(t, hub, '203.0.113.5')
-  const fromPublic = await joinFrom(t, hub, '198.51.100.7')
+  await joinFrom(t, hub, '9.9.9.9')
+  const fromPublic = await joinFrom(t, hub, '8.8.8.8')
   const fromPrivate = await joinFrom(t, hub, '192.168.1.9')
   const hostsOf = (addresses: Address[]): string[] => addresses.map(({ host }) => host).sort()
-  assert.deepEqual(hostsOf(await fromPublic.ask()), ['203.0.113.5'])
-  assert.deepEqual(hostsOf(await fromPrivate.ask()), ['10.1.2.3', '198.51.100.7', '203.0.113.5'])
+  assert.deepEqual(hostsOf(await fromPublic.ask()), ['9.9.9.9'])
+  assert.deepEqual(hostsOf(await fromPrivate.ask()), ['10.1.2.3', '8.8.8.8', '9.9.9.9'])
 })
 
 test('a public peer that names an address of this machine makes nobody dial it', async (t) => {
@@ -217,6 +217,6 @@ test('a public peer that names an address of this machine makes nobody dial it',
     assert.deepEqual(decodePeers(await answer), [addressOf(hidden)])
     return hub.dialled.some(({ port }) => port === addressOf(hidden).port)
   }
-  assert.equal(await isDialledFor('203.0.113.5'), false)
+  assert.equal(await isDialledFor('9.9.9.9'), false)
   assert.equal(await isDialledFor('127.0.0.1'), true)
 })
