@@ -6,7 +6,7 @@
  * private, but trackers may be anywhere: they are the user's word, and cannot tell what is meant. What is published under a key is for everybody, so the secret is not used there.
  */
 
-import { classOfHost, type NetMemory, type NetOptions, PUBLIC_DHT_BOOTSTRAP } from '../../net/index.ts'
+import { classOfHost, type NetMemory, type NetOptions, PUBLIC_DHT_BOOTSTRAP, trackerHost } from '../../net/index.ts'
 import type { HostPort, Settings } from '../config.ts'
 import { isPublicOrigin } from '../public-origin.ts'
 import type { Trace } from '../trace.ts'
@@ -49,7 +49,7 @@ function optionsWith(mayBePublic: boolean, settings: Settings, listen: HostPort 
   return {
     listen,
     peers: settings.peers,
-    trackers: settings.trackers.filter((url) => isAllowed(new URL(url).hostname)),
+    trackers: settings.trackers.filter((url) => isAllowed(trackerHost(url))),
     dht: settings.dht && dhtBootstrap.length > 0,
     dhtBootstrap,
     lsd: settings.lsd && (mayBePublic || settings.isLsdAsked),
@@ -65,22 +65,10 @@ function optionsWith(mayBePublic: boolean, settings: Settings, listen: HostPort 
  * @throws HelperError 'key-unusable'
  */
 export function daemonNetOptions(settings: Settings, secretFile: string | null, trace: Trace): NetOptions {
-  const shared = secretOptions(secretFile, settings, settings.listen ?? ANY_PORT, trace)
+  const listen = settings.listen ?? ANY_PORT
+  const shared = secretOptions(secretFile, settings, listen, trace)
   if (shared !== null) return shared
-  const dhtBootstrap = settings.dhtBootstrap ?? PUBLIC_DHT_BOOTSTRAP
-  return {
-    listen: settings.listen ?? ANY_PORT,
-    peers: settings.peers,
-    trackers: settings.trackers,
-    dht: settings.dht && dhtBootstrap.length > 0,
-    dhtBootstrap,
-    lsd: settings.lsd,
-    isLsdTrusted: settings.isLsdAsked,
-    memory: memoryOf(settings),
-    uploadLimit: settings.uploadLimit ?? undefined,
-    downloadLimit: settings.downloadLimit ?? undefined,
-    trace: (line) => trace(() => line),
-  }
+  return { ...optionsWith(true, settings, listen, trace), isLsdTrusted: settings.isLsdAsked }
 }
 
 /** Options of a net for those who share the secret; null where none is shared. */

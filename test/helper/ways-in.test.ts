@@ -65,9 +65,15 @@ it('a public origin may use every way in, a private one none that strangers hear
 })
 
 it('a name in the own network is as good as an address there, for trackers and DHT nodes', () => {
-  const trackers = ['http://tracker.internal:6969/announce', 'http://tracker:6969/announce', 'udp://nas.local:6969']
+  const trackers = [
+    'http://tracker.internal:6969/announce',
+    'http://tracker:6969/announce',
+    'udp://nas.local:6969',
+    'udp://[fd00::1]:6969',
+  ]
+  const publicTrackers = ['https://tracker.example.org/announce', 'udp://[2606:4700::1]:6969', 'http://[2606:4700::1]/']
   const env = {
-    GITTORRENT_TRACKER: [...trackers, 'https://tracker.example.org/announce', 'udp://localhost:6969'].join(' '),
+    GITTORRENT_TRACKER: [...trackers, ...publicTrackers, 'udp://localhost:6969'].join(' '),
     GITTORRENT_DHT_BOOTSTRAP: 'dht.internal:6881 dht:6881 router.example.org:6881',
   }
   for (const origin of PRIVATE) {
