@@ -182,7 +182,8 @@ export class DemoWorld {
     const ways = tracker === '' ? ['--no-dht'] : ['--tracker', tracker, '--dht-bootstrap', bootstrap]
     const quiet = environment === null ? ['--no-lsd', ...ways] : []
     const named = origin === null ? [] : ['--origin', this.originUrl(origin)]
-    const args = ['seed', ...[repository].flat(), ...named, '--listen', '127.0.0.1:0', ...quiet]
+    const listen = environment?.GITTORRENT_LISTEN === undefined ? ['--listen', '127.0.0.1:0'] : []
+    const args = ['seed', ...[repository].flat(), ...named, ...listen, ...quiet]
     const child = this.#start('gittorrent', args, environment ?? {})
     const said = await new Promise<string>((resolveSaid, reject) => {
       let text = ''

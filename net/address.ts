@@ -16,6 +16,9 @@ export interface Address {
 export type AddressClass = 'loopback' | 'private' | 'public'
 
 const HOST_LENGTH_MAX = 253
+/** All addresses of this machine: of IPv4, and where IPv6 is spoken of both. */
+export const ANY_HOST_V4 = '0.0.0.0'
+export const ANY_HOST_V6 = '::'
 
 /**
  * Reads "host:port" or "[v6]:port"; port 0 only where `portMin` says so.
@@ -76,11 +79,16 @@ export function sameAddress(a: Address, b: Address): boolean {
   return a.port === b.port && a.host === b.host
 }
 
+/** True if `host` stands for all addresses of a machine. */
+export function isAnyHost(host: string): boolean {
+  return host === ANY_HOST_V4 || host === ANY_HOST_V6
+}
+
 /** True if `address` is a literal that can be dialled at all. */
 export function isDialable(address: Address): boolean {
   const host = plainHost(address.host)
   if (isIP(host) === 0 || address.port < 1 || address.port > 65535) return false
-  if (host === '0.0.0.0' || host === '::') return false
+  if (isAnyHost(host)) return false
   return !(isIPv4(host) && Number(host.split('.')[0]) >= 224) && !host.toLowerCase().startsWith('ff')
 }
 

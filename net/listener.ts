@@ -4,7 +4,7 @@
  * Counts connections by host and in all, waits a bounded time for the handshake, and hands the connection on by infohash.
  */
 import { createServer, type Server, type Socket } from 'node:net'
-import { type Address, classOfHost, plainHost } from './address.ts'
+import { type Address, ANY_HOST_V4, ANY_HOST_V6, classOfHost, formatAddress, plainHost } from './address.ts'
 import { Connection } from './connection.ts'
 import { NetError } from './errors.ts'
 import type { Gates } from './gates.ts'
@@ -18,6 +18,9 @@ import { SharedSecret } from './secret.ts'
 
 /** The first byte of a TLS greeting (RFC 8446, 5.1: content type handshake); a plain handshake begins with 0x13. */
 const TLS_HANDSHAKE = 0x16
+
+/** What a system without IPv6 says to its wildcard address, by where it was switched off. */
+const WITHOUT_IPV6 = new Set(['EAFNOSUPPORT', 'EADDRNOTAVAIL'])
 
 /** One net's part of the port. */
 export interface Door {
@@ -51,17 +54,23 @@ export class Listener {
   }
 
   /**
-   * Starts to listen; drops who comes as long as there is no door.
+   * Starts to listen; drops who comes as long as there is no door. `::` means all addresses, IPv4 as well, or IPv4 alone where there is no IPv6.
    * @throws NetError listen-failed
    */
   static open(listen: Address, gates: Gates): Promise<Listener> {
-    const { host, port } = listen
+    return Listener.#bind(listen, gates).catch((error: unknown) => {
+      const isWithoutIPv6 = error instanceof Error && 'code' in error && WITHOUT_IPV6.has(String(error.code))
+      if (listen.host === ANY_HOST_V6 && isWithoutIPv6) return Listener.open({ ...listen, host: ANY_HOST_V4 }, gates)
+      const what = error instanceof Error ? error.message : String(error)
+      throw new NetError('listen-failed', `cannot listen on ${formatAddress(listen)}: ${what}`, {}, error)
+    })
+  }
+
+  static #bind(listen: Address, gates: Gates): Promise<Listener> {
     return new Promise((resolve, reject) => {
       const server = createServer({ noDelay: true })
-      server.once('error', (error) => {
-        reject(new NetError('listen-failed', `cannot listen on ${host}:${port}: ${error.message}`, {}, error))
-      })
-      server.listen({ host, port }, () => resolve(new Listener(server, listen, gates)))
+      server.once('error', reject)
+      server.listen({ host: listen.host, port: listen.port }, () => resolve(new Listener(server, listen, gates)))
     })
   }
 

@@ -9,7 +9,7 @@ import { randomBytes } from 'node:crypto'
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram'
 import { isIPv4 } from 'node:net'
 import { networkInterfaces } from 'node:os'
-import { type Address, type AddressClass, classOfHost, formatAddress } from './address.ts'
+import { type Address, type AddressClass, classOfHost, formatAddress, isAnyHost } from './address.ts'
 import {
   LSD_ANNOUNCE_PAUSE_MS,
   LSD_ANSWER_WAIT_MS,
@@ -34,7 +34,7 @@ interface Sought {
 
 /** Addresses of the interfaces to speak on, for a listener at `listenHost` (null: none); public ones never. */
 export function lsdInterfaces(listenHost: string | null): string[] {
-  if (listenHost !== null && listenHost !== '0.0.0.0' && listenHost !== '::') {
+  if (listenHost !== null && !isAnyHost(listenHost)) {
     return isIPv4(listenHost) && classOfHost(listenHost) !== 'public' ? [listenHost] : []
   }
   const addresses = Object.values(networkInterfaces()).flatMap((found) => found ?? [])

@@ -4,7 +4,7 @@
  * The DHT node and the swarm client are made when they are first needed.
  */
 import { randomBytes } from 'node:crypto'
-import { type Address, type AddressClass, classOfHost } from './address.ts'
+import { type Address, type AddressClass, ANY_HOST_V4, classOfHost, isAnyHost } from './address.ts'
 import type { AnswerStream } from './answer-stream.ts'
 import { AnswerBudget, Refusal } from './answers.ts'
 import { AskService, type FindByName } from './ask.ts'
@@ -116,7 +116,6 @@ export interface Net {
 }
 
 const PEER_ID_PREFIX = '-GT0001-'
-const ANY_HOST_V4 = '0.0.0.0'
 const LOOPBACK_V4 = '127.0.0.1'
 
 function makePeerId(): Uint8Array {
@@ -125,7 +124,7 @@ function makePeerId(): Uint8Array {
 
 /** Class of what others could dial: a wildcard address counts as public, because it is reachable as one. */
 function ownClassOf(listen: Address | null): AddressClass {
-  if (listen === null || listen.host === ANY_HOST_V4 || listen.host === '::') return 'public'
+  if (listen === null || isAnyHost(listen.host)) return 'public'
   return classOfHost(listen.host)
 }
 

@@ -14,13 +14,12 @@ import { paceOf } from '../publish/pace.ts'
 import { readProfile } from '../publish/reader.ts'
 import { buildHere } from '../publish/serve-publisher.ts'
 import { TipServer } from '../publish/tip-serve.ts'
-import { passing, publicNetOptions } from '../share/ways-in.ts'
+import { ANY_PORT, passing, publicNetOptions } from '../share/ways-in.ts'
 import { parseRemoteUrl } from '../url.ts'
 import { type Command, type CommandContext, parseNetworkCommand, progressOf, textOption } from './command-line.ts'
 import { bytesOf } from './publication-control.ts'
 
 const USAGE = 'follow <key or gittorrent://<key>/<repository>>... [--budget <bytes>] [--once] [--json]'
-const ANY_PORT = { host: '0.0.0.0', port: 0 }
 
 type Parsed = Awaited<ReturnType<typeof parseNetworkCommand>>
 interface Address {

@@ -21,7 +21,7 @@ import { keepAlive, servePublisher } from '../publish/serve-publisher.ts'
 import { commitmentTo } from '../publish/succession.ts'
 import { takeIn } from '../publish/take-in.ts'
 import { TipServer } from '../publish/tip-serve.ts'
-import { passing, publicNetOptions } from '../share/ways-in.ts'
+import { ANY_PORT, passing, publicNetOptions } from '../share/ways-in.ts'
 import {
   type Command,
   type CommandContext,
@@ -34,7 +34,6 @@ import { openKeyStore } from './keygen.ts'
 
 const USAGE =
   'publish <repository> [--name <name>] [--key <key>] [--passphrase-file <file>] [--profile-name <text>] [--profile-email <text>] [--delegate <key>=<pattern>[,<pattern>]...] [--undelegate <key>] [--next <key>] [--succeeds <key>] [--revoke] [--days <number>] [--once] [--json]'
-const ANY_PORT = { host: '0.0.0.0', port: 0 }
 const DAY_S = 24 * 3600
 /** Signing anew when half of the time is over leaves the other half for trouble. */
 const RENEWALS_PER_LIFETIME = 2

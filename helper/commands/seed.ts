@@ -15,7 +15,7 @@ import { countOf, humanBytes } from '../progress.ts'
 import { secretFileFor } from '../share/secret-file.ts'
 import { serveChains } from '../share/serve.ts'
 import { topicOf } from '../share/topic.ts'
-import { netOptionsFor } from '../share/ways-in.ts'
+import { ANY_PORT, netOptionsFor } from '../share/ways-in.ts'
 import type { Trace } from '../trace.ts'
 import type { Origin } from '../url.ts'
 import { describeLinks } from './chain.ts'
@@ -31,7 +31,6 @@ import {
 
 const USAGE =
   'seed <repository>... [--origin <URL>] [--remote <name>] [--local-branches] [--snapshot] [--once [--linger <time>]] [--json] [--progress | -q]'
-const ANY_PORT = { host: '0.0.0.0', port: 0 }
 
 interface Offer {
   readonly chains: Chains

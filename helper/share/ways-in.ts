@@ -14,7 +14,8 @@ import type { Origin } from '../url.ts'
 import { openNetMemory } from './net-memory.ts'
 import { readSecretFile, secretFileFor } from './secret-file.ts'
 
-const ANY_PORT: HostPort = { host: '0.0.0.0', port: 0 }
+/** Any port of all addresses, IPv6 and IPv4. */
+export const ANY_PORT: HostPort = { host: '::', port: 0 }
 
 /**
  * Where a clone or fetch listens while it lasts: a crowd that starts together can only share what its members can be asked for.

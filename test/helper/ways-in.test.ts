@@ -137,6 +137,18 @@ it('a seeder is found by a UDP tracker alone', async () => {
   assert.ok(bytes.peers > bytes.origin)
 })
 
+it('a seeder that was not told where to listen is reached by IPv6 and by IPv4', async () => {
+  const quiet = { GITTORRENT_LISTEN: '', GITTORRENT_DHT: 'false', GITTORRENT_LSD: 'false' }
+  const seeder = await world.startSeeder('origin.git', 'origin.git', quiet)
+  const port = /^\[::\]:(\d+)$/.exec(seeder.address)?.[1] ?? assert.fail(seeder.address)
+  for (const [name, host] of Object.entries({ v6: '[::1]', v4: '127.0.0.1' })) {
+    const only = ['gittorrent.dht=false', 'gittorrent.lsd=false', `gittorrent.peer=${host}:${port}`]
+    const { bytes } = await world.viaSwarm(['clone', '--quiet', '--bare', url, `by-${name}.git`], only)
+    assert.ok(bytes.peers > bytes.origin, host)
+  }
+  await seeder.stop()
+})
+
 it('a second clone finds the peers of the first without any way in; only its user can read of whom', async () => {
   const state = join(world.folder, 'state')
   const environment = { GITTORRENT_REMEMBER: 'true', XDG_STATE_HOME: state }
