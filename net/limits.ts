@@ -135,8 +135,11 @@ export const BAN_DURATION_MS = 60 * 60_000
 export const BAN_COUNT_MAX = 4096
 /** Redials of an address that a download has lost. */
 export const DOWNLOAD_REDIAL_COUNT_MAX = 2
-/** Bytes of lacking blocks that must arrive within two stall time-outs for a download to count as alive: 64 kB/s, where four come at once. */
-export const DOWNLOAD_ALIVE_LENGTH = 256 * 1024
+/**
+ * Bytes of lacking blocks that must arrive within two stall time-outs for a download to count as alive: 32 kB/s where four come at
+ * once, which a line of 512 kbit/s brings to two who share it.
+ */
+export const DOWNLOAD_ALIVE_LENGTH = 128 * 1024
 
 /** Bytes of what a run leaves to the next: all bounds below together stay under it. */
 export const KNOWN_LENGTH_MAX = 1024 * 1024

@@ -37,6 +37,8 @@ export interface FollowedClaim {
   readonly held: readonly Oid[]
   /** Commits that claims before it made whole, and those that were. */
   readonly complete: readonly string[]
+  /** The origin has the tops of all lines, which it is being asked; if not, nothing is taken in. */
+  readonly isKnown: Promise<boolean>
 }
 
 /** Ways to peers, and what the conversation is about. */
@@ -60,6 +62,7 @@ interface Pack {
   readonly quarantine: Quarantine
   /** Called when git has all bytes. */
   readonly onArrived: () => void
+  readonly signal: AbortSignal
 }
 
 /** Brings lines, whose chain is that of `claim`, and tells what is there now. */
@@ -69,7 +72,7 @@ export async function bringLines(
   request: SupplyRequest,
   means: Means,
 ): Promise<Brought> {
-  const { peers, webSeeds, gitDir, held } = claim
+  const { peers, webSeeds, gitDir, held, isKnown } = claim
   const { net, topic, context } = means
   const folder = join(gitDir, 'gittorrent', 'incoming')
   await IncomingFile.removeOld(folder)
@@ -78,6 +81,7 @@ export async function bringLines(
   const store = new SegmentStore(gitDir)
   const quarantine = await Quarantine.open(gitDir, request.signal)
   const enough = new AbortController()
+  void isKnown.then((isAllKnown) => isAllKnown || enough.abort())
   try {
     const signal = AbortSignal.any([request.signal, enough.signal])
     const manners = { failed: new Set<TopicPeer>(), slow: new Set<TopicPeer>() }
@@ -87,15 +91,19 @@ export async function bringLines(
     // What a fetch adds is checked line by line.
     const standsAlone = (line: LineTake): boolean => isKept(line) || !(request.isClone || request.isUnshallow)
     const expected = [...new Set([...claim.complete, ...lines.map(({ top }) => top)])]
-    const onArrived = (): void => request.onArrived?.(expected)
-    const intakes = await takeLines(lines, standsAlone, (indexes) => {
+    const onArrived = async (): Promise<void> => {
+      if (await isKnown) request.onArrived?.(expected)
+    }
+    const taken = await takeLines(lines, standsAlone, (indexes) => {
       const pack = indexes.flatMap((index) => lines[index] ?? [])
       const incoming = indexes.flatMap((index) => coming[index] ?? [])
-      return takePack({ lines: pack, incoming, started, quarantine, onArrived }, claim, request, context)
+      return takePack({ lines: pack, incoming, started, quarantine, onArrived, signal }, claim, request, context)
     })
+    const isWanted = await isKnown
+    const intakes = isWanted ? taken : lines.map(() => null)
     const isChecked = (index: number): boolean => lines.slice(index, index + 1).some(isKept)
     const tops = await completeTops(intakes, isChecked, quarantine, held, !request.isUnshallow)
-    await quarantine.release()
+    if (isWanted) await quarantine.release()
     const bytesFromPeers = sumOf(started, (incoming) => incoming.receivedLength())
     const bytesFromWebSeeds = sumOf(started, (incoming) => incoming.webLength())
     shown.done(bytesFromPeers + bytesFromWebSeeds)
@@ -105,10 +113,10 @@ export async function bringLines(
     shown.end()
     enough.abort()
     await quarantine.close()
-    // What a swarm brought is kept for the next try, which goes on where this one ended; ranges are not.
+    // What a swarm brought is kept for the next try, which goes on where this one ended; ranges are not, nor what nobody wants.
     for (const { file, take, stop } of started) {
       await stop()
-      await (isSwarmed(take) ? file.close() : file.remove()).catch(() => {})
+      await (isSwarmed(take) && (await isKnown) ? file.close() : file.remove()).catch(() => {})
     }
     await store.close()
   }
@@ -116,12 +124,12 @@ export async function bringLines(
 
 /** Takes lines into one pack, a kept line alone, and lets go of the downloads that are in it. */
 async function takePack(
-  { lines, incoming, started, quarantine, onArrived }: Pack,
+  { lines, incoming, started, quarantine, onArrived, signal }: Pack,
   { claimant }: FollowedClaim,
   request: SupplyRequest,
   { trace, config, settings }: SupplyContext,
 ): Promise<readonly Intake[] | Failure> {
-  if (request.signal.aborted) return 'broke-off'
+  if (signal.aborted) return 'broke-off'
   const isKept = lines.some((line) => isKeptLine(line, request))
   const outcome = await takeIn(lines, incoming, quarantine, {
     objectFormat: request.objectFormat,

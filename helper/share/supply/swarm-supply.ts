@@ -35,7 +35,7 @@ import { hasNoWayIn, netOptionsFor, passing, passingListen } from '../ways-in.ts
 import type { WebSeedLocation } from '../webseed/web-seed.ts'
 import { ManifestReader, openWebSeeds, type WebSeeds } from '../webseed/web-seeds.ts'
 import { type Asking, askPeers, noneAsked } from './ask-peers.ts'
-import { bringLines } from './bring-lines.ts'
+import { type Brought, bringLines, type FollowedClaim } from './bring-lines.ts'
 import { type Claim, claimOfPeer, rankClaims } from './claims.ts'
 import { fsckWanted } from './fsck.ts'
 import { rememberSegments } from './kept-line.ts'
@@ -145,7 +145,6 @@ class SwarmSupply implements Supply {
     const held = new Set<Oid>()
     let result: SupplyResult = { ...NOTHING_SUPPLIED, note: 'nobody has a usable chain' }
     let wastedMs = 0
-    const means = { net: this.#net, topic: this.#topic, context: this.#context }
     for (let followedCount = 0; wastedMs < CLAIM_WASTE_MS_MAX && followedCount < CLAIM_COUNT_MAX; ) {
       const [claim] = rankClaims(claims, request).filter((one) => !tried.has(one))
       if (claim === undefined) {
@@ -158,21 +157,18 @@ class SwarmSupply implements Supply {
       const { lines: all, complete } = await planFor(claim.chains, request, gitDir, held)
       const shortest = claim.peer === null ? FOLDER_LINE_LENGTH_MIN : 0
       const offered = longLines(all, all.length > SHORT_LINE_COUNT_MAX ? LINE_LENGTH_MIN : shortest)
-      const lines = await knownLines(offered, request)
-      if (lines.length < offered.length)
-        trace(() => `claim of ${claim.source}: the origin has the tops of ${lines.length} of ${offered.length} lines`)
       result = { ...result, haves: [...new Set([...result.haves, ...complete])] }
       if (offered.length === 0 && followedCount === 0) return { ...result, note: 'nothing that others have is lacking' }
-      const length = lengthOf(lines.flatMap(({ takes }) => takes))
+      const length = lengthOf(offered.flatMap(({ takes }) => takes))
       if (length + result.bytesFromPeers > (request.lengthMax ?? Number.POSITIVE_INFINITY)) continue
       const others = claims.flatMap(({ peer }) => (peer === null || peer === claim.peer ? [] : peer))
       const peers = claim.peer === null ? others : [claim.peer, ...others]
-      if (!isNews(lines, peers, known)) continue
+      if (!isNews(offered, peers, known)) continue
       followedCount++
       const startedMs = performance.now()
       const claimant = claim.peer === null ? null : (claim.peer.address ?? claim.peer.remote)
       const around = { claimant, peers, webSeeds, gitDir, held: [...held], complete: result.haves }
-      const brought = await bringLines(lines, around, request, means)
+      const brought = await this.#bringKnown(offered, around, request)
       this.#remember(brought.intakes, gitDir)
       for (const oid of brought.held) held.add(oid)
       result = sumOfResults(result, brought)
@@ -181,6 +177,27 @@ class SwarmSupply implements Supply {
       trace(() => `claim of ${claim.source}: not all of it came, the next source is asked`)
     }
     return result
+  }
+
+  /**
+   * Brings lines while the origin says whether it has their tops: if not all of them, nothing of that is taken in, and those that
+   * it has are brought by themselves.
+   */
+  async #bringKnown(
+    offered: readonly LineTake[],
+    claim: Omit<FollowedClaim, 'isKnown'>,
+    request: SupplyRequest,
+  ): Promise<Brought> {
+    const means = { net: this.#net, topic: this.#topic, context: this.#context }
+    const asked = knownLines(offered, request)
+    const isKnown = asked.then((lines) => lines.length === offered.length)
+    const brought = await bringLines(offered, { ...claim, isKnown }, request, means)
+    if (await isKnown) return brought
+    const lines = await asked
+    means.context.trace(() => `the origin has the tops of ${lines.length} of ${offered.length} lines`)
+    return lines.length === 0
+      ? brought
+      : bringLines(lines, { ...claim, isKnown: Promise.resolve(true) }, request, means)
   }
 
   /** What peers and web seeds claim. Whoever answers first with something usable waits for the other, but not for long. */
