@@ -68,7 +68,7 @@ export class HistoryScan {
   readonly #hash: (bytes: Uint8Array) => Uint8Array
   readonly #headerLengthMax: number
   readonly #inflater = new ExactInflater()
-  readonly #ring: ObjectRing
+  #ring: ObjectRing
   readonly #limits: ScanLimits
   /** All names: of what was read, and of what that names. */
   readonly #names: OidIndex
@@ -78,8 +78,8 @@ export class HistoryScan {
   /** By entry that was read, in order of offsets: where it starts, its kind, the entry it is a delta of, its record in the ring. */
   readonly #offsets: Float64Array
   readonly #kinds: Uint8Array
-  readonly #bases: Int32Array
-  readonly #positions: Float64Array
+  #bases: Int32Array
+  #positions: Float64Array
   #entryCount = 0
   /** Where the blobs of segments start and end, in turns. */
   readonly #blobRanges: number[] = []
@@ -138,9 +138,16 @@ export class HistoryScan {
     return true
   }
 
+  /** Lets go of what only reading needs, half of all; to be called before the index is read. */
+  endReading(): void {
+    this.#ring = new ObjectRing(0)
+    this.#bases = new Int32Array(0)
+    this.#positions = new Float64Array(0)
+  }
+
   /**
    * True if what was read is all of the pack, and the pack is what `tip` reaches.
-   * @param index what git has made of the pack
+   * @param index what git has made of the pack; its offsets are in another order afterwards
    * @throws EngineError 'pack-malformed'
    */
   matches(tip: Oid, index: PackIndex): boolean {
@@ -157,7 +164,7 @@ export class HistoryScan {
       if (number === tipNumber ? kind !== COMMIT || this.#named[number] !== 0 : this.#named[number] !== kind)
         return false
     }
-    return this.#hasOnlyBlobsBeside(index.offsets.toSorted((a, b) => a - b))
+    return this.#hasOnlyBlobsBeside(index.offsets.sort((a, b) => a - b))
   }
 
   /** True if git has found the same entries, and where nothing was read nothing but blobs. */

@@ -42,6 +42,25 @@ test('who fails is followed by the next, who is silent has the next one beside h
   assert.deepEqual(ended, [0, 1, 2, 3])
 })
 
+test('beside those that hardly move as many others are asked: seven silent ones cost three times the patience, not seven', async () => {
+  const peers = Array.from({ length: 8 }, (_, index) => ({ index, receivedLength: 0 }))
+  const waiting = [...peers]
+  let firstWasSlowCount = 0
+  const result = await raceOfPeers({
+    next: async () => (waiting.shift() ?? null) as unknown as TopicPeer | null,
+    attempt: (peer) =>
+      (peer as unknown as { index: number }).index === 7 ? Promise.resolve('good') : new Promise(() => {}),
+    patienceMs: 5,
+    aliveLength: 1,
+    onSlow: (peer) => {
+      if ((peer as unknown as { index: number }).index === 0) firstWasSlowCount++
+    },
+    signal: new AbortController().signal,
+  })
+  assert.equal(result, 'good')
+  assert.equal(firstWasSlowCount, 3)
+})
+
 test('a slow one that nobody can replace is waited for', async () => {
   let bring: (text: string) => void = () => {}
   const slow: Attempt = () =>

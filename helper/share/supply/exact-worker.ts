@@ -109,7 +109,9 @@ function scanUpTo(end: number): boolean {
 }
 
 function compare(path: string): void {
-  judge(() => scanUpTo(bodiesEnd) && scan.matches(tip, readPackIndex(readFileSync(`${path}.idx`), hashLength)))
+  judge(() => scanUpTo(bodiesEnd))
+  scan.endReading()
+  judge(() => scan.matches(tip, readPackIndex(readFileSync(`${path}.idx`), hashLength)))
   const answer: ExactAnswer = { verdict: verdict ?? 'exact', reason }
   parentPort?.postMessage(answer)
 }

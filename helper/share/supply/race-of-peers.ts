@@ -1,6 +1,6 @@
 /**
  * Gets one thing from whichever peer brings it, where no peer can be trusted to bring it at all, or soon: one is asked, the
- * next one beside it as soon as it fails or hardly moves, and the first good answer ends the others. So the silent and
+ * next one when it fails, and beside those that hardly move as many as they are. The first good answer ends the others. So the silent and
  * the slow cost moments, however many come first, and a slow one that is alone is waited for.
  */
 import type { TopicPeer } from '../../../net/index.ts'
@@ -31,6 +31,8 @@ export async function raceOfPeers<Result>(race: PeerRace<Result>): Promise<Resul
   const results: Result[] = []
   let wake = (): void => {}
   let [isAsking, isExhausted] = [false, false]
+  /** Peers to be asked now. */
+  let dueCount = 1
   const start = async (peer: TopicPeer): Promise<void> => {
     runners.set(peer, { receivedLength: peer.receivedLength, isSlow: false })
     try {
@@ -51,8 +53,11 @@ export async function raceOfPeers<Result>(race: PeerRace<Result>): Promise<Resul
   }
   try {
     while (results.length === 0 && !race.signal.aborted) {
-      const isMovingWell = [...runners.values()].some(({ isSlow }) => !isSlow)
-      if (!isMovingWell && !isAsking && !isExhausted) void askNext()
+      if (runners.size === 0 && !isAsking) dueCount = Math.max(1, dueCount)
+      if (dueCount > 0 && !isAsking && !isExhausted) {
+        dueCount--
+        void askNext()
+      }
       if (runners.size === 0 && !isAsking && isExhausted) return null
       const isTimeUp = await new Promise<boolean>((resolve) => {
         const timer = setTimeout(() => resolve(true), race.patienceMs)
@@ -61,7 +66,9 @@ export async function raceOfPeers<Result>(race: PeerRace<Result>): Promise<Resul
           resolve(false)
         }
       })
-      if (isTimeUp) for (const [peer, runner] of runners) look(peer, runner, race)
+      if (!isTimeUp) continue
+      for (const [peer, runner] of runners) look(peer, runner, race)
+      if ([...runners.values()].every(({ isSlow }) => isSlow)) dueCount = runners.size
     }
     return results[0] ?? null
   } finally {
