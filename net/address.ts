@@ -136,3 +136,11 @@ function textOfIPv6(ip: Uint8Array): string {
   for (let i = 0; i < 16; i += 2) groups.push((((ip[i] ?? 0) << 8) | (ip[i + 1] ?? 0)).toString(16))
   return canonicalIPv6(groups.join(':'))
 }
+
+/** Who is charged: an IPv4 address, the /64 of an IPv6 one, on loopback the port as well. */
+export function ownerOf(from: Address): string {
+  if (classOfHost(from.host) === 'loopback') return formatAddress(from)
+  return from.host.includes(':')
+    ? Buffer.from((compactAddress(from) ?? new Uint8Array(0)).subarray(0, 8)).toString('hex')
+    : from.host
+}

@@ -4,7 +4,7 @@
  * Counts connections by host and in all, waits a bounded time for the handshake, and hands the connection on by infohash.
  */
 import { createServer, type Server, type Socket } from 'node:net'
-import { type Address, ANY_HOST_V4, ANY_HOST_V6, classOfHost, formatAddress, plainHost } from './address.ts'
+import { type Address, ANY_HOST_V4, ANY_HOST_V6, classOfHost, formatAddress, ownerOf, plainHost } from './address.ts'
 import { Connection } from './connection.ts'
 import { NetError } from './errors.ts'
 import type { Gates } from './gates.ts'
@@ -15,6 +15,7 @@ import {
   PENDING_CONNECTION_COUNT_MAX,
 } from './limits.ts'
 import { SharedSecret } from './secret.ts'
+import { Shares } from './shares.ts'
 
 /** The first byte of a TLS greeting (RFC 8446, 5.1: content type handshake); a plain handshake begins with 0x13. */
 const TLS_HANDSHAKE = 0x16
@@ -40,6 +41,8 @@ export class Listener {
   /** Who came in, and to which door; null until that is known. */
   readonly #sockets = new Map<Socket, Door | null>()
   readonly #perHost = new Map<string, number>()
+  /** The same sockets by who has them: a network of IPv6 has more addresses than there are places. */
+  readonly #shares = new Shares<Socket>()
   /** Without a handshake yet, the oldest first. */
   readonly #pending = new Set<Socket>()
 
@@ -88,20 +91,30 @@ export class Listener {
     const host = plainHost(socket.remoteAddress ?? '')
     const remote = { host, port: socket.remotePort ?? 0 }
     const isCrowded = classOfHost(host) !== 'loopback' && (this.#perHost.get(host) ?? 0) >= INCOMING_PER_HOST_COUNT_MAX
-    const isFull = this.#sockets.size >= INCOMING_CONNECTION_COUNT_MAX
     const isWelcome = [...this.#doors].some((door) => !door.isBanned(remote))
-    if (host === '' || isCrowded || isFull || !isWelcome) {
+    if (host === '' || isCrowded || !isWelcome || !this.#hasRoomFor(remote)) {
       socket.destroy()
       return
     }
-    this.#keep(socket, host)
+    this.#keep(socket, remote)
     const [only, ...others] = this.#doors
     if (only !== undefined && others.length === 0) this.#letIn(socket, only.secret !== null)
     else this.#awaitGreeting(socket)
   }
 
-  #keep(socket: Socket, host: string): void {
+  /** True if there is a place, or somebody with more of them had to give one up. */
+  #hasRoomFor(remote: Address): boolean {
+    if (this.#shares.count < INCOMING_CONNECTION_COUNT_MAX) return true
+    const given = this.#shares.roomFor(ownerOf(remote))
+    given?.destroy()
+    return given !== null
+  }
+
+  #keep(socket: Socket, remote: Address): void {
+    const { host } = remote
+    const owner = ownerOf(remote)
     this.#sockets.set(socket, null)
+    this.#shares.add(owner, socket)
     this.#perHost.set(host, (this.#perHost.get(host) ?? 0) + 1)
     // Silent ones cannot keep others out: the oldest of them makes room.
     const [oldest] = this.#pending
@@ -109,6 +122,7 @@ export class Listener {
     this.#pending.add(socket)
     socket.once('close', () => {
       this.#sockets.delete(socket)
+      this.#shares.delete(owner, socket)
       this.#pending.delete(socket)
       const left = (this.#perHost.get(host) ?? 1) - 1
       if (left > 0) this.#perHost.set(host, left)

@@ -13,7 +13,7 @@ import {
   TRACKER_PER_INFOHASH_COUNT_MAX,
 } from '../limits.ts'
 import { type Clock, MONOTONIC } from '../rate.ts'
-import { Shares } from './shares.ts'
+import { Shares } from '../shares.ts'
 
 /** What one announcement says, and who made it. */
 export interface Announcement {

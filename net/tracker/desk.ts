@@ -1,7 +1,7 @@
 /**
  * Judges what is asked of our tracker, whichever way it came: how often one may ask, what may be asked about, and what is answered.
  */
-import { type Address, classOfHost, compactAddress, formatAddress } from '../address.ts'
+import { type Address, ownerOf } from '../address.ts'
 import { TRACKER_BURST_COUNT, TRACKER_RATE_PER_S, TRACKER_SOURCE_COUNT_MAX } from '../limits.ts'
 import { KeyedBuckets } from '../rate.ts'
 import { AnnouncedPeers, type Answer, type Counts } from './announced-peers.ts'
@@ -59,10 +59,4 @@ export class Desk {
 
 function hexOf(bytes: Uint8Array): string {
   return Buffer.from(bytes).toString('hex')
-}
-
-/** Who is charged: an IPv4 address, the /64 of an IPv6 one, on loopback the port as well. */
-export function ownerOf(from: Address): string {
-  if (classOfHost(from.host) === 'loopback') return formatAddress(from)
-  return from.host.includes(':') ? hexOf((compactAddress(from) ?? new Uint8Array(0)).subarray(0, 8)) : from.host
 }

@@ -7,13 +7,13 @@ import { lookup } from 'node:dns/promises'
 import { once } from 'node:events'
 import { createServer, type Server } from 'node:http'
 import { isIPv6, type Socket } from 'node:net'
-import { type Address, formatAddress, plainHost } from '../address.ts'
+import { type Address, formatAddress, ownerOf, plainHost } from '../address.ts'
 import { NetError } from '../errors.ts'
 import { TRACKER_CONNECTION_COUNT_MAX, TRACKER_CONNECTION_MS_MAX, TRACKER_REQUEST_LENGTH_MAX } from '../limits.ts'
+import { Shares } from '../shares.ts'
 import { ConnectionIds } from './connection-ids.ts'
-import { type Asker, Desk, ownerOf } from './desk.ts'
+import { type Asker, Desk } from './desk.ts'
 import { encodeHttpAnswer, encodeHttpFailure, encodeHttpScrape, parseHttpRequest } from './http-request.ts'
-import { Shares } from './shares.ts'
 import {
   encodeUdpAnswer,
   encodeUdpConnection,

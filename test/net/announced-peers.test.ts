@@ -6,6 +6,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import { ownerOf } from '../../net/address.ts'
 import { formatAddress } from '../../net/index.ts'
 import {
   TRACKER_PEER_AGE_MS_MAX,
@@ -13,9 +14,8 @@ import {
   TRACKER_PER_HOST_COUNT_MAX,
   TRACKER_PER_INFOHASH_COUNT_MAX,
 } from '../../net/limits.ts'
+import { Shares } from '../../net/shares.ts'
 import { AnnouncedPeers, type Announcement } from '../../net/tracker/announced-peers.ts'
-import { ownerOf } from '../../net/tracker/desk.ts'
-import { Shares } from '../../net/tracker/shares.ts'
 
 function announcement(host: string, port: number, more: Partial<Announcement> = {}): Announcement {
   const address = { host, port }

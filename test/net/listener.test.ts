@@ -7,7 +7,9 @@
 import assert from 'node:assert/strict'
 import { Server } from 'node:net'
 import { test } from 'node:test'
+import { ownerOf } from '../../net/address.ts'
 import { openDht, type TopicPeer } from '../../net/index.ts'
+import { Shares } from '../../net/shares.ts'
 import { LOOPBACK } from '../support/loopback-net.ts'
 import { addressOf, NO_ANSWERS, openTestNet, TOPIC } from './fixtures.ts'
 
@@ -63,4 +65,21 @@ test('where there is no IPv6, all addresses are those of IPv4; a port that is ta
     net.joinTopic(TOPIC, NO_ANSWERS, { announce: false })
     assert.ok((await peer.joinTopic(TOPIC, NO_ANSWERS, { announce: false }).waitForPeer(WAIT)) !== null)
   }
+})
+
+test('where all places are taken, who has most of them makes room, a whole /64 together, and nobody for who has as many', () => {
+  const places = new Shares<string>()
+  const take = (host: string): void => places.add(ownerOf({ host, port: 1 }), host)
+  for (let number = 0; number < 5; number++) take(`2001:db8:0:1::${number}`)
+  take('192.0.2.1')
+  take('2001:db8:0:2::1')
+  const roomFor = (host: string): string | null => places.roomFor(ownerOf({ host, port: 2 }))
+  assert.equal(roomFor('192.0.2.2'), '2001:db8:0:1::0')
+  assert.equal(roomFor('192.0.2.1'), '2001:db8:0:1::0')
+  assert.equal(roomFor('2001:db8:0:1::ffff'), null)
+  places.delete(ownerOf({ host: '2001:db8:0:1::0', port: 1 }), '2001:db8:0:1::0')
+  assert.equal(roomFor('2001:db8:0:2::7'), '2001:db8:0:1::1')
+  const equals = new Shares<string>()
+  for (const host of ['192.0.2.1', '192.0.2.2']) equals.add(host, host)
+  assert.equal(equals.roomFor('192.0.2.3'), null)
 })
