@@ -39,6 +39,12 @@ export const GIT_COMMAND_TIMEOUT_MS = 30_000
 /** A connection left idle for this long while the swarm worked is opened anew: servers close idle ones. */
 export const ORIGIN_IDLE_MS_MAX = 60_000
 
+/** Bytes of an answer that are kept until the links are checked. Of tigerbeetle with all branches it has 6 MB. */
+export const ANSWER_KEPT_LENGTH_MAX = 64 * 1024 * 1024
+
+/** An answer that stood unread for this long is asked for anew: servers end connections that nobody reads, nginx after 60 s. */
+export const ORIGIN_UNREAD_MS_MAX = 20_000
+
 /** Progress lines per second are bounded by this pause, as git's own are. */
 export const PROGRESS_PAUSE_MS = 250
 

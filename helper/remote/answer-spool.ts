@@ -6,9 +6,9 @@
 import { randomBytes } from 'node:crypto'
 import { type FileHandle, open, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { ANSWER_KEPT_LENGTH_MAX, ORIGIN_UNREAD_MS_MAX } from '../limits.ts'
 import { makeFolder } from '../store/atomic-file.ts'
 import { ByteReader } from './byte-reader.ts'
-import { ANSWER_KEPT_LENGTH_MAX, ORIGIN_UNREAD_MS_MAX } from './limits.ts'
 import type { AnswerScanner } from './pkt-line.ts'
 
 /** Bytes read from the file at a time. */
