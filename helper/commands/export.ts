@@ -11,6 +11,7 @@ import { HelperError, printable } from '../errors.ts'
 import { parseBaseUrl } from '../export/base-url.ts'
 import { type ExportReport, exportFolder } from '../export/export-folder.ts'
 import type { ManifestSigner } from '../export/manifest-signature.ts'
+import { newestDate } from '../git/newest-date.ts'
 import { openRepository, type Repository, runGit } from '../git/repository.ts'
 import { EXPORT_GRACE_DAYS, EXPORT_GRACE_DAYS_MAX, MANIFEST_URL_COUNT_MAX } from '../limits.ts'
 import { humanBytes } from '../progress.ts'
@@ -58,7 +59,7 @@ export const exportCommand: Command = {
     if (out === null) throw new HelperError('usage', `usage: gittorrent ${USAGE}`)
     const remote = textOption(parsed, 'remote') ?? 'origin'
     const { trackers } = readSettings(await readGitConfig(context.env), context.env, { tracker: parsed.values.tracker })
-    const baseUrls = textsOf(parsed.values['base-url']).map(parseBaseUrl)
+    const baseUrls = textsOf(parsed.values['base-url']).map((url) => parseBaseUrl(url, 'export: --base-url'))
     if (baseUrls.length > MANIFEST_URL_COUNT_MAX)
       throw new HelperError(
         'usage',
@@ -123,14 +124,6 @@ async function namedTip(repository: Repository, ref: string): Promise<NamedTip> 
     throw new HelperError('usage', `export: --ref: expected the name of a ref, got '${printable(ref)}', try a branch`)
   }
   return { ref: name, oid }
-}
-
-/** Newest committer date of the tips, in seconds since 1970; 0 where there are none. */
-async function newestDate({ gitDir }: Repository, tips: readonly NamedTip[]): Promise<number> {
-  if (tips.length === 0) return 0
-  const input = `${tips.map(({ oid }) => oid).join('\n')}\n`
-  const text = await runGit(gitDir, ['log', '--no-walk', '--no-show-signature', '--format=%ct', '--stdin'], input)
-  return Math.max(0, ...text.split('\n').map(Number).filter(Number.isSafeInteger))
 }
 
 function graceOf(text: string | null): number {

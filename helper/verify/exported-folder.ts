@@ -12,9 +12,10 @@ import { createCheckpointRule, GT1 } from '../../engine/index.ts'
 import { asDict, type BencodeDict, decodeBencode, encodeBencode } from '../../net/index.ts'
 import { messageOf, printable } from '../errors.ts'
 import { BUNDLE_LIST_NAME, encodeBundleList } from '../export/bundle-list.ts'
-import { CHECKSUMS_NAME, currentFiles } from '../export/export-folder.ts'
+import { currentFiles } from '../export/export-folder.ts'
 import { isPayloadName, MANIFEST_NAME } from '../export/file-names.ts'
 import { isTemporaryName } from '../export/folder.ts'
+import { CHECKSUMS_NAME } from '../export/folder-content.ts'
 import { INDEX_PAGE_NAME } from '../export/index-page.ts'
 import {
   type Manifest,
