@@ -85,6 +85,16 @@ export interface Settings {
   readonly home: string | null
 }
 
+/** How a seeder or daemon is a web seed besides. */
+export interface HttpSettings {
+  /** Where it listens; null: it is none. */
+  readonly listen: HostPort | null
+  /** What that address is to others, behind a reverse proxy say; null: what it is here. */
+  readonly url: string | null
+  /** Shows repositories that are not public at an address that strangers may reach. */
+  readonly showsPrivate: boolean
+}
+
 /** What only the daemon uses. */
 export interface DaemonSettings {
   /** Where an embedded tracker listens; null for none. */
@@ -115,6 +125,13 @@ export const SETTING_OPTIONS = {
   webseed: { type: 'string', multiple: true },
   'upload-limit': { type: 'string' },
   'download-limit': { type: 'string' },
+} as const
+
+/** The same for who may be a web seed himself: `seed` and `daemon`. */
+export const HTTP_OPTIONS = {
+  http: { type: 'string' },
+  'http-url': { type: 'string' },
+  'http-private': { type: 'boolean' },
 } as const
 
 /** The same for what only the daemon uses. */
@@ -207,6 +224,18 @@ export function readSettings(config: GitConfig, env: Environment, options: Setti
     summary: summaryOf(given('summary')),
     seed: flag(given('seed'), false),
     home: given('home')?.values.at(-1) ?? null,
+  }
+}
+
+/** Puts together how a seeder is a web seed besides. Throws setting-malformed. */
+export function readHttpSettings(config: GitConfig, env: Environment, options: SettingOptions = {}): HttpSettings {
+  const given = (name: string, option: string = kebab(name)) => lookUp(config, env, options, name, option)
+  const listen = given('http')?.values.at(-1)
+  const url = given('httpUrl')?.values.at(-1)
+  return {
+    listen: listen === undefined ? null : hostPort('http', listen, 0),
+    url: url === undefined ? null : urlOf('httpUrl', url, ['http:', 'https:']),
+    showsPrivate: flag(given('httpPrivate'), false),
   }
 }
 

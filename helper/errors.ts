@@ -24,6 +24,7 @@ export type HelperErrorCode =
   | 'chain-malformed'
   | 'manifest-malformed'
   | 'webseed-failed'
+  | 'listen-failed'
   | 'verify-failed'
   | 'daemon-absent'
   | 'daemon-refused'

@@ -338,6 +338,30 @@ export const SOURCE_GRACE_MS = 300
 /** Bytes that a connection to a web seed must have brought to be opened again after it broke. */
 export const WEBSEED_RETRY_LENGTH = 16 * 1024
 
+/** Connections to our own web server in all, and from one host that is not this machine: a few clones, at up to 12 each. */
+export const WEB_CONNECTION_COUNT_MAX = 256
+export const WEB_PER_HOST_COUNT_MAX = 64
+
+/** Bytes and number of a request's headers: a path has some 200 bytes, and clients add little. */
+export const WEB_HEADER_LENGTH_MAX = 8 * 1024
+export const WEB_HEADER_COUNT_MAX = 64
+
+/** Milliseconds from a connection, or the first byte of a further request on it, to the end of the request. */
+export const WEB_REQUEST_TIMEOUT_MS = 10_000
+
+/** Milliseconds that a connection may stay between two requests. */
+export const WEB_IDLE_TIMEOUT_MS = 15_000
+
+/** Milliseconds in which a client has to take the next part of an answer: 64 KiB in 30 s are 2 kB/s. */
+export const WEB_UNREAD_TIMEOUT_MS = 30_000
+
+/** Bytes of such a part, and under an upload limit, which many clients share. */
+export const WEB_CHUNK_LENGTH = 64 * 1024
+export const WEB_LIMITED_CHUNK_LENGTH = 16 * 1024
+
+/** Parts that are read from the disk at the same time: each may read a piece of 4 MiB to check it. */
+export const WEB_READ_PARALLEL_COUNT = 8
+
 /** Seconds that `seed --once --linger` may take: a day; timers hold no more than 24 of them. */
 export const LINGER_S_MAX = 24 * 3600
 

@@ -154,9 +154,10 @@ function show({ printResult }: CommandContext, asJson: boolean, value: unknown, 
   printResult(asJson ? `${JSON.stringify(value, null, 2)}\n` : lines.map((line) => `${line}\n`).join(''))
 }
 
-function summaryOf({ pid, address, tracker, uploaded, downloaded, ratio, repositories }: DaemonStatus): string {
+function summaryOf({ pid, address, tracker, http, uploaded, downloaded, ratio, repositories }: DaemonStatus): string {
   const moved = `${humanBytes(uploaded)} up, ${humanBytes(downloaded)} down, ratio ${ratio ?? '-'}`
-  const where = `${address ?? 'no port'}${tracker === null ? '' : `, tracker ${tracker}`}`
+  const others = [...(tracker === null ? [] : [`tracker ${tracker}`]), ...(http === null ? [] : [`http ${http}`])]
+  const where = [address ?? 'no port', ...others].join(', ')
   return `daemon ${pid} on ${where}: ${countOf(repositories.length, 'repository', 'repositories')}, ${moved}`
 }
 
@@ -173,6 +174,7 @@ function linesOf(repository: RepositoryStatus): string[] {
     `  ${countOf(peers, 'peer')}, ${moved}, ${announced}`,
     ...repository.waysIn.flatMap(({ name, failure }) => (failure === null ? [] : [`  ${name}: ${printable(failure)}`])),
     ...mirrors.map((url) => `  mirror ${printable(url)}`),
+    ...(repository.webseed === null ? [] : [`  web seed ${repository.webseed}`]),
     ...links.map((link) => {
       const counts = `${humanBytes(link.bytes)}, ${countOf(link.peers, 'peer')}, ${humanBytes(link.uploaded)} up`
       return `  ${link.infohash} ${printable(link.ref)} ${counts}`

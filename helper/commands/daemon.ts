@@ -4,7 +4,15 @@
  */
 import { once } from 'node:events'
 import { formatAddress } from '../../net/index.ts'
-import { DAEMON_OPTIONS, readDaemonSettings, readGitConfig, readSettings, SETTING_OPTIONS } from '../config.ts'
+import {
+  DAEMON_OPTIONS,
+  HTTP_OPTIONS,
+  readDaemonSettings,
+  readGitConfig,
+  readHttpSettings,
+  readSettings,
+  SETTING_OPTIONS,
+} from '../config.ts'
 import { Daemon } from '../daemon/daemon.ts'
 import { daemonHome } from '../daemon/home.ts'
 import { HelperError } from '../errors.ts'
@@ -13,12 +21,12 @@ import { openTrace } from '../trace.ts'
 import { type Command, type CommandContext, type ParsedCommand, parseCommand } from './command-line.ts'
 
 const USAGE =
-  'daemon [--root <folder>]... [--root-url <URL>] [--tracker <host:port>] [--tracker-origin <URL>]... [--snapshot] [<limits and network options>]'
+  'daemon [--root <folder>]... [--root-url <URL>] [--tracker <host:port>] [--tracker-origin <URL>]... [--http <host:port> [--http-url <URL>] [--http-private]] [--snapshot] [<limits and network options>]'
 
 export const daemonCommand: Command = {
   usage: USAGE,
   async run(args, context) {
-    const parsed = parseCommand(args, USAGE, { ...SETTING_OPTIONS, ...DAEMON_OPTIONS })
+    const parsed = parseCommand(args, USAGE, { ...SETTING_OPTIONS, ...HTTP_OPTIONS, ...DAEMON_OPTIONS })
     if (parsed.positionals.length > 0) throw new HelperError('usage', `usage: gittorrent ${USAGE}`)
     const { env, printText, signal } = context
     const values = withOwnTracker(parsed.values)
@@ -30,6 +38,7 @@ export const daemonCommand: Command = {
       config,
       settings,
       daemonSettings: readDaemonSettings(config, env, values),
+      http: readHttpSettings(config, env, values),
       program: [process.execPath, process.argv[1] ?? ''],
       env,
       trace: openTrace(env),
@@ -46,8 +55,9 @@ export const daemonCommand: Command = {
   },
 }
 
-function greet({ address, trackerUrl }: Daemon, { printText }: CommandContext): void {
+function greet({ address, httpAddress, trackerUrl }: Daemon, { printText }: CommandContext): void {
   if (trackerUrl !== null) printText(`gittorrent: tracker at ${trackerUrl}\n`)
+  if (httpAddress !== null) printText(`gittorrent: web seed on http://${formatAddress(httpAddress)}/\n`)
   printText(`gittorrent: daemon, seeding on ${address === null ? 'no port' : formatAddress(address)}\n`)
 }
 

@@ -3,21 +3,24 @@
  * the origin shows is served: remote-tracking branches, in a bare repository its own branches.
  */
 
-import { formatAddress, type NetOptions, openNets } from '../../net/index.ts'
+import { formatAddress, Gates, type NetOptions, openNets } from '../../net/index.ts'
 import { buildChains, type Chains } from '../build/chains.ts'
-import { publicTips } from '../build/history.ts'
-import type { Settings } from '../config.ts'
+import { type NamedTip, publicTips } from '../build/history.ts'
+import { HTTP_OPTIONS, type HttpSettings, readHttpSettings, type Settings } from '../config.ts'
+import { answersAnonymously } from '../daemon/anonymous.ts'
 import { HelperError, printable } from '../errors.ts'
 import { originOf } from '../git/origin-of.ts'
 import { openRepository, type Repository } from '../git/repository.ts'
 import { LINGER_S_MAX } from '../limits.ts'
 import { countOf, humanBytes } from '../progress.ts'
+import { isPublicOrigin } from '../public-origin.ts'
 import { secretFileFor } from '../share/secret-file.ts'
 import { serveChains } from '../share/serve.ts'
 import { topicOf } from '../share/topic.ts'
 import { ANY_PORT, netOptionsFor } from '../share/ways-in.ts'
 import type { Trace } from '../trace.ts'
 import type { Origin } from '../url.ts'
+import { WebService } from '../web/web-service.ts'
 import { describeLinks } from './chain.ts'
 import {
   buildOptionsOf,
@@ -30,10 +33,11 @@ import {
 } from './command-line.ts'
 
 const USAGE =
-  'seed <repository>... [--origin <URL>] [--remote <name>] [--local-branches] [--snapshot] [--once [--linger <time>]] [--json] [--progress | -q]'
+  'seed <repository>... [--origin <URL>] [--remote <name>] [--local-branches] [--snapshot] [--once [--linger <time>]] [--http <host:port> [--http-url <URL>] [--http-private]] [--json] [--progress | -q]'
 
 interface Offer {
   readonly chains: Chains
+  readonly tips: readonly NamedTip[]
   readonly origin: Origin
 }
 
@@ -42,6 +46,7 @@ export const seedCommand: Command = {
   async run(args, context) {
     const options = {
       ...PROGRESS_OPTIONS,
+      ...HTTP_OPTIONS,
       origin: { type: 'string' },
       remote: { type: 'string' },
       'local-branches': { type: 'boolean' },
@@ -53,17 +58,18 @@ export const seedCommand: Command = {
     const parsed = await parseNetworkCommand(args, USAGE, options, context.env)
     if (parsed.positionals.length === 0) throw new HelperError('usage', `usage: gittorrent ${USAGE}`)
     const lingerMs = lingerOf(parsed)
+    const http = readHttpSettings(parsed.config, context.env, parsed.values)
     const remote = textOption(parsed, 'remote') ?? 'origin'
     const offers: Offer[] = []
     try {
       for (const path of parsed.positionals) {
         const repository = await openRepository(path)
         const origin = await originOf(repository, remote, textOption(parsed, 'origin'))
-        const chains = await buildOffer(repository, remote, parsed, context)
-        offers.push({ chains, origin })
-        report(chains, parsed.values.json === true, context)
+        const offer = await buildOffer(repository, remote, parsed, context)
+        offers.push({ ...offer, origin })
+        report(offer.chains, parsed.values.json === true, context)
       }
-      await serve(offers, remote, parsed.settings, parsed.trace, lingerMs, context)
+      if (offers.length > 0 && lingerMs > 0) await serve(offers, remote, { ...parsed, http }, lingerMs, context)
       return 0
     } finally {
       for (const { chains } of offers) await chains.close()
@@ -89,7 +95,7 @@ async function buildOffer(
   remote: string,
   parsed: ParsedCommand,
   context: CommandContext,
-): Promise<Chains> {
+): Promise<Omit<Offer, 'origin'>> {
   const tips = await publicTips(repository, remote, parsed.values['local-branches'] === true)
   if (tips.length === 0 && !repository.isBare) {
     context.printText(
@@ -97,7 +103,7 @@ async function buildOffer(
     )
   }
   const snapshot = parsed.values.snapshot === true
-  return buildChains(repository, tips, { ...buildOptionsOf(context, parsed), snapshot })
+  return { chains: await buildChains(repository, tips, { ...buildOptionsOf(context, parsed), snapshot }), tips }
 }
 
 function report({ repository, chains, report: { built } }: Chains, asJson: boolean, context: CommandContext): void {
@@ -122,17 +128,23 @@ function report({ repository, chains, report: { built } }: Chains, asJson: boole
 async function serve(
   offers: readonly Offer[],
   remote: string,
-  settings: Settings,
-  trace: Trace,
+  { settings, trace, http }: { readonly settings: Settings; readonly trace: Trace; readonly http: HttpSettings },
   lingerMs: number,
-  { signal, printText }: CommandContext,
+  context: CommandContext,
 ): Promise<void> {
-  if (offers.length === 0 || lingerMs === 0) return
+  const { signal, printText } = context
   // Whoever shares one secret is on another net than whoever shares another, or none.
   const fileOf = ({ origin }: Offer): string | null => secretFileFor(origin, settings)
   const groups = [...new Set(offers.map(fileOf))].map((file) => offers.filter((offer) => fileOf(offer) === file))
-  const nets = await openNets(groups.map((group) => netOptionsOf(group, settings, trace)))
+  const gates = new Gates(settings)
+  const web = await WebService.open(http, settings, gates)
+  const netOptions = groups.map((group) => ({ ...netOptionsOf(group, settings, trace), gates }))
+  const nets = await openNets(netOptions).catch(async (error: unknown) => {
+    await web?.close()
+    throw error
+  })
   try {
+    if (web !== null) for (const offer of offers) await showOnWeb(web, offer, remote, context)
     const services = nets.flatMap((net, index) =>
       (groups[index] ?? []).map(({ chains, origin }) => serveChains(net, topicOf(origin), chains, remote)),
     )
@@ -141,8 +153,25 @@ async function serve(
     await untilOver(lingerMs, signal)
     await Promise.all(services.map((service) => service.close()))
   } finally {
-    await Promise.all(nets.map((net) => net.close()))
+    await Promise.all([web?.close(), ...nets.map((net) => net.close())])
+    gates.close()
   }
+}
+
+/** Tells where it is, or why it is not there. */
+async function showOnWeb(
+  web: WebService,
+  { chains: { repository, chains, snapshots }, tips, origin }: Offer,
+  remote: string,
+  { signal, printText }: CommandContext,
+): Promise<void> {
+  // Who can be reached by friends only need not ask whether strangers may read it.
+  const isPublic = web.isOpen && isPublicOrigin(origin) && (await answersAnonymously(origin, signal))
+  const refusal = web.refusalFor(origin, isPublic)
+  if (refusal === null)
+    await web.show(origin, repository, { repository, tips, chains, snapshots, remote, onSent: () => {} })
+  const where = refusal === null ? `is at ${web.urlOf(origin)}` : `is not served over HTTP: ${refusal}`
+  printText(`gittorrent: '${repository.path}' ${where}\n`)
 }
 
 /** Options of one net for several origins: what one private origin forbids is off for the others too. @throws HelperError 'key-unusable' */

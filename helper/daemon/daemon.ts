@@ -3,8 +3,8 @@
  * this folder; decides only what joins the list and when everybody is looked at.
  */
 import { basename, dirname, relative, resolve } from 'node:path'
-import { type Net, openTracker, type Tracker } from '../../net/index.ts'
-import type { DaemonSettings, GitConfig, Settings } from '../config.ts'
+import { Gates, type Net, openTracker, type Tracker } from '../../net/index.ts'
+import type { DaemonSettings, GitConfig, HttpSettings, Settings } from '../config.ts'
 import { HelperError, messageOf } from '../errors.ts'
 import { originOf } from '../git/origin-of.ts'
 import { openRepository, type Repository, requireWholeHistory, runGit } from '../git/repository.ts'
@@ -17,6 +17,7 @@ import {
 } from '../limits.ts'
 import { paceOf } from '../publish/pace.ts'
 import type { Trace } from '../trace.ts'
+import { WebService } from '../web/web-service.ts'
 import { BackgroundBuilds } from './background-build.ts'
 import { askDaemon } from './control-client.ts'
 import { ControlSocket } from './control-socket.ts'
@@ -37,6 +38,7 @@ export interface DaemonOptions {
   readonly config: GitConfig
   readonly settings: Settings
   readonly daemonSettings: DaemonSettings
+  readonly http: HttpSettings
   /** What starts `gittorrent`: interpreter and script. */
   readonly program: readonly string[]
   readonly env: NodeJS.ProcessEnv
@@ -63,10 +65,20 @@ interface Member {
   missingSinceMs: number | null
 }
 
+/** What the daemon is reached by, and the limits that hold for all of it. */
+interface Doors {
+  readonly nets: DaemonNets
+  readonly tracker: Tracker | null
+  readonly web: WebService | null
+  readonly gates: Gates
+}
+
 export class Daemon {
   readonly #options: DaemonOptions
   readonly #nets: DaemonNets
   readonly #tracker: Tracker | null
+  readonly #web: WebService | null
+  readonly #gates: Gates
   readonly #builds: BackgroundBuilds
   readonly #turns = new Turns(REPOSITORY_READ_PARALLEL_COUNT)
   /** By git directory. */
@@ -79,32 +91,25 @@ export class Daemon {
   #publications: Publications | null = null
   #writing: Promise<void> = Promise.resolve()
 
-  private constructor(options: DaemonOptions, nets: DaemonNets, tracker: Tracker | null) {
+  private constructor(options: DaemonOptions, { nets, tracker, web, gates }: Doors) {
     this.#options = options
     this.#nets = nets
     this.#tracker = tracker
+    this.#web = web
+    this.#gates = gates
     this.#builds = new BackgroundBuilds(options.program, options.env)
   }
 
   /**
    * Starts the service: listens, takes up the list, begins to look.
-   * @throws HelperError 'daemon-refused' when one runs already, 'home-unsafe'; NetError 'listen-failed'
+   * @throws HelperError 'daemon-refused' when one runs already, 'home-unsafe', 'listen-failed'; NetError 'listen-failed'
    */
   static async open(options: DaemonOptions): Promise<Daemon> {
-    const { home, settings, daemonSettings, trace } = options
+    const { home, daemonSettings } = options
     await prepareHome(home)
     await requireNoOther(home)
     const entries = await readList(home.list)
-    const { trackerListen } = daemonSettings
-    const isAllowed = trackerRule(daemonSettings.trackerOrigins, settings)
-    const tracker = trackerListen === null ? null : await openTracker(trackerListen, isAllowed)
-    const own = tracker === null ? [] : [tracker.httpUrl]
-    const withOwn = { ...settings, trackers: [...settings.trackers, ...own] }
-    const nets = await DaemonNets.open(withOwn, paceOf(options.env).itemAgeMs, trace).catch(async (error: unknown) => {
-      await tracker?.close()
-      throw error
-    })
-    const daemon = new Daemon(options, nets, tracker)
+    const daemon = new Daemon(options, await openDoors(options))
     daemon.#publications = await daemon.#openPublications()
     daemon.#control = await ControlSocket.open(home.socket, (request) => daemon.#answer(request))
     for (const entry of entries) await daemon.#take(entry).catch((error) => daemon.#report(entry.path, error))
@@ -128,6 +133,11 @@ export class Daemon {
 
   get address(): Net['address'] {
     return this.#nets.main.address
+  }
+
+  /** Where it is a web seed, null if nowhere. */
+  get httpAddress(): Net['address'] {
+    return this.#web?.address ?? null
   }
 
   get trackerUrl(): string | null {
@@ -169,7 +179,8 @@ export class Daemon {
   status(): DaemonStatus {
     const kept = [...this.#members.values()].map((member) => member.kept)
     const publications = this.#publications?.status() ?? []
-    const own = { net: this.#nets.main, startedAtMs: this.#startedAtMs, tracker: this.trackerUrl, publications }
+    const { httpAddress, trackerUrl: tracker } = this
+    const own = { net: this.#nets.main, startedAtMs: this.#startedAtMs, tracker, httpAddress, publications }
     return describeDaemon(kept, own)
   }
 
@@ -228,6 +239,7 @@ export class Daemon {
     const origin = await originOf({ gitDir: entry.gitDir, path: entry.path }, entry.remote, entry.origin)
     const kept = new KeptRepository(entry, {
       ...this.#nets.of(origin),
+      web: this.#web,
       builds: this.#builds,
       origin,
       diskLimit,
@@ -315,10 +327,12 @@ export class Daemon {
     for (const { watch } of this.#members.values()) watch?.close()
     await this.#save()
     await this.#control?.close()
+    await this.#web?.close()
     await Promise.all([...this.#members.values()].map(({ kept }) => kept.close()))
     await this.#publications?.close()
     await this.#nets.close()
     await this.#tracker?.close()
+    this.#gates.close()
   }
 }
 
@@ -348,4 +362,25 @@ function worktreeOf(gitDir: string): string {
 /** The helper knows only the git directory; people know the folder around it. */
 function shownPath(path: string, { gitDir }: Repository): string {
   return resolve(path) === gitDir ? worktreeOf(gitDir) : resolve(path)
+}
+
+/** Opens all or none. @throws HelperError 'listen-failed', 'key-unusable'; NetError 'listen-failed' */
+async function openDoors({ settings, daemonSettings, http, env, trace }: DaemonOptions): Promise<Doors> {
+  const { trackerListen, trackerOrigins } = daemonSettings
+  const gates = new Gates(settings)
+  const opened: { close(): Promise<void> }[] = []
+  try {
+    const isAllowed = trackerRule(trackerOrigins, settings)
+    const tracker = trackerListen === null ? null : await openTracker(trackerListen, isAllowed)
+    if (tracker !== null) opened.push(tracker)
+    const own = tracker === null ? [] : [tracker.httpUrl]
+    const withOwn = { ...settings, trackers: [...settings.trackers, ...own] }
+    const web = await WebService.open(http, withOwn, gates)
+    if (web !== null) opened.push(web)
+    const nets = await DaemonNets.open(withOwn, gates, paceOf(env).itemAgeMs, trace)
+    return { nets, tracker, web, gates }
+  } catch (error) {
+    await Promise.all(opened.map((one) => one.close()))
+    throw error
+  }
 }

@@ -20,6 +20,7 @@ import { answererOf } from '../share/serve.ts'
 import { topicOf } from '../share/topic.ts'
 import { SegmentStore } from '../store/segment-store.ts'
 import type { Origin } from '../url.ts'
+import type { WebService } from '../web/web-service.ts'
 import { answersAnonymously } from './anonymous.ts'
 import type { BackgroundBuilds } from './background-build.ts'
 import { folderLength, requireRoom, segmentsToCome, snapshotToCome } from './disk.ts'
@@ -34,6 +35,8 @@ export type KeptState = 'new' | 'building' | 'serving' | 'waiting' | 'refused' |
 export interface KeeperPorts {
   readonly net: Net
   readonly topics: SharedTopics
+  /** Null: nothing is served over HTTP. */
+  readonly web: WebService | null
   readonly builds: BackgroundBuilds
   readonly origin: Origin
   readonly diskLimit: number | null
@@ -71,6 +74,8 @@ export class KeptRepository {
   served: readonly ServedLink[] = []
   /** Snapshots that are offered now, newest first. */
   servedSnapshots: readonly ServedSnapshot[] = []
+  /** Where the folder is served over HTTP, null if nowhere. */
+  webUrl: string | null = null
   readonly #ports: KeeperPorts
   readonly #topicHash: Uint8Array
   readonly #store: SegmentStore
@@ -200,12 +205,15 @@ export class KeptRepository {
     if (signal.aborted) return
     if (chains.length === 0) return this.#leave('waiting', 'no checkpoint yet: everything travels live')
     const snapshots = await this.#snapshots.list(repository, chains)
+    await this.#showOnWeb(repository, tips, chains, snapshots)
     await this.#replace(repository, chains, snapshots)
     const missing = await this.#snapshots.missing(repository, chains, snapshots)
     if (missing === null) return this.#snapshots.noteSuccess()
     const trouble = await this.#makeSnapshot(snapshots[0]?.lengthBytes ?? null)
     if (signal.aborted) return
-    await this.#replace(repository, chains, await this.#snapshots.list(repository, chains))
+    const found = await this.#snapshots.list(repository, chains)
+    await this.#showOnWeb(repository, tips, chains, found)
+    await this.#replace(repository, chains, found)
     this.detail = trouble
     this.storeLength = await folderLength(this.#store.folder)
   }
@@ -270,6 +278,37 @@ export class KeptRepository {
     log(`'${this.entry.path}': serving ${this.served.length} links${further}`)
   }
 
+  /** The same as an exported folder, where there is a web server and nothing forbids it. */
+  async #showOnWeb(
+    repository: Repository,
+    tips: readonly NamedTip[],
+    chains: readonly Chain[],
+    snapshots: readonly SnapshotFile[],
+  ): Promise<void> {
+    const { web, origin } = this.#ports
+    if (web === null || web.refusalFor(origin, this.isPublic) !== null) return this.#leaveWeb()
+    await web.show(origin, this, {
+      repository,
+      tips,
+      chains: chains.map((chain) => ({ ...chain, links: chain.links.map((link) => this.#guarding(link)) })),
+      snapshots: snapshots.map((snapshot) => this.#guarding(snapshot)),
+      remote: this.entry.remote,
+      onSent: (count) => {
+        this.entry.uploadedLength += count
+      },
+    })
+    this.webUrl = web.urlOf(origin)
+  }
+
+  #leaveWeb(): void {
+    this.#ports.web?.withdraw(this.#ports.origin, this)
+    this.webUrl = null
+  }
+
+  #guarding<File extends Pick<LinkFile, 'read'>>(file: File): File {
+    return { ...file, read: this.#guarded(file).read }
+  }
+
   /** A body that cannot be read is looked after, and the peer goes elsewhere. */
   #guarded(link: Pick<LinkFile, 'read'>): Pick<LinkFile, 'read'> {
     return {
@@ -314,6 +353,7 @@ export class KeptRepository {
     this.servedSnapshots = []
     this.#before = []
     this.#servedKey = ''
+    this.#leaveWeb()
     this.#stopAnswering()
     await this.#ports.topics.withdraw(this.#topicHash, this)
     await this.#stop(all)

@@ -4,7 +4,7 @@
  * All secrets are read at the start: a daemon that cannot keep one to itself does not run.
  */
 
-import { type Net, openNets } from '../../net/index.ts'
+import { type Gates, type Net, openNets } from '../../net/index.ts'
 import type { Settings } from '../config.ts'
 import { secretFileFor, secretFilesOf } from '../share/secret-file.ts'
 import { daemonNetOptions } from '../share/ways-in.ts'
@@ -31,10 +31,15 @@ export class DaemonNets {
   }
 
   /** @throws HelperError 'key-unusable', 'setting-malformed'; NetError 'listen-failed' */
-  static async open(settings: Settings, dhtItemAgeMsMax: number | undefined, trace: Trace): Promise<DaemonNets> {
+  static async open(
+    settings: Settings,
+    gates: Gates,
+    dhtItemAgeMsMax: number | undefined,
+    trace: Trace,
+  ): Promise<DaemonNets> {
     const secretFiles = secretFilesOf(settings)
     const options = secretFiles.map((secretFile) => daemonNetOptions(settings, secretFile, trace))
-    const nets = await openNets(options.map((each) => ({ ...each, dhtItemAgeMsMax })))
+    const nets = await openNets(options.map((each) => ({ ...each, gates, dhtItemAgeMsMax })))
     const [main, ...others] = nets.map((net, index) => {
       return { secretFile: secretFiles[index] ?? null, net, topics: new SharedTopics(net) }
     })

@@ -44,6 +44,8 @@ export interface RepositoryStatus {
   readonly waysIn: readonly { readonly name: string; readonly failure: string | null }[]
   /** Exported folders that the origin names, as of the last fetch. */
   readonly mirrors: readonly string[]
+  /** Where its folder is served over HTTP, null if nowhere. */
+  readonly webseed: string | null
   readonly links: readonly LinkStatus[]
   /** Snapshots that are offered to clones of depth 1, newest first. */
   readonly snapshots: readonly SnapshotStatus[]
@@ -54,6 +56,8 @@ export interface DaemonStatus {
   readonly startedAt: string
   readonly address: string | null
   readonly tracker: string | null
+  /** host:port where the daemon is a web seed, null if nowhere. */
+  readonly http: string | null
   readonly uploaded: number
   readonly downloaded: number
   readonly ratio: number | null
@@ -68,10 +72,12 @@ export function describeDaemon(
     net,
     startedAtMs,
     tracker,
+    httpAddress,
     publications,
   }: Pick<DaemonStatus, 'tracker' | 'publications'> & {
     net: Net
     startedAtMs: number
+    httpAddress: Net['address']
   },
 ): DaemonStatus {
   const described = repositories.map(describeRepository)
@@ -82,6 +88,7 @@ export function describeDaemon(
     startedAt: new Date(startedAtMs).toISOString(),
     address: net.address === null ? null : formatAddress(net.address),
     tracker,
+    http: httpAddress === null ? null : formatAddress(httpAddress),
     uploaded,
     downloaded,
     ratio: ratioOf(uploaded, downloaded),
@@ -113,6 +120,7 @@ export function describeRepository(kept: KeptRepository): RepositoryStatus {
     diskBytes: kept.storeLength,
     lastAnnounce: announcedAtMs === 0 ? null : new Date(announcedAtMs).toISOString(),
     mirrors: kept.mirrors.map(withoutPassword),
+    webseed: kept.webUrl,
     waysIn: ways.map(({ name, failure }) => ({ name, failure })),
     links: kept.served.map(({ ref, link, seed }) => ({
       ref,

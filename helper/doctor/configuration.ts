@@ -6,6 +6,7 @@ import {
   DAEMON_OPTIONS,
   type Environment,
   type GitConfig,
+  HTTP_OPTIONS,
   SETTING_OPTIONS,
   type Settings,
 } from '../config.ts'
@@ -38,9 +39,9 @@ export function configurationFindings(
 
 /** Known names in lower case without hyphens: `dht-bootstrap` is gittorrent.dhtBootstrap. */
 function knownNames(): Set<string> {
-  const options = [...Object.keys(SETTING_OPTIONS), ...Object.keys(DAEMON_OPTIONS)].filter(
-    (name) => !name.startsWith('no-'),
-  )
+  const options = [SETTING_OPTIONS, HTTP_OPTIONS, DAEMON_OPTIONS]
+    .flatMap((group) => Object.keys(group))
+    .filter((name) => !name.startsWith('no-'))
   return new Set([...options, ...FURTHER_NAMES].map((name) => name.replaceAll('-', '')))
 }
 

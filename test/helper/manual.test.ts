@@ -17,7 +17,7 @@ import { DemoWorld } from '../../bench/demo-world.ts'
 import { generateRepository } from '../../bench/generate-repository.ts'
 import type { Command } from '../../helper/commands/command-line.ts'
 import { COMMANDS } from '../../helper/commands/commands.ts'
-import { DAEMON_OPTIONS, SETTING_OPTIONS } from '../../helper/config.ts'
+import { DAEMON_OPTIONS, HTTP_OPTIONS, SETTING_OPTIONS } from '../../helper/config.ts'
 import { completionScript } from '../../helper/manual/completion.ts'
 import { commandPage } from '../../helper/manual/man-page.ts'
 import { type Manual, parseManual } from '../../helper/manual/manual.ts'
@@ -103,7 +103,7 @@ it('without a command the commonest ones are shown', () => {
 
 it('every option and setting of the code is in the manual', () => {
   const text = readProjectFile('helper/MANUAL.md')
-  for (const name of [...Object.keys(SETTING_OPTIONS), ...Object.keys(DAEMON_OPTIONS)]) {
+  for (const name of [SETTING_OPTIONS, HTTP_OPTIONS, DAEMON_OPTIONS].flatMap((group) => Object.keys(group))) {
     assert.ok(text.includes(`--${name}`), name)
     const camel = name.replace(/^no-/, '').replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase())
     assert.ok(text.includes(`\`gittorrent.${camel}\``), camel)
@@ -230,7 +230,8 @@ it('the service files start the daemon', () => {
 
 /**
  * Examples that are not run here: the package manager inside itself, the machine's own service manager, and what needs a
- * publisher or an exported folder on a web server, which the tests of publishing and exporting bring along.
+ * publisher, an exported folder on a web server or an address of a farm, which the tests of publishing, exporting and serving
+ * bring along.
  */
 const NOT_RUN = [
   /^npm /,
@@ -239,6 +240,7 @@ const NOT_RUN = [
   /<id>/,
   /^gittorrent (keygen|publish) ?/,
   /=https:\/\/cdn\.example\.org\//,
+  /http:\/\/10\.0\.0\.5/,
 ]
 
 interface Example {
