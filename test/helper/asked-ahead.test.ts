@@ -6,6 +6,7 @@
  */
 
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
@@ -15,6 +16,7 @@ import { AnswerSpool } from '../../helper/remote/answer-spool.ts'
 import { ByteReader } from '../../helper/remote/byte-reader.ts'
 import { AnswerScanner, encodePacket } from '../../helper/remote/pkt-line.ts'
 import { withTemporaryDirectory } from '../support/temporary-directory.ts'
+import { type Front, startSmartHttp } from './origin.ts'
 import { commitAt, compareClones, withTransport } from './remote-transport.ts'
 import { type RemoteWorld, withRemoteWorld } from './remote-world.ts'
 
@@ -61,6 +63,28 @@ it('a promise of what nobody has gets the clone what plain git gets', () =>
     await withTransport(world, 'http', async (url, environment) => {
       assert.match(await cloneAndCompare(world, url, environment), /asked ahead: in vain/)
     })
+  }))
+
+it('an answer that is thrown away is not waited for: its connection is ended, and a new one asked', () =>
+  withRemoteWorld(async (world) => {
+    await world.supply(commitAt(world, -5), false, commitAt(world, -1))
+    let posts = 0
+    let hasLeft: Promise<unknown> = Promise.reject(new Error('nobody has asked'))
+    hasLeft.catch(() => {})
+    // The first question is for the refs, the second is the one that goes ahead.
+    const front: Front = (request, response) => {
+      if (request.method !== 'POST' || ++posts !== 2) return false
+      hasLeft = once(response, 'close')
+      request.resume()
+      return true
+    }
+    const served = await startSmartHttp(join(world.directory, 'origins'), front)
+    try {
+      assert.match(await cloneAndCompare(world, `${served.url}/origin.git`, {}), /asked ahead: in vain/)
+      await hasLeft
+    } finally {
+      await served.close()
+    }
   }))
 
 it('a clone of one branch with tags to follow is asked for when it is known which', () =>
