@@ -42,7 +42,7 @@ export class OriginDialogue {
   /** When the origin was last asked or heard. */
   private activeMs = performance.now()
   private ahead: Ahead | null = null
-  hasAskedAhead = false
+  private asksAhead = true
 
   constructor(stream: OriginStream, client: ByteWriter, manners: OriginManners) {
     this.stream = stream
@@ -103,10 +103,14 @@ export class OriginDialogue {
   }
 
   /**
-   * Asks what is to be passed on later; the answer waits in a file in `folder`. Nothing else may be asked before `passAhead`.
+   * Asks what is to be passed on later, once in a conversation; the answer waits in a file in `folder`. Until `passAhead` only `question`
+   * may be called.
    * @param haves commits that the request names and that are not known to be there yet
    */
   askAhead(request: Uint8Array, haves: readonly string[], folder: string): void {
+    if (!this.asksAhead) return
+    this.asksAhead = false
+    this.manners.trace(() => `the origin is asked ahead, with ${haves.length} haves`)
     const ask = async (): Promise<AnswerSpool> => {
       await this.ask(request)
       return AnswerSpool.open(this.stream.reader, new AnswerScanner(this.last), folder)
@@ -116,7 +120,6 @@ export class OriginDialogue {
       return null
     })
     this.ahead = { haves, spool }
-    this.hasAskedAhead = true
   }
 
   /**

@@ -249,13 +249,12 @@ class Relay {
 
   /** Asks for the rest of a clone while it is still checked whether what the swarm brought is what it is said to be. */
   private askAhead(packets: readonly Packet[], request: FetchRequest, expected: readonly string[]): void {
-    const { gitDir, supply, trace } = this.session
+    const { gitDir, supply } = this.session
     const isFinal = request.isPlain && request.isDone && request.haves.length === 0
     const isRestElsewhere = supply.mirrors.repositories.length > 0 || this.isSatisfied(request, expected)
-    if (gitDir === null || this.origin.hasAskedAhead || !isFinal || isRestElsewhere) return
+    if (gitDir === null || !isFinal || isRestElsewhere) return
     // Which tags follow is known when the commits that they name are there.
     if (this.unwantedTags(request).length > 0) return
-    trace(() => `the origin is asked ahead, with ${expected.length} haves`)
     const folder = join(gitDir, 'gittorrent', 'incoming')
     this.origin.askAhead(encodeWith(packets, { haves: expected }), expected, folder)
   }
