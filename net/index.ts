@@ -45,7 +45,7 @@ export type {
   TopicHandlers,
 } from './net.ts'
 export { openNet, openNets } from './nets.ts'
-export { probeDhtNode, probeLsd, probeTracker } from './probe.ts'
+export { type PeerProbe, probeDhtNode, probeLsd, probePeer, probeTracker } from './probe.ts'
 export { type FetchRangeOptions, fetchRange, type RangeQuestion } from './range.ts'
 export { SECRET_LENGTH_MIN, secretTopicOf } from './secret.ts'
 export type { Seed, SeedState } from './seeds.ts'

@@ -71,6 +71,11 @@ export class KnownPeers {
     return this.#topics.size === 0
   }
 
+  get counts(): { topicCount: number; peerCount: number; nodeCount: number } {
+    const peerCount = [...this.#topics.values()].reduce((sum, peers) => sum + peers.size, 0)
+    return { topicCount: this.#topics.size, peerCount, nodeCount: this.#nodes.size }
+  }
+
   /** Peers of a topic that worked when they were last tried, the latest first. */
   peersOf(topic: Uint8Array): Address[] {
     const peers = [...(this.#topics.get(Buffer.from(topic).toString('hex'))?.values() ?? [])]

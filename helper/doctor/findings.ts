@@ -7,7 +7,15 @@ import { constants, existsSync } from 'node:fs'
 import { access, statfs } from 'node:fs/promises'
 import { delimiter, join } from 'node:path'
 import { pickDeflate } from '../build/deflate.ts'
-import { type Environment, type GitConfig, readGitConfig, readSettings, type Settings } from '../config.ts'
+import {
+  type Environment,
+  type GitConfig,
+  type HostPort,
+  readDaemonSettings,
+  readGitConfig,
+  readSettings,
+  type Settings,
+} from '../config.ts'
 import { askDaemon } from '../daemon/control-client.ts'
 import { type DaemonHome, daemonHome } from '../daemon/home.ts'
 import { messageOf } from '../errors.ts'
@@ -16,6 +24,7 @@ import { humanBytes } from '../progress.ts'
 import { configurationFindings } from './configuration.ts'
 import { type Finding, finding } from './finding.ts'
 import { gitVerdict } from './git-version.ts'
+import { portFindings, type RunningDaemon } from './port.ts'
 import { wayFindings } from './ways.ts'
 
 const NODE_MIN = [20, 19] as const
@@ -30,21 +39,21 @@ export async function findings(env: Environment, asksPublic: boolean): Promise<F
   found.push(helperFinding(env))
   let config: GitConfig
   let settings: Settings
+  let trackerListen: HostPort | null
   let home: DaemonHome
   try {
     config = await readGitConfig(env)
     settings = readSettings(config, env)
+    trackerListen = readDaemonSettings(config, env).trackerListen
     home = daemonHome(settings, env)
   } catch (error) {
     return [...found, finding('configuration', 'failure', messageOf(error), 'to correct that setting')]
   }
-  const daemonAddress = await askDaemon(home, { command: 'status' }).then(
-    (status) => Object(status).address ?? 'no port',
-    () => null,
-  )
-  found.push(...configurationFindings(config, env, settings, daemonAddress !== null))
-  found.push(...(await wayFindings(settings, daemonAddress, asksPublic)))
-  found.push(daemonFinding(daemonAddress, home))
+  const daemon = await askDaemon(home, { command: 'status' }).then(runningDaemon, () => null)
+  found.push(...configurationFindings(config, env, settings, daemon !== null))
+  found.push(...(await portFindings(settings, trackerListen, daemon)))
+  found.push(...(await wayFindings(settings, asksPublic)))
+  found.push(daemonFinding(daemon, home))
   found.push(await look('disk', () => diskFinding(env)))
   return found
 }
@@ -81,8 +90,14 @@ function helperFinding(env: Environment): Finding {
   return finding('helper', 'failure', 'git finds no git-remote-gittorrent on PATH', '`npm link` or a PATH with it')
 }
 
-function daemonFinding(address: string | null, { socket }: DaemonHome): Finding {
-  if (address !== null) return finding('daemon', 'ok', `runs, ${address}`)
+function runningDaemon(status: unknown): RunningDaemon {
+  const { address, tracker } = Object(status)
+  const textOf = (value: unknown): string | null => (typeof value === 'string' ? value : null)
+  return { address: textOf(address), trackerUrl: textOf(tracker) }
+}
+
+function daemonFinding(daemon: RunningDaemon | null, { socket }: DaemonHome): Finding {
+  if (daemon !== null) return finding('daemon', 'ok', `runs, ${daemon.address ?? 'no port'}`)
   return finding(
     'daemon',
     'warning',

@@ -6,16 +6,20 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
+import { createServer, type Server, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { after, before, it } from 'node:test'
 import { DemoWorld } from '../../bench/demo-world.ts'
 import { startStaticServer } from '../../bench/static-server.ts'
+import { parseGitConfig, readSettings, type Settings } from '../../helper/config.ts'
 import { unknownNames } from '../../helper/doctor/configuration.ts'
 import type { Finding } from '../../helper/doctor/finding.ts'
 import { gitVerdict } from '../../helper/doctor/git-version.ts'
+import { useOfLsd, useOfNodes, useOfTracker } from '../../helper/doctor/use.ts'
 import { encodeManifest } from '../../helper/export/manifest.ts'
+import { openNetMemory } from '../../helper/share/net-memory.ts'
 import { formatAddress, openDht, openTracker } from '../../net/index.ts'
+import { openLoopbackNet } from '../support/loopback-net.ts'
 import { readProjectFile } from '../tidy/project.ts'
 
 let world: DemoWorld
@@ -133,21 +137,109 @@ it('a value that cannot be read, and a variable that nothing reads, are named', 
   assert.match(troubles(found).join(), /GITTORRENT_PEERS is no setting/)
 })
 
-it('a taken port fails, a peer that takes no connections warns, one that does is well', async () => {
-  const server = createServer((socket) => socket.destroy())
+/** A server on loopback that does this with every connection; resolves to its address. */
+async function serve(onConnection: (socket: Socket) => void): Promise<{ server: Server; address: string }> {
+  const server = createServer((socket) => {
+    socket.on('error', () => {})
+    onConnection(socket)
+  })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   const address = server.address()
-  const taken = `127.0.0.1:${typeof address === 'object' && address !== null ? address.port : 0}`
-  const well = await examine(`[gittorrent]\n\tlisten = 127.0.0.1:0\n\tpeer = ${taken}\n`)
-  assert.deepEqual(troubles(well.found), [])
-  const { found, failed } = await examine(`[gittorrent]\n\tlisten = ${taken}\n`)
-  assert.match(troubles(found).join(), /failure .*EADDRINUSE/)
+  return { server, address: `127.0.0.1:${typeof address === 'object' && address !== null ? address.port : 0}` }
+}
+
+function linesOf(found: readonly Finding[], ...subjects: readonly string[]): string[] {
+  return found.filter(({ subject }) => subjects.includes(subject)).map(({ verdict, text }) => `${verdict} ${text}`)
+}
+
+it('a port that is taken fails', async () => {
+  const { server, address } = await serve((socket) => socket.destroy())
+  const { found, failed } = await examine(`[gittorrent]\n\tlisten = ${address}\n`)
+  assert.match(troubles(found).join(), /^failure .*EADDRINUSE/)
   assert.equal(failed, true)
   server.close()
-  await once(server, 'close')
-  const gone = await examine(`[gittorrent]\n\tlisten = 127.0.0.1:0\n\tpeer = ${taken}\n`)
-  assert.match(troubles(gone.found).join(), /^warning .*takes no connections/)
+})
+
+it('a peer is well if it does what BitTorrent programs do, not if it merely takes connections', async () => {
+  const silent = await serve(() => {})
+  const web = await serve((socket) => socket.once('data', () => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n')))
+  const stock = await serve((socket) => socket.pipe(socket))
+  const seeder = await openLoopbackNet()
+  const gone = await serve(() => {})
+  gone.server.close()
+  const addresses = [silent, web, stock, { address: formatAddress(seeder.address ?? assert.fail()) }, gone]
+  const peers = addresses.map(({ address }) => `\tpeer = ${address}\n`).join('')
+  const { found, failed } = await examine(`${WELL}${peers}`)
+  assert.deepEqual(
+    linesOf(found, 'peer').map((line) => line.replace(/127\.0\.0\.1:\d+ /, '')),
+    [
+      'warning takes connections, but says nothing to a BitTorrent handshake',
+      'warning takes connections, but is no BitTorrent program',
+      'ok answers as a BitTorrent program; for all origins',
+      'ok takes connections and hangs up on an unknown torrent, as BitTorrent programs do; for all origins',
+      'warning takes no connections',
+    ],
+  )
+  assert.equal(failed, false)
+  for (const { server } of [silent, web, stock]) server.close()
+  await seeder.close()
+})
+
+it('with a secret a peer is well if it has it; a file that cannot be used fails', async () => {
+  const [file, open] = ['secret', 'open'].map((name) => join(world.folder, name))
+  if (file === undefined || open === undefined) return assert.fail()
+  await writeFile(file, 'x'.repeat(32), { mode: 0o600 })
+  await writeFile(open, 'x'.repeat(32), { mode: 0o644 })
+  const nets = [
+    await openLoopbackNet({ secret: Buffer.from('x'.repeat(32)) }),
+    await openLoopbackNet({ secret: Buffer.from('y'.repeat(32)) }),
+    await openLoopbackNet(),
+  ]
+  const peers = nets.map(({ address }) => `\tpeer = ${formatAddress(address ?? assert.fail())}\n`).join('')
+  const { found } = await examine(
+    `${WELL}\tsecretFile = ${file}\n\tdhtBootstrap = router.example.org:1\n\tdht = false\n${peers}`,
+  )
+  const [member, ...strangers] = linesOf(found, 'peer')
+  assert.match(member ?? '', /^ok 127.* has the secret in '.*secret'$/)
+  for (const stranger of strangers) assert.match(stranger, /^warning 127.* but does not have the secret in/)
+  assert.equal(strangers.length, 2)
+  assert.match(linesOf(found, 'local network').join(), /for no origin, because of gittorrent\.secretFile/)
+  await Promise.all(nets.map((net) => net.close()))
+  const bad = await examine(`${WELL}\tsecretFile = ${open}\n`)
+  assert.match(linesOf(bad.found, 'secret').join(), /^failure .*mode 0600/)
+  assert.equal(bad.failed, true)
+})
+
+it('says for which origins each way in is used, and what is remembered', async () => {
+  const memory = openNetMemory(join(world.folder, 'doctor-home', 'peers'))
+  memory.known.noteWorked(Buffer.alloc(20, 1), { host: '8.8.8.8', port: 1 }, Date.now())
+  memory.known.noteNodes([{ host: '8.8.8.8', port: 1 }])
+  await memory.save()
+  const ways = 'remember = true\n\thome = HOME\n\ttrackerListen = [::1]:0\n\tdht = false\n\tmirrorOrder = fetch/git\n'
+  const { found } = await examine(`${WELL}\t${ways.replace('HOME', join(world.folder, 'doctor-home'))}`, {
+    GITTORRENT_REMEMBER: 'true',
+  })
+  assert.deepEqual(linesOf(found, 'remembered peers'), [
+    'ok 1 peer of 1 repository, 1 DHT node, 0 bans; tried first, for all origins',
+  ])
+  assert.deepEqual(linesOf(found, 'own tracker'), ['ok [::1]:0 can be opened by the daemon, which does not run'])
+  assert.deepEqual(linesOf(found, 'mirrors'), ['ok followed where an origin names some, in this order: fetch/git'])
+  assert.equal(linesOf(found, 'gossip', 'ipv6').length, 2)
+  const settingsOf = (env: Record<string, string>): Settings => readSettings(parseGitConfig(''), env)
+  const [open, shared] = [settingsOf({}), settingsOf({ GITTORRENT_SECRET_FILE: '/secret' })]
+  const [own, strange] = ['dht.internal', 'router.example.org'].map((host) => ({ host, port: 1 }))
+  if (own === undefined || strange === undefined) return assert.fail()
+  const isPublicOnly = /^for public origins only, not for private ones/
+  assert.match(useOfTracker('udp://tracker.example.org:1', open), isPublicOnly)
+  assert.equal(useOfTracker('udp://tracker.example.org:1', shared), 'for all origins')
+  assert.equal(useOfTracker('http://tracker:6969/announce', open), 'for all origins')
+  assert.equal(useOfNodes([own], open), 'for all origins')
+  assert.match(useOfNodes([strange], open), isPublicOnly)
+  assert.match(useOfNodes([strange], shared), /^for no origin/)
+  assert.match(useOfNodes([own, strange], open), /^dht\.internal:1 for all origins, the others for public origins only/)
+  assert.match(useOfLsd(open), isPublicOnly)
+  assert.equal(useOfLsd(settingsOf({ GITTORRENT_LSD: 'true' })), 'for all origins')
 })
 
 it('each way in is tried: what answers is well, what does not is told, what is switched off is not tried', async () => {
@@ -162,26 +254,23 @@ it('each way in is tried: what answers is well, what does not is told, what is s
     `webseed = ${server.url}/`,
   ]
   const config = `${WELL}${ways.map((way) => `\t${way}\n`).join('')}`
-  const linesOf = (found: readonly Finding[]): string[] => {
-    const subjects = ['tracker', 'dht', 'local network', 'web seed']
-    return found.filter(({ subject }) => subjects.includes(subject)).map(({ verdict, text }) => `${verdict} ${text}`)
-  }
-  const well = linesOf((await examine(config)).found)
+  const waysOf = (found: readonly Finding[]): string[] => linesOf(found, 'tracker', 'dht', 'local network', 'web seed')
+  const well = waysOf((await examine(config)).found)
   assert.equal(well.length, 5)
   for (const [index, line] of [
-    /^ok http:.* answers$/,
-    /^ok udp:.* answers$/,
-    /^ok can be asked on 127\.0\.0\.1/,
-    /^ok 1 of 1 nodes answer/,
-    /^ok .* has 0 links of 0 lines$/,
+    /^ok http:.* answers; for all origins$/,
+    /^ok udp:.* answers; for all origins$/,
+    /^ok can be asked on 127\.0\.0\.1, for public origins only, not for private ones without/,
+    /^ok 1 of 1 nodes answer; for all origins$/,
+    /^ok .* has 0 links of 0 lines; for all origins$/,
   ].entries())
     assert.match(well[index] ?? '', line)
   await tracker.close()
   await node.close()
   await server.close()
-  const gone = linesOf((await examine(config)).found)
+  const gone = waysOf((await examine(config)).found)
   assert.equal(gone.filter((line) => line.startsWith('warning')).length, 4)
   assert.match(gone.join('\n'), /0 of 1 nodes answer, not 127\.0\.0\.1/)
-  const off = linesOf((await examine(`${WELL}\tdht = false\n\tlsd = false\n\tpeer = 127.0.0.1:1\n`)).found)
+  const off = waysOf((await examine(`${WELL}\tdht = false\n\tlsd = false\n\tpeer = 127.0.0.1:1\n`)).found)
   assert.deepEqual(off, ['ok switched off', 'ok switched off'])
 })

@@ -11,6 +11,7 @@ import { join } from 'node:path'
 import { after, before, it } from 'node:test'
 import { DemoWorld, type RunningSeeder } from '../../bench/demo-world.ts'
 import { generateRepository } from '../../bench/generate-repository.ts'
+import type { Finding } from '../../helper/doctor/finding.ts'
 import { asDict, decodeBencode, encodeBencode, parseAddress } from '../../net/index.ts'
 import { openLoopbackNet } from '../support/loopback-net.ts'
 import { DaemonProcess } from './daemon-process.ts'
@@ -45,6 +46,13 @@ after(async () => {
   await seeder.stop()
   await daemon.end()
   await world.close()
+})
+
+it('the doctor finds the port and the tracker of the daemon', async () => {
+  const found: readonly Finding[] = JSON.parse(await daemon.ask('doctor', '--json'))
+  const textOf = (of: string): string => found.flatMap(({ subject, text }) => (subject === of ? text : [])).join()
+  assert.match(textOf('port'), /^the daemon takes connections on 127\.0\.0\.1:\d+$/)
+  assert.equal(textOf('own tracker'), `answers at ${tracker}`)
 })
 
 function clone(name: string, ...settings: string[]) {
