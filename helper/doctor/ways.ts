@@ -82,7 +82,7 @@ async function trackerFinding(url: string, settings: Settings): Promise<Finding>
   const shown = withoutPassword(url)
   const failure = await probeTracker(url)
   if (failure === null) return finding('tracker', 'ok', `${shown} answers; ${useOfTracker(url, settings)}`)
-  const text = `${shown} does not answer (${withoutPassword(failure)})`
+  const text = `${shown} does not answer (${withoutPassword(failure)}); it would be used ${useOfTracker(url, settings)}`
   return finding('tracker', 'warning', text, 'another gittorrent.tracker')
 }
 

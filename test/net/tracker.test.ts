@@ -232,6 +232,24 @@ test('connections that say nothing, as many as there may be, keep nobody out', a
   assert.equal(silent.filter(({ destroyed }) => destroyed).length, 1)
 })
 
+test('a connection that says little ends after five seconds', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] })
+  const tracker = await openTestTracker(t)
+  const { hostname, port } = new URL(tracker.httpUrl)
+  const slow = connect(Number(port), hostname)
+  t.after(() => slow.destroy())
+  await once(slow, 'connect')
+  slow.write('GET /announce?')
+  // Who came first was let in first.
+  assert.deepEqual(await announce(tracker.httpUrl, 7001), [])
+  t.mock.timers.tick(4_999)
+  assert.deepEqual(await announce(tracker.httpUrl, 7002), ['127.0.0.1 7001'])
+  assert.equal(slow.readyState, 'open')
+  const closed = once(slow, 'close')
+  t.mock.timers.tick(1)
+  await closed
+})
+
 test('what is no request is refused in the words of BEP 3, or with a status', async (t) => {
   const tracker = await openTracker(LOOPBACK, (infohash) => infohash !== 'bb'.repeat(20))
   t.after(() => tracker.close())
