@@ -153,9 +153,10 @@ export const RANGE_TIMEOUT_MS = 30_000
 export const RANGE_STALL_LENGTH = 16 * 1024
 export const RANGE_STALL_MS = 8_000
 
-/** A peer that brings less than so many bytes of a range in so many milliseconds has the next peer asked beside it. */
+/** A peer that brings less than so many bytes of a range in so many milliseconds has so many peers asked beside it. */
 export const RANGE_ALIVE_LENGTH = 16 * 1024
 export const RANGE_PATIENCE_MS = 500
+export const RANGE_BESIDE_COUNT = 3
 
 /** How long a clone waits for the first usable peer: past this, plain git is faster. */
 export const PEER_WAIT_MS = 3_000
@@ -166,8 +167,12 @@ export const PEER_WAIT_FOR_FETCH_MS = 1_000
 /** An answer to `chain`, from the question to its last byte. */
 export const CHAIN_TIMEOUT_MS = 5_000
 
-/** Bytes of a chain answer: the Linux kernel's has 20,000 segments and 20 × 40 kB of piece hashes. */
-export const CHAIN_ANSWER_LENGTH_MAX = 16 * 1024 * 1024
+/**
+ * Bytes of a chain answer: the Linux kernel's has 20,000 segments of 95 and 20 × 40 kB of piece hashes, that of tigerbeetle's 273 lines
+ * 182 kB. And of all that are kept at once: what was read of one takes several times as much, and 32 peers are asked.
+ */
+export const CHAIN_ANSWER_LENGTH_MAX = 4 * 1024 * 1024
+export const CHAIN_ANSWER_LENGTH_ALL_MAX = 16 * 1024 * 1024
 
 /** Bytes of the file in which peers are remembered; the net bounds what is in it. */
 export const PEER_MEMORY_LENGTH_MAX = 1024 * 1024

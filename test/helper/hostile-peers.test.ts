@@ -163,7 +163,7 @@ it('of a history that the origin does not know nothing comes, however right ever
   await withAttack('wrong bundles under a right-looking chain', async (settings) => {
     const { bytes, trace } = await world.viaSwarm(['clone', '--quiet', '--mirror', url, 'unknown'], settings)
     assert.match(trace, /the origin has the tops of 0 of 1 lines/)
-    assert.equal(bytes.peers, 0)
+    assert.equal(bytes.peers, 0, trace)
     assert.equal(await hasKeptPack('unknown'), false)
   })
 })

@@ -42,7 +42,7 @@ test('who fails is followed by the next, who is silent has the next one beside h
   assert.deepEqual(ended, [0, 1, 2, 3])
 })
 
-test('beside those that hardly move as many others are asked: seven silent ones cost three times the patience, not seven', async () => {
+test('several may be asked beside those that hardly move: with three, seven silent ones cost three times the patience, not seven times', async () => {
   const peers = Array.from({ length: 8 }, (_, index) => ({ index, receivedLength: 0 }))
   const waiting = [...peers]
   let firstWasSlowCount = 0
@@ -52,6 +52,7 @@ test('beside those that hardly move as many others are asked: seven silent ones 
       (peer as unknown as { index: number }).index === 7 ? Promise.resolve('good') : new Promise(() => {}),
     patienceMs: 5,
     aliveLength: 1,
+    besideCount: 3,
     onSlow: (peer) => {
       if ((peer as unknown as { index: number }).index === 0) firstWasSlowCount++
     },

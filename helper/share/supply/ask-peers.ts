@@ -8,6 +8,7 @@
 import type { Topic, TopicPeer } from '../../../net/index.ts'
 import { messageOf } from '../../errors.ts'
 import {
+  CHAIN_ANSWER_LENGTH_ALL_MAX,
   CHAIN_ANSWER_LENGTH_MAX,
   CHAIN_PEER_ALL_COUNT_MAX,
   CHAIN_PEER_COUNT_MAX,
@@ -20,6 +21,8 @@ import { CHAIN_KIND } from '../chain-message.ts'
 export interface PeerAnswer<Answer> {
   readonly peer: TopicPeer
   readonly answer: Answer
+  /** Bytes that came. */
+  readonly length: number
 }
 
 /** Questions of one conversation, whoever waits for their answers. */
@@ -28,12 +31,14 @@ export interface Asking<Answer> {
   /** Answers that nobody has taken yet. */
   readonly answers: PeerAnswer<Answer>[]
   openCount: number
+  /** Bytes of answers that were handed out. */
+  handedLength: number
   /** Called with each answer, and when a question has failed. */
   onEnd: () => void
 }
 
 export function noneAsked<Answer>(): Asking<Answer> {
-  return { asked: new Set(), answers: [], openCount: 0, onEnd: () => {} }
+  return { asked: new Set(), answers: [], openCount: 0, handedLength: 0, onEnd: () => {} }
 }
 
 export interface Question<Answer> {
@@ -62,6 +67,7 @@ export function askPeers<Answer>(topic: Topic, question: Question<Answer>): Prom
       clearTimeout(deadline)
       signal.removeEventListener('abort', finish)
       ignoreTopic()
+      asking.handedLength += lengthOf(asking.answers)
       resolve(signal.aborted ? [] : asking.answers.splice(0))
     }
     const isFound = (): boolean => asking.answers.some(({ answer }) => isUsable(answer))
@@ -98,10 +104,24 @@ async function ask<Answer>(
   asking.openCount++
   try {
     const options = { timeoutMs: CHAIN_TIMEOUT_MS, responseLengthMax: CHAIN_ANSWER_LENGTH_MAX, signal }
-    asking.answers.push({ peer, answer: decode(await peer.request(CHAIN_KIND, payload, options)) })
+    const bytes = await peer.request(CHAIN_KIND, payload, options)
+    asking.answers.push({ peer, answer: decode(bytes), length: bytes.length })
+    dropLongest(asking)
   } catch (error) {
     trace(() => `peer ${peer.remote.host}:${peer.remote.port}: ${messageOf(error)}`)
   }
   asking.openCount--
   asking.onEnd()
+}
+
+/** What was read of an answer takes several times its length: the longest go when all together have too many bytes. */
+function dropLongest({ answers, handedLength }: Asking<unknown>): void {
+  while (answers.length > 0 && handedLength + lengthOf(answers) > CHAIN_ANSWER_LENGTH_ALL_MAX) {
+    const lengths = answers.map(({ length }) => length)
+    answers.splice(lengths.indexOf(Math.max(...lengths)), 1)
+  }
+}
+
+function lengthOf(answers: readonly PeerAnswer<unknown>[]): number {
+  return answers.reduce((sum, { length }) => sum + length, 0)
 }

@@ -1,6 +1,6 @@
 /**
  * Gets one thing from whichever peer brings it, where no peer can be trusted to bring it at all, or soon: one is asked, the
- * next one when it fails, and beside those that hardly move as many as they are. The first good answer ends the others. So the silent and
+ * next one as soon as it fails, and one or more beside those that hardly move. The first good answer ends the others. So the silent and
  * the slow cost moments, however many come first, and a slow one that is alone is waited for.
  */
 import type { TopicPeer } from '../../../net/index.ts'
@@ -13,6 +13,8 @@ export interface PeerRace<Result> {
   /** Milliseconds in which a peer must bring `aliveLength` bytes, or another one is asked beside it. */
   readonly patienceMs: number
   readonly aliveLength: number
+  /** Others that are asked where all that were asked bring less; absent: 1. For small things, of which several may come. */
+  readonly besideCount?: number
   /** A peer has brought less than that. */
   readonly onSlow?: (peer: TopicPeer) => void
   readonly signal: AbortSignal
@@ -25,6 +27,7 @@ interface Runner {
 
 /** The first result; null if all failed, or on abort. */
 export async function raceOfPeers<Result>(race: PeerRace<Result>): Promise<Result | null> {
+  const { besideCount = 1 } = race
   const over = new AbortController()
   const signal = AbortSignal.any([race.signal, over.signal])
   const runners = new Map<TopicPeer, Runner>()
@@ -68,7 +71,7 @@ export async function raceOfPeers<Result>(race: PeerRace<Result>): Promise<Resul
       })
       if (!isTimeUp) continue
       for (const [peer, runner] of runners) look(peer, runner, race)
-      if ([...runners.values()].every(({ isSlow }) => isSlow)) dueCount = runners.size
+      if ([...runners.values()].every(({ isSlow }) => isSlow)) dueCount = besideCount
     }
     return results[0] ?? null
   } finally {

@@ -6,7 +6,13 @@
 
 import type { TopicPeer } from '../../../net/index.ts'
 import { HelperError } from '../../errors.ts'
-import { RANGE_ALIVE_LENGTH, RANGE_PATIENCE_MS, RANGE_STALL_LENGTH, RANGE_STALL_MS } from '../../limits.ts'
+import {
+  RANGE_ALIVE_LENGTH,
+  RANGE_BESIDE_COUNT,
+  RANGE_PATIENCE_MS,
+  RANGE_STALL_LENGTH,
+  RANGE_STALL_MS,
+} from '../../limits.ts'
 import { raceOfPeers } from './race-of-peers.ts'
 
 /** What a conversation knows of its peers as senders of ranges; added to by every race. */
@@ -40,6 +46,7 @@ export async function raceForRange<Result>(
     },
     patienceMs: RANGE_PATIENCE_MS,
     aliveLength: RANGE_ALIVE_LENGTH,
+    besideCount: RANGE_BESIDE_COUNT,
     onSlow: (peer) => slow.add(peer),
     signal,
   })
