@@ -219,6 +219,8 @@ export const TRACKER_PEER_COUNT_MAX = 50_000
 export const TRACKER_PER_INFOHASH_COUNT_MAX = 1_000
 /** … and those of one host; machines behind one NAT share it, and few of them can be dialled. */
 export const TRACKER_PER_HOST_COUNT_MAX = 8
+/** The same of one /64 of IPv6, which all machines of a local network share. */
+export const TRACKER_PER_NETWORK_COUNT_MAX = 64
 /** Milliseconds after which who announced is to come back … */
 export const TRACKER_INTERVAL_MS = 5 * 60_000
 /** … and after which he is forgotten. */

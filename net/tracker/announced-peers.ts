@@ -1,16 +1,17 @@
 /**
  * Who has announced what at our tracker, and whom an asker hears of. Knows no sockets; time and chance may be injected.
- * A host (IPv4 address, /64 of IPv6, on loopback each source port) fills its own share only: it has few places per infohash, and
+ * A host (IPv4 address, on loopback each source port) or IPv6 network (/64) fills its own share only: it has few places per infohash, and
  * where an infohash or the whole is full, the host that has most places loses its oldest one. So a flood pushes out itself.
  * Nobody hears of addresses of a lower class than his own (PROTOCOL.md section 5).
  */
-import { isIP } from 'node:net'
+import { isIP, isIPv6 } from 'node:net'
 import { type Address, type AddressClass, classOfHost, formatAddress, mayHearOf } from '../address.ts'
 import {
   TRACKER_PEER_AGE_MS_MAX,
   TRACKER_PEER_COUNT_MAX,
   TRACKER_PER_HOST_COUNT_MAX,
   TRACKER_PER_INFOHASH_COUNT_MAX,
+  TRACKER_PER_NETWORK_COUNT_MAX,
 } from '../limits.ts'
 import { type Clock, MONOTONIC } from '../rate.ts'
 import { Shares } from '../shares.ts'
@@ -92,7 +93,7 @@ export class AnnouncedPeers {
     const there = this.#infohashes.get(infohashHex) ?? new Map<string, Place>()
     const before = there.get(key)
     if (before !== undefined) this.#forget(before)
-    else this.#makeRoom(there, owner)
+    else this.#makeRoom(there, address.host, owner)
     // Forgetting the last one drops the map.
     this.#infohashes.set(infohashHex, there)
     const { host } = address
@@ -103,10 +104,12 @@ export class AnnouncedPeers {
     this.#shares.add(owner, place)
   }
 
-  #makeRoom(there: ReadonlyMap<string, Place>, owner: string): void {
+  #makeRoom(there: ReadonlyMap<string, Place>, host: string, owner: string): void {
     const own = [...there.values()].filter((place) => place.owner === owner)
     const [oldest] = own
-    if (own.length >= TRACKER_PER_HOST_COUNT_MAX && oldest !== undefined) this.#forget(oldest)
+    const isNetwork = isIPv6(host) && classOfHost(host) !== 'loopback'
+    const ownCountMax = isNetwork ? TRACKER_PER_NETWORK_COUNT_MAX : TRACKER_PER_HOST_COUNT_MAX
+    if (own.length >= ownCountMax && oldest !== undefined) this.#forget(oldest)
     else if (there.size >= TRACKER_PER_INFOHASH_COUNT_MAX) this.#forget(oldestOfLargest([...there.values()]))
     if (this.#shares.count >= TRACKER_PEER_COUNT_MAX) this.#forget(this.#shares.oldestOfLargest())
   }

@@ -13,6 +13,7 @@ import {
   TRACKER_PEER_COUNT_MAX,
   TRACKER_PER_HOST_COUNT_MAX,
   TRACKER_PER_INFOHASH_COUNT_MAX,
+  TRACKER_PER_NETWORK_COUNT_MAX,
 } from '../../net/limits.ts'
 import { Shares } from '../../net/shares.ts'
 import { AnnouncedPeers, type Announcement } from '../../net/tracker/announced-peers.ts'
@@ -51,6 +52,18 @@ test('a host fills its own places only, and loses its oldest for a new one', () 
   assert.ok(told.some(({ host }) => host === '8.8.8.8'))
   const ports = told.filter(({ host }) => host === '9.9.9.9').map(({ port }) => port)
   assert.deepEqual(ports.sort(), [2992, 2993, 2994, 2995, 2996, 2997, 2998, 2999])
+})
+
+test('the machines of an IPv6 network share more places, and fill no more', () => {
+  const peers = new AnnouncedPeers()
+  peers.announce(announcement('2606:4700::1', 7000, { owner: ownerOf({ host: '2606:4700::1', port: 1 }) }))
+  for (let n = 1; n < 3000; n++) {
+    const host = `2001:470:1:2::${n.toString(16)}`
+    peers.announce(announcement(host, 7000, { owner: ownerOf({ host, port: 1 }), wantedCount: 0 }))
+  }
+  const told = hostsFor(peers, ASKER)
+  assert.equal(told.length, TRACKER_PER_NETWORK_COUNT_MAX + 1)
+  assert.ok(told.includes('2606:4700::1'))
 })
 
 test('where an infohash is full, one of many hosts with eight places each gives way, not the one with one', () => {
