@@ -196,3 +196,12 @@ function unsupported(text: string, what: string): HelperError {
     `cannot use '${printable(withoutPassword(text))}': ${what} is none that an origin can have, try https, http, ssh, git or file`,
   )
 }
+
+/** A URL as WHATWG has it, null for what is none. URL.canParse() says yes to some that are none, when Node has compiled its caller. */
+export function urlIn(text: string, base?: URL): URL | null {
+  try {
+    return new URL(text, base)
+  } catch {
+    return null
+  }
+}

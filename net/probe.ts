@@ -58,7 +58,8 @@ export function probeDhtNode({ host, port }: Address): Promise<string | null> {
   })
 }
 
-function isReplyTo(bytes: Uint8Array, transaction: Uint8Array): boolean {
+/** Whether a datagram is a node's reply to the ping with this transaction. */
+export function isReplyTo(bytes: Uint8Array, transaction: Uint8Array): boolean {
   if (bytes.length > DHT_DATAGRAM_LENGTH_MAX) return false
   try {
     const message = asDict(decodeBencode(bytes, { canonical: false }))

@@ -71,7 +71,8 @@ export class ControlSocket {
   }
 }
 
-async function reply(line: string, answer: AnswerRequest): Promise<string> {
+/** The line that answers a line; never rejects. */
+export async function reply(line: string, answer: AnswerRequest): Promise<string> {
   try {
     const request: unknown = JSON.parse(line)
     return `${JSON.stringify({ ok: true, result: await answer(Object(request)) })}\n`

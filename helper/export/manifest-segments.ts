@@ -48,7 +48,8 @@ export function decodeSegments(record: Uint8Array, format: ObjectFormat): NamedS
     for (let factor = 1; ; factor *= 128) {
       const byte = bytes[at++] ?? 0
       value += (byte & 0x7f) * factor
-      if (value > max) throw malformed(`a number of at most ${max}`)
+      if (value > max || factor > max) throw malformed(`a number of at most ${max}`)
+      if (byte === 0 && factor > 1) throw malformed('a number in its shortest form')
       if (byte < 0x80) break
     }
     if (value < 1) throw malformed('a number of at least 1')

@@ -67,8 +67,8 @@ async function fetchOnce(peer: TopicPeer, quarantine: Quarantine, fetch: TipFetc
   return reader.consumedBytes
 }
 
-/** Band 1 is the pack, 2 progress, 3 an error (gitprotocol-pack, "Packfile Data"). */
-async function readPack(reader: ByteReader, indexer: PackIndexer): Promise<void> {
+/** Band 1 is the pack, 2 progress, 3 an error (gitprotocol-pack, "Packfile Data"). @throws HelperError 'origin-protocol' and what `indexer` throws */
+export async function readPack(reader: ByteReader, indexer: Pick<PackIndexer, 'write'>): Promise<void> {
   for (;;) {
     const packet = await readPacket(reader)
     if (packet === null) throw protocolError('the end of the pack', 'the end of the answer')

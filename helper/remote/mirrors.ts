@@ -15,6 +15,7 @@ import { HelperError } from '../errors.ts'
 import { MANIFEST_NAME } from '../export/file-names.ts'
 import { URL_LENGTH_MAX, WEBSEED_COUNT_MAX } from '../limits.ts'
 import { writeFileAtomically } from '../store/atomic-file.ts'
+import { urlIn } from '../url.ts'
 import type { ByteReader } from './byte-reader.ts'
 import { MIRROR_BLOB_LENGTH_MAX, MIRROR_KEEP_MS } from './limits.ts'
 import { encodePacket, type Packet, readPacket, textOf } from './pkt-line.ts'
@@ -62,7 +63,7 @@ export function isUseful(kind: MirrorKind, { manifests }: Mirrors): boolean {
 /** Adds what a list of some kind names to what the kinds before it in the user's order have said. */
 export function withList(mirrors: Mirrors, kind: MirrorKind, blob: Uint8Array): Mirrors {
   const lines = Buffer.from(blob).toString('utf8').split('\n')
-  const urls = lines.filter((line) => line.length <= URL_LENGTH_MAX && NO_SPACES.test(line) && URL.canParse(line))
+  const urls = lines.filter((line) => line.length <= URL_LENGTH_MAX && NO_SPACES.test(line) && urlIn(line) !== null)
   if (kind === 'fetch/git' || kind === 'fetch/http') {
     const isFirst = mirrors.manifests.length === 0 && mirrors.repositories.length === 0
     const added = urls.filter((url) => isRepositoryUrl(url, kind))
@@ -90,8 +91,8 @@ function manifestsAt(text: string, kind: MirrorKind): string[] {
 
 /** The manifest that lies beside a payload. */
 function besides(text: string, ending: string): string[] {
-  if (!URL.canParse(text)) return []
-  const url = new URL(text)
+  const url = urlIn(text)
+  if (url === null) return []
   return /^https?:$/.test(url.protocol) && url.pathname.endsWith(ending) ? [new URL(MANIFEST_NAME, url).href] : []
 }
 

@@ -196,7 +196,7 @@ interface FirstCommit {
 }
 
 /** The commit that a snapshot starts with. @throws EngineError, HelperError 'chain-malformed' */
-function firstCommit(start: Uint8Array, objectFormat: ObjectFormat): FirstCommit {
+export function firstCommit(start: Uint8Array, objectFormat: ObjectFormat): FirstCommit {
   const source = sourceOfBytes(start.subarray(PACK_HEADER_LENGTH))
   const reading = { source, hashLength: hashLengthOf(objectFormat), inflate: createInflate() }
   const { value: entry } = readPackBody(reading, null).next()

@@ -21,6 +21,7 @@ import {
 } from '../../limits.ts'
 import { isPublicHost } from '../../public-origin.ts'
 import { withoutPassword } from '../../trace.ts'
+import { urlIn } from '../../url.ts'
 
 /** Where the limit of bytes per second is kept, for web seeds and peers together. */
 export type DownloadGate = Pick<Gates['down'], 'whenOpen'>
@@ -113,10 +114,11 @@ function credentialsOf(url: URL): string | null {
   return `Basic ${Buffer.from(text).toString('base64')}`
 }
 
-function targetOf(location: string | undefined, from: URL): URL {
-  if (location === undefined || location.length > URL_LENGTH_MAX || !URL.canParse(location, from.href))
-    throw failed(from, 'a redirect with a URL', 'one without')
-  const target = new URL(location, from.href)
+/** Where a redirect leads, without credentials. @throws HelperError 'webseed-failed' for one that leads nowhere, or to where it may not */
+export function targetOf(location: string | undefined, from: URL): URL {
+  const isShort = location !== undefined && location.length <= URL_LENGTH_MAX
+  const target = isShort ? urlIn(location, from) : null
+  if (target === null) throw failed(from, 'a redirect with a URL', 'one without')
   target.username = ''
   target.password = ''
   const isAllowed = target.protocol === 'https:' || (target.protocol === 'http:' && from.protocol === 'http:')
@@ -232,9 +234,17 @@ function answerOf(
     return { ...answer, offset: 0, fileLength: Number.isSafeInteger(length) ? length : null }
   }
   if (statusCode !== 206) throw refuse('status 200 or 206', String(statusCode))
-  const [, from, total] = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(headers['content-range'] ?? '') ?? []
-  if (Number(from) !== offset) throw refuse(`bytes ${offset}-${end ?? ''}`, headers['content-range'] ?? 'no range')
-  return { ...answer, offset, fileLength: total === '*' ? null : Number(total) }
+  const range = sentRange(headers['content-range'] ?? '')
+  if (range?.offset !== offset) throw refuse(`bytes ${offset}-${end ?? ''}`, headers['content-range'] ?? 'no range')
+  return { ...answer, ...range }
+}
+
+/** What a Content-Range header says of the bytes that follow (RFC 9110, section 14.4); null for one that is none. */
+export function sentRange(header: string): Pick<WebAnswer, 'offset' | 'fileLength'> | null {
+  const [, from, last, total] = /^bytes (\d{1,15})-(\d{1,15})\/(\d{1,15}|\*)$/.exec(header) ?? []
+  if (from === undefined || Number(last) < Number(from)) return null
+  const fileLength = total === '*' ? null : Number(total)
+  return fileLength !== null && Number(last) >= fileLength ? null : { offset: Number(from), fileLength }
 }
 
 /** What counts against the server is the time for which it is waited for, not what our own limit or reader takes. */

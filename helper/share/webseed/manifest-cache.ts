@@ -9,7 +9,12 @@
 import { createHash } from 'node:crypto'
 import { mkdir, readdir, readFile, rm, stat, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
-import { MANIFEST_KEPT_COUNT_MAX, MANIFEST_KEPT_LENGTH_MAX, MANIFEST_LENGTH_MAX } from '../../limits.ts'
+import {
+  MANIFEST_KEPT_COUNT_MAX,
+  MANIFEST_KEPT_LENGTH_MAX,
+  MANIFEST_LENGTH_MAX,
+  WEBSEED_VALIDATOR_LENGTH_MAX,
+} from '../../limits.ts'
 import { writeFileAtomically } from '../../store/atomic-file.ts'
 import type { Validators } from './http-get.ts'
 
@@ -57,16 +62,23 @@ export function openManifestCache(folder: string): ManifestCache {
   }
 }
 
-function parseKept(file: Uint8Array): KeptManifest | null {
+/** What a file of the cache says; null for one that is damaged. */
+export function parseKept(file: Uint8Array): KeptManifest | null {
   const end = file.subarray(0, HEAD_LENGTH_MAX).indexOf(LINE_END)
   const bytes = file.subarray(end + 1)
   try {
     const { etag, lastModified, sha256 } = JSON.parse(Buffer.from(file.subarray(0, end)).toString())
-    const isValid = [etag, lastModified].every((value) => value === null || typeof value === 'string')
+    const isValid = [etag, lastModified].every((value) => value === null || isHeaderValue(value))
     return isValid && sha256 === sha256Of(bytes) ? { bytes, validators: { etag, lastModified } } : null
   } catch {
     return null
   }
+}
+
+function isHeaderValue(value: unknown): boolean {
+  return (
+    typeof value === 'string' && value.length <= WEBSEED_VALIDATOR_LENGTH_MAX && /^[\x20-\x7e\x80-\xff]*$/.test(value)
+  )
 }
 
 /** Removes what was used least lately. */

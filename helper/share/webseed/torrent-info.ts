@@ -49,7 +49,10 @@ async function infoOf(payload: ClaimedPayload, { found, failed }: WebSeeds): Pro
 }
 
 /** @throws HelperError, EngineError, NetError unless the file is the torrent of the payload */
-function checkedInfo(file: Uint8Array, { name, lengthBytes, infohash }: ClaimedPayload): Uint8Array {
+export function checkedInfo(
+  file: Uint8Array,
+  { name, lengthBytes, infohash }: Pick<ClaimedPayload, 'name' | 'lengthBytes' | 'infohash'>,
+): Uint8Array {
   const info = asDict(asDict(decodeBencode(file))?.get('info'))
   const pieces = info === null ? new Uint8Array(0) : piecesIn(encodeBencode(info))
   const described = describePayload(name, lengthBytes, pieces)
