@@ -169,7 +169,7 @@ export const CHAIN_TIMEOUT_MS = 5_000
 
 /**
  * Bytes of a chain answer: the Linux kernel's has 20,000 segments of 95 and 20 × 40 kB of piece hashes, that of tigerbeetle's 273 lines
- * 182 kB. And of all that are kept at once: what was read of one takes several times as much, and 32 peers are asked.
+ * 182 kB. And of all that are kept at once: what was read of one takes several times as much, and 48 peers are asked at once.
  */
 export const CHAIN_ANSWER_LENGTH_MAX = 4 * 1024 * 1024
 export const CHAIN_ANSWER_LENGTH_ALL_MAX = 16 * 1024 * 1024
@@ -178,10 +178,14 @@ export const CHAIN_ANSWER_LENGTH_ALL_MAX = 16 * 1024 * 1024
 export const PEER_MEMORY_LENGTH_MAX = 1024 * 1024
 
 /** Peers that are asked for their chains in all, when nothing usable comes. */
-export const CHAIN_PEER_ALL_COUNT_MAX = 32
+export const CHAIN_PEER_ALL_COUNT_MAX = 256
 
-/** Peers that are asked for their chains at once, and how many more with each pause in which nothing usable came. */
+/** Peers that are asked for their chains at once; twice as many after each pause in which hardly anything came, up to the second value. */
 export const CHAIN_PEER_COUNT_MAX = 4
+export const CHAIN_PEER_OPEN_COUNT_MAX = 48
+
+/** Pauses in which answers that come keep others from being asked: two seconds, so that who sends rubbish steadily gains no more. */
+export const CHAIN_PATIENT_PAUSE_COUNT = 7
 
 /**
  * Claims of chains that are followed one after the other, and the milliseconds that may go for those that bring nothing at all: one

@@ -24,6 +24,10 @@ export class AddressBook {
     return this.#waiting.length + this.#diallingCount
   }
 
+  get waitingCount(): number {
+    return this.#waiting.length
+  }
+
   get diallingCount(): number {
     return this.#diallingCount
   }

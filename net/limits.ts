@@ -29,8 +29,12 @@ export const PENDING_CONNECTION_COUNT_MAX = 64
 export const INCOMING_CONNECTION_COUNT_MAX = 512
 /** Incoming connections from one host; machines behind one NAT share it. Loopback counts as many hosts. */
 export const INCOMING_PER_HOST_COUNT_MAX = 32
-/** Connections of one topic. */
-export const TOPIC_CONNECTION_COUNT_MAX = 64
+/** Connections of one topic; a farm of 200 runners fits, idle ones make room for others. */
+export const TOPIC_CONNECTION_COUNT_MAX = 256
+/** Connections of one topic that we dialled. */
+export const TOPIC_DIALLED_COUNT_MAX = 64
+/** Milliseconds for which who has come, or asked or answered something, keeps a place that others want. */
+export const TOPIC_PLACE_GRACE_MS = 2_000
 /** Connections of one topic to one peer id: both ends may have dialled at once. */
 export const TOPIC_PER_PEER_COUNT_MAX = 2
 /** Addresses dialled at the same time for one topic; more wait in line. */

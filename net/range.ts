@@ -6,7 +6,7 @@
 import { asBytes, asDict, asInteger, bencodeDict, decodeBencode, encodeBencode } from './bencode.ts'
 import { NetError } from './errors.ts'
 import { RANGE_LENGTH_MAX, RANGE_PARALLEL_COUNT } from './limits.ts'
-import type { TopicPeer } from './topic.ts'
+import type { TopicPeer } from './topic-peer.ts'
 import { INFOHASH_LENGTH } from './torrent.ts'
 
 export const KIND_RANGE = 'range'

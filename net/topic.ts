@@ -11,12 +11,12 @@ import {
   formatAddress,
   isDialable,
   mayHearOf,
+  ownerOf,
   sameAddress,
 } from './address.ts'
 import { AddressBook } from './address-book.ts'
-import type { AnswerStream, StreamOptions } from './answer-stream.ts'
+import type { AnswerStream } from './answer-stream.ts'
 import { type AnswerBudget, Refusal } from './answers.ts'
-import type { RequestOptions } from './channel.ts'
 import type { Connection } from './connection.ts'
 import { NetError } from './errors.ts'
 import { decodePeers, encodePeers } from './gossip.ts'
@@ -26,34 +26,15 @@ import {
   REQUEST_PAYLOAD_LENGTH_MAX,
   TOPIC_CONNECTION_COUNT_MAX,
   TOPIC_DIAL_COUNT_MAX,
+  TOPIC_DIALLED_COUNT_MAX,
   TOPIC_LOOKUP_INTERVAL_MS,
   TOPIC_PER_PEER_COUNT_MAX,
   TOPIC_SEARCH_FRESH_MS,
 } from './limits.ts'
+import { whoLeaves } from './places.ts'
+import { ConnectedPeer, KIND_PEERS, type TopicPeer } from './topic-peer.ts'
 import { TopicWire } from './topic-wire.ts'
 import type { WayIn } from './ways.ts'
-
-/** A peer that speaks our extension; stays valid until its connection ends. */
-export interface TopicPeer {
-  /** The 20-byte peer id in hex; chosen by the peer, proves nothing. */
-  readonly id: string
-  /** Where it listens, null if it does not. */
-  readonly address: Address | null
-  /** Where its bytes come from. */
-  readonly remote: Address
-  readonly connected: boolean
-  /** Bytes received from it on this connection. */
-  readonly receivedLength: number
-  /**
-   * Asks the peer.
-   * @throws NetError peer-refused, peer-gone, timeout, aborted, message-limit
-   */
-  request(kind: string, payload: Uint8Array, options: RequestOptions): Promise<Uint8Array>
-  /** Asks for an answer of unknown length; errors as those of `request` come out of the iteration. Iterate it once. */
-  requestStream(kind: string, payload: Uint8Array, options: StreamOptions): AsyncIterable<Uint8Array>
-  /** Ends the connection and does not dial the address again while the net is open. */
-  drop(): void
-}
 
 /** How a way in did on its last round. */
 export interface WayState {
@@ -98,47 +79,6 @@ export interface TopicPorts {
   ) => Promise<Uint8Array | AnswerStream>
   readonly trace: (line: string) => void
   readonly onClose: () => void
-}
-
-const KIND_PEERS = 'peers'
-
-class ConnectedPeer implements TopicPeer {
-  readonly id: string
-  readonly address: Address | null
-  readonly wire: TopicWire
-  readonly #ban: (address: Address) => void
-
-  constructor(id: string, address: Address | null, wire: TopicWire, ban: (address: Address) => void) {
-    this.id = id
-    this.address = address
-    this.wire = wire
-    this.#ban = ban
-  }
-
-  get remote(): Address {
-    return this.wire.connection.remote
-  }
-
-  get connected(): boolean {
-    return !this.wire.connection.destroyed
-  }
-
-  get receivedLength(): number {
-    return this.wire.connection.receivedLength
-  }
-
-  request(kind: string, payload: Uint8Array, options: RequestOptions): Promise<Uint8Array> {
-    return this.wire.channel.request(kind, payload, options)
-  }
-
-  requestStream(kind: string, payload: Uint8Array, options: StreamOptions): AsyncIterable<Uint8Array> {
-    return this.wire.channel.requestStream(kind, payload, options)
-  }
-
-  drop(): void {
-    this.#ban(this.address ?? this.remote)
-    this.wire.close()
-  }
 }
 
 export class TopicSwarm implements Topic {
@@ -208,10 +148,15 @@ export class TopicSwarm implements Topic {
     this.#offer(address, 'loopback', true)
   }
 
-  /** Takes a connection whose handshake named this topic; false if there are enough. */
+  /** Takes a connection whose handshake named this topic; false if there are enough, of whom nobody can leave. */
   accept(connection: Connection): boolean {
-    const count = this.#peers.size + this.#greeting.size
-    if (this.#closing !== null || count >= TOPIC_CONNECTION_COUNT_MAX) return false
+    if (this.#closing !== null) return false
+    const there = [...this.#peers].filter(({ connected }) => connected)
+    if (there.length + this.#greeting.size >= TOPIC_CONNECTION_COUNT_MAX) {
+      const leaving = whoLeaves(there, ownerOf(connection.remote), performance.now())
+      if (leaving === null) return false
+      leaving.wire.close()
+    }
     void this.#greet(connection, null)
     return true
   }
@@ -278,7 +223,13 @@ export class TopicSwarm implements Topic {
   }
 
   #dialNext(): void {
-    while (this.#book.diallingCount < TOPIC_DIAL_COUNT_MAX && this.#peers.size < TOPIC_CONNECTION_COUNT_MAX) {
+    while (this.#book.diallingCount < TOPIC_DIAL_COUNT_MAX && this.#book.waitingCount > 0) {
+      const dialled = [...this.#peers].filter(({ wire, connected }) => wire.connection.outgoing && connected)
+      if (dialled.length + this.#book.diallingCount >= TOPIC_DIALLED_COUNT_MAX) {
+        const useless = dialled.find(({ isUseless }) => isUseless)
+        if (useless === undefined) return
+        useless.wire.close()
+      }
       const address = this.#book.next()
       if (address === null) return
       void this.#dial(address)
@@ -326,7 +277,8 @@ export class TopicSwarm implements Topic {
       return null
     }
     const told = hello.listenPort === null ? null : { host: connection.remoteAddress, port: hello.listenPort }
-    return this.#admit(new ConnectedPeer(id, dialled ?? told, wire, this.#ports.ban))
+    const ports = { ban: this.#ports.ban, onDismissed: () => this.#dialNext() }
+    return this.#admit(new ConnectedPeer(id, dialled ?? told, wire, ports))
   }
 
   #admit(peer: ConnectedPeer): ConnectedPeer {
@@ -351,7 +303,10 @@ export class TopicSwarm implements Topic {
     if (payload.length > REQUEST_PAYLOAD_LENGTH_MAX) throw new Refusal('too-long')
     if (kind === KIND_PEERS) return this.#peersFor(wire.connection)
     const id = Buffer.from(wire.connection.handshake?.peerId ?? []).toString('hex')
-    return this.#ports.answer(kind, payload, id, lengthMax)
+    const answer = await this.#ports.answer(kind, payload, id, lengthMax)
+    const asker = [...this.#peers].find((peer) => peer.wire === wire)
+    if (asker !== undefined) asker.activeAtMs = performance.now()
+    return answer
   }
 
   #peersFor(connection: Connection): Uint8Array {
@@ -361,7 +316,8 @@ export class TopicSwarm implements Topic {
       if (peer.address === null || peer.wire.connection === connection) continue
       if (mayHearOf(listener, classOfHost(peer.address.host))) addresses.push(peer.address)
     }
-    return encodePeers(addresses)
+    // Whoever came first, and be it a hundred times, is not all that others hear of.
+    return encodePeers(shuffled(addresses))
   }
 
   #askAllForPeers(): void {
@@ -378,4 +334,11 @@ export class TopicSwarm implements Topic {
       if (error.code === 'message-malformed') peer.wire.close()
     }
   }
+}
+
+function shuffled<T>(things: readonly T[]): T[] {
+  return things
+    .map((thing) => ({ thing, rank: Math.random() }))
+    .sort((a, b) => a.rank - b.rank)
+    .map(({ thing }) => thing)
 }

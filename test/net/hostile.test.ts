@@ -1,11 +1,18 @@
 // Goal: no stranger who connects can stop the process, fill its memory or keep honest peers out.
 // Method: raw sockets that break the rules of each layer, and an honest exchange with the same net afterwards.
 import assert from 'node:assert/strict'
-import { connect, type Socket } from 'node:net'
+import { once } from 'node:events'
+import { connect, createServer, type Socket } from 'node:net'
 import { test } from 'node:test'
 import { Framer } from '../../net/framer.ts'
 import { encodeBencode, type Net } from '../../net/index.ts'
-import { PENDING_CONNECTION_COUNT_MAX, WIRE_MESSAGE_LENGTH_MAX } from '../../net/limits.ts'
+import {
+  PENDING_CONNECTION_COUNT_MAX,
+  TOPIC_CONNECTION_COUNT_MAX,
+  TOPIC_DIALLED_COUNT_MAX,
+  TOPIC_PLACE_GRACE_MS,
+  WIRE_MESSAGE_LENGTH_MAX,
+} from '../../net/limits.ts'
 import { encodeMessage, parseMessage } from '../../net/messages.ts'
 import { encodeRangeQuestion } from '../../net/range.ts'
 import { parseMessages } from '../../net/swarm/wire-messages.ts'
@@ -202,6 +209,24 @@ test('silent connections keep nobody out', async (t) => {
   for (const socket of sockets) socket.destroy()
 })
 
+test('a topic full of those who only say hello has room for one who asks', async (t) => {
+  const net = await openVictim(t)
+  for (let count = 0; count < TOPIC_CONNECTION_COUNT_MAX; count++) {
+    const socket = await open(net)
+    socket.write(Buffer.concat([handshake(TOPIC), extended(0, HELLO)]))
+    await once(socket, 'data')
+  }
+  const isHeard = async (): Promise<boolean> => {
+    const client = await openTestNet(t, { peers: [addressOf(net)] })
+    const topic = client.joinTopic(TOPIC, NO_ANSWERS, { announce: false })
+    return (await topic.waitForPeer({ timeoutMs: 3_000 })) !== null
+  }
+  // Until the first of them has been there for as long as nobody is sent away.
+  const deadlineMs = performance.now() + 5 * TOPIC_PLACE_GRACE_MS
+  while (!(await isHeard())) assert.ok(performance.now() < deadlineMs, 'nobody made room')
+  await assertStillServes(t, net)
+})
+
 test('one who asks and does not read is held to a bounded backlog', async (t) => {
   const net = await openVictim(t)
   const before = process.memoryUsage().rss
@@ -252,4 +277,28 @@ test('one who asks a topic and does not read gets so many answers at once, the r
   // What the system's own buffers take counts as read.
   assert.ok(replies.response < 100, JSON.stringify(replies))
   socket.destroy()
+})
+
+test('useless peers, however many were dialled first, leave their places to an address that waits', async (t) => {
+  const honest = await openVictim(t)
+  const client = await openTestNet(t)
+  const topic = client.joinTopic(TOPIC, NO_ANSWERS, { announce: false })
+  const isThere = new Promise<void>((resolve) => {
+    topic.onPeer((peer) => {
+      if (peer.address?.port === addressOf(honest).port) resolve()
+      else peer.dismiss()
+    })
+  })
+  for (let count = 0; count < TOPIC_DIALLED_COUNT_MAX + 16; count++) {
+    const server = createServer((socket) => {
+      socket.on('error', () => {})
+      socket.write(Buffer.concat([handshake(TOPIC), extended(0, HELLO)]))
+    })
+    await once(server.listen(0, '127.0.0.1'), 'listening')
+    t.after(() => server.close())
+    const bound = server.address()
+    topic.addPeer({ host: '127.0.0.1', port: typeof bound === 'object' && bound !== null ? bound.port : 0 })
+  }
+  topic.addPeer(addressOf(honest))
+  await isThere
 })

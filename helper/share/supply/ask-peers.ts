@@ -1,8 +1,8 @@
 /**
- * Asks the peers of a topic the `chain` question until enough have answered. A few at a time; who says nothing keeps his
- * turn, but each pause without a usable answer lets as many others be asked, so that neither liars nor the silent nor the
- * slow, however many came first, keep the honest from being heard. The first usable answer ends the asking; who has been
- * asked by then has a moment more.
+ * Asks the peers of a topic the `chain` question until enough have answered. A few at a time; each pause in which hardly anything
+ * came lets twice as many be asked, up to a bound, beyond which who has said nothing for two pauses loses his turn. So neither liars
+ * nor the silent nor the slow, however many came first, keep the honest from being heard; but while answers come, others would only
+ * slow them down. The first usable answer ends the asking; who has been asked by then has a moment more.
  */
 
 import type { Topic, TopicPeer } from '../../../net/index.ts'
@@ -10,9 +10,12 @@ import { messageOf } from '../../errors.ts'
 import {
   CHAIN_ANSWER_LENGTH_ALL_MAX,
   CHAIN_ANSWER_LENGTH_MAX,
+  CHAIN_PATIENT_PAUSE_COUNT,
   CHAIN_PEER_ALL_COUNT_MAX,
   CHAIN_PEER_COUNT_MAX,
+  CHAIN_PEER_OPEN_COUNT_MAX,
   CHAIN_TIMEOUT_MS,
+  RANGE_ALIVE_LENGTH,
   SOURCE_GRACE_MS,
 } from '../../limits.ts'
 import type { Trace } from '../../trace.ts'
@@ -30,15 +33,25 @@ export interface Asking<Answer> {
   readonly asked: Set<TopicPeer>
   /** Answers that nobody has taken yet. */
   readonly answers: PeerAnswer<Answer>[]
-  openCount: number
+  readonly open: Set<OpenQuestion>
   /** Bytes of answers that were handed out. */
   handedLength: number
   /** Called with each answer, and when a question has failed. */
   onEnd: () => void
 }
 
+/** A question that is not answered yet. */
+interface OpenQuestion {
+  readonly peer: TopicPeer
+  /** Bytes that the peer had sent before, and at the last pause. */
+  readonly lengthBefore: number
+  length: number
+  pauseCount: number
+  readonly giveUp: () => void
+}
+
 export function noneAsked<Answer>(): Asking<Answer> {
-  return { asked: new Set(), answers: [], openCount: 0, handedLength: 0, onEnd: () => {} }
+  return { asked: new Set(), answers: [], open: new Set(), handedLength: 0, onEnd: () => {} }
 }
 
 export interface Question<Answer> {
@@ -57,6 +70,7 @@ export interface Question<Answer> {
 export function askPeers<Answer>(topic: Topic, question: Question<Answer>): Promise<PeerAnswer<Answer>[]> {
   const { isUsable, asking, signal } = question
   let turnCount = CHAIN_PEER_COUNT_MAX
+  let pauseCount = 0
   let isOver = false
   let isLastCall = false
   return new Promise((resolve) => {
@@ -74,18 +88,20 @@ export function askPeers<Answer>(topic: Topic, question: Question<Answer>): Prom
     const askMore = (): void => {
       if (isOver) return
       for (const peer of topic.peers()) {
-        const { asked, openCount } = asking
-        if (isFound() || openCount >= turnCount || asked.size >= CHAIN_PEER_ALL_COUNT_MAX) break
+        const { asked, open } = asking
+        if (isFound() || open.size >= turnCount || asked.size >= CHAIN_PEER_ALL_COUNT_MAX) break
         if (!asked.has(peer)) void ask(peer, question)
       }
-      if (isFound() && asking.openCount === 0) finish()
+      if (isFound() && asking.open.size === 0) finish()
     }
     asking.onEnd = askMore
     // Peers may still be on their way when those that are there have failed.
     const pause = setInterval(() => {
-      if (isFound() ? isLastCall : asking.openCount === 0) finish()
+      if (isFound() ? isLastCall : asking.open.size === 0) finish()
       isLastCall = isFound()
-      turnCount += CHAIN_PEER_COUNT_MAX
+      const isComing = ++pauseCount <= CHAIN_PATIENT_PAUSE_COUNT && lengthSincePause(asking.open) >= RANGE_ALIVE_LENGTH
+      if (!isComing) turnCount = Math.min(2 * turnCount, CHAIN_PEER_OPEN_COUNT_MAX)
+      if (asking.open.size >= CHAIN_PEER_OPEN_COUNT_MAX) for (const one of silentOf(asking.open)) one.giveUp()
       askMore()
     }, SOURCE_GRACE_MS)
     const deadline = setTimeout(finish, CHAIN_TIMEOUT_MS)
@@ -101,16 +117,21 @@ async function ask<Answer>(
   { payload, decode, asking, signal, trace }: Question<Answer>,
 ): Promise<void> {
   asking.asked.add(peer)
-  asking.openCount++
+  const given = new AbortController()
+  const length = peer.receivedLength
+  const question = { peer, lengthBefore: length, length, pauseCount: 0, giveUp: () => given.abort() }
+  asking.open.add(question)
   try {
-    const options = { timeoutMs: CHAIN_TIMEOUT_MS, responseLengthMax: CHAIN_ANSWER_LENGTH_MAX, signal }
+    const responseLengthMax = CHAIN_ANSWER_LENGTH_MAX
+    const options = { timeoutMs: CHAIN_TIMEOUT_MS, responseLengthMax, signal: AbortSignal.any([signal, given.signal]) }
     const bytes = await peer.request(CHAIN_KIND, payload, options)
     asking.answers.push({ peer, answer: decode(bytes), length: bytes.length })
     dropLongest(asking)
   } catch (error) {
     trace(() => `peer ${peer.remote.host}:${peer.remote.port}: ${messageOf(error)}`)
+    peer.dismiss()
   }
-  asking.openCount--
+  asking.open.delete(question)
   asking.onEnd()
 }
 
@@ -124,4 +145,21 @@ function dropLongest({ answers, handedLength }: Asking<unknown>): void {
 
 function lengthOf(answers: readonly PeerAnswer<unknown>[]): number {
   return answers.reduce((sum, { length }) => sum + length, 0)
+}
+
+/** Bytes that came of open questions since the last pause; begins the next one. */
+function lengthSincePause(open: Iterable<OpenQuestion>): number {
+  let sum = 0
+  for (const question of open) {
+    const length = question.peer.receivedLength
+    sum += length - question.length
+    question.length = length
+    question.pauseCount++
+  }
+  return sum
+}
+
+/** Those of whom nothing has come for two pauses. */
+function silentOf(open: Iterable<OpenQuestion>): OpenQuestion[] {
+  return [...open].filter(({ pauseCount, length, lengthBefore }) => pauseCount >= 2 && length === lengthBefore)
 }

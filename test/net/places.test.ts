@@ -1,0 +1,40 @@
+// Goal: places of a topic go to those who need them, and nobody can hold all of them.
+// Method: tables of holders with the one that has to leave.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { TOPIC_PLACE_GRACE_MS } from '../../net/limits.ts'
+import { type Holder, whoLeaves } from '../../net/places.ts'
+
+const NOW_MS = 100_000
+
+interface Named extends Holder {
+  readonly name: string
+}
+
+function holder(name: string, owner: string, idleMs: number, more: Partial<Holder> = {}): Named {
+  return { name, owner, activeAtMs: NOW_MS - idleMs, isUseless: false, isBusy: false, ...more }
+}
+
+function leaving(...holders: Named[]): string | null {
+  return whoLeaves(holders, 'newcomer', NOW_MS)?.name ?? null
+}
+
+test('whoever is idle for longest leaves, of a host with more places first, the useless before all', () => {
+  assert.equal(leaving(holder('a', 'x', 5_000), holder('b', 'y', 9_000)), 'b')
+  assert.equal(leaving(holder('a', 'x', 9_000), holder('b', 'y', 5_000), holder('c', 'y', 4_000)), 'b')
+  assert.equal(leaving(holder('a', 'x', 9_000), holder('b', 'y', 0, { isUseless: true, isBusy: true })), 'b')
+})
+
+test('who has just come, or is being answered, stays while there are others', () => {
+  const fresh = TOPIC_PLACE_GRACE_MS - 1
+  assert.equal(leaving(holder('a', 'x', fresh), holder('b', 'y', TOPIC_PLACE_GRACE_MS)), 'b')
+  assert.equal(leaving(holder('a', 'x', 60_000, { isBusy: true }), holder('b', 'y', 3_000)), 'b')
+  assert.equal(leaving(holder('a', 'x', fresh), holder('b', 'y', 60_000, { isBusy: true })), null)
+})
+
+test('a host that keeps many places busy gives one up, but not for one who would have as many', () => {
+  const busy = [1, 2].map((n) => holder(`a${n}`, 'x', 1_000 * n, { isBusy: true }))
+  assert.equal(leaving(...busy), 'a2')
+  assert.equal(whoLeaves(busy, 'x', NOW_MS), null)
+  assert.equal(leaving(...busy.slice(1)), null)
+})
