@@ -42,9 +42,8 @@ it('valid bundles of another repository, under a manifest that names this one, c
   try {
     const url = `gittorrent::${world.originUrl('origin.git')}`
     const settings = [...QUIET, `gittorrent.webseed=${server.url}/manifest.json`]
-    const { bytes, trace } = await world.viaSwarm(['clone', '--quiet', url, 'lied-to'], settings)
+    const { trace } = await world.viaSwarm(['clone', '--quiet', url, 'lied-to'], settings)
     assert.match(trace, /the origin has the tops of 0 of 1 lines/)
-    assert.equal(bytes.web, 0, 'no bundle was fetched')
   } finally {
     await server.close()
   }
@@ -55,6 +54,10 @@ it('valid bundles of another repository, under a manifest that names this one, c
   ]
   assert.deepEqual(await contents('lied-to'), await contents('plain'))
   await world.git('-C', 'lied-to', 'fsck', '--full', '--no-progress')
+  // Something may have come by the time the origin has said that it does not know it; nothing of it is there.
+  const there = await world.git('-C', 'lied-to', 'cat-file', '--batch-all-objects', '--batch-check=%(objectname)')
+  const needed = await world.git('-C', 'lied-to', 'rev-list', '--objects', '--no-object-names', '--glob=refs/')
+  assert.deepEqual(there.split('\n'), needed.split('\n').sort())
 })
 
 it('a fetch that finds the folder as it was costs one answer without a body', async () => {
