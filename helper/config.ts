@@ -59,6 +59,8 @@ export interface Settings {
   readonly lsd: boolean
   /** The user asked for local service discovery in so many words: then private origins may use it, too. */
   readonly isLsdAsked: boolean
+  /** Ask connected peers for others, and tell them of those that are here. */
+  readonly gossip: boolean
   /** File in which peers are remembered between runs; null if none. */
   readonly peerMemory: string | null
   /** Folder in which manifests of web seeds are kept between runs; null if none. */
@@ -122,6 +124,8 @@ export const SETTING_OPTIONS = {
   'dht-bootstrap': { type: 'string', multiple: true },
   'no-dht': { type: 'boolean' },
   'no-lsd': { type: 'boolean' },
+  'no-gossip': { type: 'boolean' },
+  'no-remember': { type: 'boolean' },
   webseed: { type: 'string', multiple: true },
   'upload-limit': { type: 'string' },
   'download-limit': { type: 'string' },
@@ -201,7 +205,8 @@ export function readSettings(config: GitConfig, env: Environment, options: Setti
   const list = (name: string) => given(name)?.values ?? []
   const hostPorts = (name: string) => given(name)?.values.map((value) => hostPort(name, value, 1)) ?? null
   const listen = given('listen')?.values.at(-1)
-  const memory = flag(given('remember'), true) ? memoryFolder(given('home')?.values.at(-1) ?? null, env) : null
+  const isRemembered = options['no-remember'] !== true && flag(given('remember'), true)
+  const memory = isRemembered ? memoryFolder(given('home')?.values.at(-1) ?? null, env) : null
   return {
     listen: listen === undefined || listen === 'none' ? null : hostPort('listen', listen, 0),
     isListenAllowed: listen !== 'none',
@@ -211,6 +216,7 @@ export function readSettings(config: GitConfig, env: Environment, options: Setti
     dht: options['no-dht'] === true ? false : flag(given('dht'), true),
     lsd: options['no-lsd'] === true ? false : flag(given('lsd'), true),
     isLsdAsked: options['no-lsd'] !== true && flag(given('lsd'), false),
+    gossip: options['no-gossip'] !== true && flag(given('gossip'), true),
     peerMemory: memory === null ? null : join(memory, 'peers'),
     manifestFolder: memory === null ? null : join(memory, 'manifests'),
     webseeds: list('webseed').map((value) => urlOf('webseed', value, ['http:', 'https:'])),

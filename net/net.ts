@@ -45,6 +45,8 @@ export interface NetOptions {
   readonly dhtItemAgeMsMax?: number | undefined
   /** Local service discovery, on interfaces with private addresses or that of `listen`. */
   readonly lsd: boolean
+  /** Ask connected peers for others, and tell them of those that are here; true unless given. */
+  readonly gossip?: boolean | undefined
   /** The local network is the user's own, so topics that are not public may be asked for there, too. */
   readonly isLsdTrusted?: boolean
   /**
@@ -256,6 +258,7 @@ export class OpenNet implements Net {
       ways: options.isPublic === false ? this.#ways.filter(({ reach }) => reach !== 'public') : this.#ways,
       announce: options.announce,
       ownAddress: this.address,
+      gossips: this.#options.gossip ?? true,
       budget: this.#budget,
       dial: (address, signal) => this.#dial(address, signal),
       isBanned: (address) => this.#bans.has(address),

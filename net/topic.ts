@@ -65,6 +65,8 @@ export interface TopicPorts {
   readonly ways: readonly WayIn[]
   readonly announce: boolean
   readonly ownAddress: Address | null
+  /** Ask for addresses of others, and tell those that are here. */
+  readonly gossips: boolean
   readonly budget: AnswerBudget
   readonly dial: (address: Address, signal: AbortSignal) => Promise<Connection>
   readonly isBanned: (address: Address) => boolean
@@ -310,6 +312,7 @@ export class TopicSwarm implements Topic {
   }
 
   #peersFor(connection: Connection): Uint8Array {
+    if (!this.#ports.gossips) return encodePeers([])
     const listener = classOfHost(connection.remoteAddress)
     const addresses: Address[] = []
     for (const peer of this.#peers) {
@@ -325,6 +328,7 @@ export class TopicSwarm implements Topic {
   }
 
   async #askForPeers(peer: ConnectedPeer): Promise<void> {
+    if (!this.#ports.gossips) return
     try {
       const options = { timeoutMs: PEERS_TIMEOUT_MS, responseLengthMax: REQUEST_PAYLOAD_LENGTH_MAX }
       const answer = await peer.request(KIND_PEERS, new Uint8Array(0), options)

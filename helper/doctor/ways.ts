@@ -32,7 +32,11 @@ export async function wayFindings(settings: Settings, asksPublic: boolean): Prom
     dhtFinding(settings, asksPublic),
     ...settings.webseeds.map(webSeedFinding),
   ])
-  const gossip = finding('gossip', 'ok', `peers that are connected name others, ${ALL_ORIGINS}`)
+  const gossip = finding(
+    'gossip',
+    'ok',
+    settings.gossip ? `peers that are connected name others, ${ALL_ORIGINS}` : 'switched off',
+  )
   const found = [...ofPeers, ...others, gossip, mirrorFinding(settings)]
   const { peers, trackers, webseeds, lsd, dht } = settings
   if (peers.length + trackers.length + webseeds.length === 0 && !lsd && !dht) {

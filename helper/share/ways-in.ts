@@ -54,6 +54,7 @@ function optionsWith(mayBePublic: boolean, settings: Settings, listen: HostPort 
     dht: settings.dht && dhtBootstrap.length > 0,
     dhtBootstrap,
     lsd: settings.lsd && (mayBePublic || settings.isLsdAsked),
+    gossip: settings.gossip,
     memory: memoryOf(settings),
     uploadLimit: settings.uploadLimit ?? undefined,
     downloadLimit: settings.downloadLimit ?? undefined,

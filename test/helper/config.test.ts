@@ -37,6 +37,7 @@ describe('settings', () => {
       trackers: [],
       dhtBootstrap: null,
       dht: true,
+      gossip: true,
       lsd: true,
       mirrors: true,
       mirrorOrder: ['bundle/http', 'bundle/torrent-magnet', 'bundle/torrent', 'fetch/git', 'fetch/http'],

@@ -113,6 +113,10 @@ it('with a secret no origin is looked up in public: only own trackers, static pe
 it('every way in can be switched off', () => {
   assert.equal(hasNoWayIn(optionsFor(PUBLIC)), false)
   assert.equal(hasNoWayIn(optionsFor(PUBLIC, { GITTORRENT_LSD: 'false', GITTORRENT_DHT: 'false' })), true)
+  assert.deepEqual(
+    [optionsFor(PUBLIC).gossip, optionsFor(PUBLIC, { GITTORRENT_GOSSIP: 'false' }).gossip],
+    [true, false],
+  )
 })
 
 it('a seeder is found by local service discovery alone', async () => {

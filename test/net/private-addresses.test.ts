@@ -144,6 +144,7 @@ async function openHub(t: TestContext): Promise<Hub> {
     ways: [],
     announce: false,
     ownAddress: null,
+    gossips: true,
     budget: new AnswerBudget(2 ** 20),
     dial: async (address) => {
       dialled.push(address)

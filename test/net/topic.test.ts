@@ -122,6 +122,29 @@ test('a topic that one end has not joined yields no peer', async (t) => {
   assert.equal(await net.joinTopic(TOPIC, NO_ANSWERS, { announce: false }).waitForPeer(WAIT), null)
 })
 
+test('who does not gossip tells nobody of others, and asks nobody for them', async (t) => {
+  const other = await openTestNet(t, { listen: LOOPBACK })
+  other.joinTopic(TOPIC, NO_ANSWERS, { announce: true })
+  for (const [hubGossips, asks] of [
+    [true, true],
+    [false, true],
+    [true, false],
+  ] as const) {
+    const hub = await openTestNet(t, { listen: LOOPBACK, peers: [addressOf(other)], gossip: hubGossips })
+    assert.ok((await hub.joinTopic(TOPIC, NO_ANSWERS, { announce: true }).waitForPeer(WAIT)) !== null)
+    const net = await openTestNet(t, { peers: [addressOf(hub)], gossip: asks })
+    const topic = net.joinTopic(TOPIC, ECHO, { announce: false })
+    const peer = await topic.waitForPeer(WAIT)
+    // Answers come in the order of the questions: when this one is here, the one for addresses is, too.
+    await assert.rejects(peer?.request('echo', Buffer.from('x'), ASK) ?? Promise.resolve())
+    if (hubGossips && asks)
+      await new Promise<void>((resolve) =>
+        topic.onPeer(({ address }) => address?.port === addressOf(other).port && resolve()),
+      )
+    else assert.equal(topic.peers().length, 1)
+  }
+})
+
 test('closing ends what waits, and twice is as good as once', async (t) => {
   const seeder = await openTestNet(t, { listen: LOOPBACK })
   seeder.joinTopic(TOPIC, { onRequest: () => new Promise(() => {}) }, { announce: true })
