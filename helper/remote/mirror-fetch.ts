@@ -15,6 +15,7 @@ import { HelperError, printable } from '../errors.ts'
 import { runGit } from '../git/repository.ts'
 import { isPublicHost } from '../public-origin.ts'
 import type { Trace } from '../trace.ts'
+import type { Origin } from '../url.ts'
 import { MIRROR_REF_COUNT_MAX, MIRROR_REPOSITORY_COUNT_MAX, MIRROR_SILENCE_MS } from './limits.ts'
 
 export interface MirrorFetch {
@@ -27,8 +28,8 @@ export interface MirrorFetch {
   readonly isClone: boolean
   readonly remoteName: string
   readonly gitDir: string
-  /** No address but a public one may be asked. */
-  readonly mustBePublic: boolean
+  /** Who named them: a public one may name public addresses only. */
+  readonly origin: Origin
   readonly env: Environment
   readonly trace: Trace
   readonly signal: AbortSignal
@@ -80,8 +81,8 @@ async function knownTips({ gitDir, isClone, remoteName, haves }: MirrorFetch): P
 }
 
 async function fetchFrom(url: string, fetch: MirrorFetch, knownTips: readonly string[]): Promise<string[]> {
-  const { wanted, haves, mustBePublic } = fetch
-  if (mustBePublic) await requirePublic(new URL(url).hostname)
+  const { wanted, haves, origin } = fetch
+  if (origin.scheme !== 'file' && isPublicHost(origin.host)) await requirePublic(new URL(url).hostname)
   const names = [...wanted.keys()].slice(0, MIRROR_REF_COUNT_MAX)
   const listed = await git(['ls-remote', '--quiet', '--', url, ...names], fetch)
   const offered = listed.split('\n').flatMap((line) => {

@@ -8,7 +8,6 @@ import type { Environment, GitConfig, Settings } from '../config.ts'
 import { HelperError, messageOf } from '../errors.ts'
 import { isEmptyStore } from '../git/empty-store.ts'
 import { openProgress, SILENT, shareLine } from '../progress.ts'
-import { isPublicHost } from '../public-origin.ts'
 import type { Trace } from '../trace.ts'
 import type { Origin } from '../url.ts'
 import { type Mirrors, NO_MIRRORS } from './mirrors.ts'
@@ -140,7 +139,7 @@ export class SupplySession {
       isClone: wanted.isClone,
       remoteName,
       gitDir,
-      mustBePublic: origin.scheme !== 'file' && isPublicHost(origin.host),
+      origin,
       env: enterOrigin(env, origin.url),
       trace,
       signal,

@@ -102,6 +102,23 @@ export const importsHaveNoCycles: Rule = (files) => {
   return complaints
 }
 
+/** What git starts for every conversation, with or without a swarm. */
+const STARTED_BY_GIT = 'helper/bin/git-remote-gittorrent.ts'
+
+/** The network is loaded when it is needed: it would double the start of the helper, also where no peer is asked. */
+export const gitStartsNoNetwork: Rule = (files) => {
+  const byPath = new Map(files.map((file) => [file.path, file]))
+  const trails = new Map([[STARTED_BY_GIT, STARTED_BY_GIT]])
+  for (const [path, trail] of trails) {
+    const file = byPath.get(path)
+    for (const { target, node } of file?.imports ?? []) {
+      const isLoaded = /^(import|export)\s+(?!type\b)/.test(file === undefined ? '' : node.getText(file.syntax))
+      if (target !== null && isLoaded && !trails.has(target)) trails.set(target, `${trail} > ${target}`)
+    }
+  }
+  return [...trails].flatMap(([path, trail]) => (path === 'net/index.ts' ? `${trail} is loaded at the start` : []))
+}
+
 /** Engine has no word for the network, net none for git: in names and strings; comments may explain. */
 export const roomsKeepTheirWords: Rule = (files) =>
   files.flatMap((file) => {
@@ -136,6 +153,7 @@ export const ROOM_RULES: Readonly<Record<string, Rule>> = {
   'relative imports name sources': importsNameSources,
   'engine imports nothing of Node': engineKnowsNoNode,
   'imports have no cycles': importsHaveNoCycles,
+  'what git starts loads no network': gitStartsNoNetwork,
   'engine has no word for the network and net none for git': roomsKeepTheirWords,
   'files are named in kebab-case after a subject': filesHaveNames,
 }

@@ -66,6 +66,22 @@ test('cycles are found, through types and dynamic imports as well', () => {
   )
 })
 
+test('what git starts loads the network by and by, not at once', () => {
+  const start = (text: string) => ({
+    'helper/bin/git-remote-gittorrent.ts': `import '../a.ts'`,
+    'helper/a.ts': text,
+    'net/index.ts': '',
+  })
+  assertCatches(rooms.gitStartsNoNetwork, start(`import { b } from '../net/index.ts'`), [
+    /bin.* > helper\/a\.ts > net\/index\.ts/,
+  ])
+  assertCatches(
+    rooms.gitStartsNoNetwork,
+    start(`import type { B } from '../net/index.ts'\nawait import('../net/index.ts')`),
+    [],
+  )
+})
+
 test('words of another room are found inside names and strings, not in comments or our own name', () => {
   assertCatches(
     rooms.roomsKeepTheirWords,
