@@ -1,7 +1,8 @@
 /**
  * Runs the tests: `node test/run.mjs [part of a path]…`, after `npm run build`; without arguments all of them.
- * One process per file, one more at once than there are cores, because the longest files mostly wait: for look-ups, for what
- * a time limit ends. Prints one line per file, failures in full, and the closing counts that `node --test` prints. A skipped test counts as a failure: a missing tool has to be noticed.
+ * One process per file, as many at once as there are cores, and beside them one of those that mostly wait. Prints one line per
+ * file, failures in full, and the closing counts that `node --test` prints. A skipped test counts as a failure: a missing
+ * tool has to be noticed.
  * The sources say which files exist, so that a compiled leftover of a removed test does not run.
  */
 
@@ -30,6 +31,9 @@ function findTests(parts) {
   return ordered.map((path) => join(compiledRoot, path.replace(/\.ts$/, '.js')))
 }
 
+/** Files that take long and little of the processor: for look-ups, and for what a time limit ends. */
+const WAITING = /helper\/(daemon-publishes|hostile-publishers|lost-network|published-\w+|publisher-trust)\.test\.js$/
+
 function sourceOf(compiled) {
   return join('test', relative(compiledRoot, compiled)).replace(/\.js$/, '.ts')
 }
@@ -42,13 +46,13 @@ function cleanEnvironment() {
 }
 
 /** Prints what the runner reports, file by file, and returns whether every test ran and passed. */
-async function report(events) {
+async function report(events, counts) {
   let isGood = true
   let current = null
   for await (const { type, data } of events) {
     if (type === 'test:stderr' || type === 'test:stdout') process.stderr.write(data.message)
     if (type === 'test:diagnostic' && data.file === undefined) current = closeFile(current)
-    if (type === 'test:diagnostic' && data.nesting === 0) console.log(`# ${data.message}`)
+    if (type === 'test:diagnostic' && data.nesting === 0) addCount(counts, data.message)
     if (type !== 'test:pass' && type !== 'test:fail') continue
     const name = sourceOf(data.file ?? compiledRoot)
     if (current?.name !== name) {
@@ -64,6 +68,13 @@ async function report(events) {
     current.durationMs += data.nesting === 0 ? data.details.duration_ms : 0
   }
   return isGood
+}
+
+/** Adds what a run says in the end (`tests 12`) to what others have said. */
+function addCount(counts, message) {
+  const [, name = message, number = '0'] = /^(\w+) ([\d.]+)$/.exec(message) ?? []
+  const before = counts.get(name) ?? 0
+  counts.set(name, name === 'duration_ms' ? Math.max(before, Number(number)) : before + Number(number))
 }
 
 function openFile(name) {
@@ -95,5 +106,16 @@ if (files.length === 0 || missing.length > 0) {
   console.error(`tests: expected compiled test files, got ${found}, try \`npm run build\` or another part of a path`)
   process.exit(1)
 }
-const isGood = await report(run({ files, concurrency: availableParallelism() + 1, timeout: FILE_TIMEOUT_MS }))
+const started = [
+  run({
+    files: files.filter((file) => !WAITING.test(file)),
+    concurrency: availableParallelism(),
+    timeout: FILE_TIMEOUT_MS,
+  }),
+  run({ files: files.filter((file) => WAITING.test(file)), concurrency: 1, timeout: FILE_TIMEOUT_MS }),
+]
+const counts = new Map()
+let isGood = true
+for (const events of started) isGood = (await report(events, counts)) && isGood
+for (const [name, number] of counts) console.log(`# ${name} ${number}`)
 process.exit(isGood ? 0 : 1)
