@@ -16,7 +16,7 @@ import { askPeers, noneAsked } from '../../helper/share/supply/ask-peers.ts'
 import { openTrace } from '../../helper/trace.ts'
 import type { Topic, TopicPeer } from '../../net/index.ts'
 
-type Behaviour = 'silent' | 'garbage' | 'honest' | 'comes'
+type Behaviour = 'silent' | 'garbage' | 'empty' | 'honest' | 'comes'
 
 class FakePeer {
   readonly remote = { host: '127.0.0.1', port: 1 }
@@ -32,6 +32,7 @@ class FakePeer {
   request(_kind: string, _payload: Uint8Array, { signal }: { signal?: AbortSignal }): Promise<Uint8Array> {
     this.isAsked = true
     if (this.#behaviour === 'honest') return Promise.resolve(Buffer.from('good'))
+    if (this.#behaviour === 'empty') return Promise.resolve(Buffer.from('none'))
     if (this.#behaviour === 'garbage') return Promise.resolve(Buffer.from('bad'))
     return new Promise((_, reject) => signal?.addEventListener('abort', () => reject(new Error('given up'))))
   }
@@ -51,10 +52,10 @@ async function ask(t: TestContext, peers: readonly FakePeer[], pauseCountMax: nu
     payload: Buffer.from('question'),
     decode: (bytes) => {
       const text = Buffer.from(bytes).toString()
-      if (text !== 'good') throw new Error(`expected good, got ${text}`)
+      if (text === 'bad') throw new Error(`expected good, got ${text}`)
       return text
     },
-    isUsable: () => true,
+    isUsable: (answer) => answer === 'good',
     asking: noneAsked<string>(),
     signal: end.signal,
     trace: openTrace({}),
@@ -81,6 +82,13 @@ test('a hundred silent peers and as many liars keep nobody from being heard with
     crowd.every(({ isDismissed }) => isDismissed),
     'their places are free',
   )
+})
+
+test('who answers well and has nothing of use gives up its place', async (t) => {
+  const crowd = Array.from({ length: 100 }, () => new FakePeer('empty'))
+  const found = await ask(t, [...crowd, new FakePeer('honest')], 3_000 / SOURCE_GRACE_MS)
+  assert.ok(found?.some(({ answer }) => answer === 'good'))
+  assert.ok(crowd.every(({ isDismissed }) => isDismissed))
 })
 
 test('no more than so many questions are open at once', async (t) => {

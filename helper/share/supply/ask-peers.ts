@@ -114,7 +114,7 @@ export function askPeers<Answer>(topic: Topic, question: Question<Answer>): Prom
 
 async function ask<Answer>(
   peer: TopicPeer,
-  { payload, decode, asking, signal, trace }: Question<Answer>,
+  { payload, decode, isUsable, asking, signal, trace }: Question<Answer>,
 ): Promise<void> {
   asking.asked.add(peer)
   const given = new AbortController()
@@ -125,7 +125,9 @@ async function ask<Answer>(
     const responseLengthMax = CHAIN_ANSWER_LENGTH_MAX
     const options = { timeoutMs: CHAIN_TIMEOUT_MS, responseLengthMax, signal: AbortSignal.any([signal, given.signal]) }
     const bytes = await peer.request(CHAIN_KIND, payload, options)
-    asking.answers.push({ peer, answer: decode(bytes), length: bytes.length })
+    const answer = decode(bytes)
+    asking.answers.push({ peer, answer, length: bytes.length })
+    if (!isUsable(answer)) peer.dismiss()
     dropLongest(asking)
   } catch (error) {
     trace(() => `peer ${peer.remote.host}:${peer.remote.port}: ${messageOf(error)}`)
