@@ -18,3 +18,8 @@ export function isPublicOrigin(origin: Origin): boolean {
 export function isPublicHost(host: string): boolean {
   return classOfHost(canonicalHost(host).replace(/^\[|\]$/g, '')) === 'public'
 }
+
+/** Whether what an origin names (web seeds, mirrors) has to be public: one on the network at large may not point into the user's own. */
+export function namesPublicOnly({ scheme, host }: Origin): boolean {
+  return scheme !== 'file' && isPublicHost(host)
+}

@@ -5,6 +5,7 @@
  * Hosts are IPv4 or IPv6 literals everywhere but in static peers and bootstraps, where names are allowed.
  */
 import { isIP, isIPv4 } from 'node:net'
+import { concatBytes } from './bencode.ts'
 import { NetError } from './errors.ts'
 import { isGlobalAddress, isGlobalName } from './special-purpose.ts'
 
@@ -112,6 +113,10 @@ function bytesOfHost(host: string): Uint8Array | null {
   return isIP(host) === 6 ? bytesOfIPv6(host) : null
 }
 
+/** Bytes of a compact address (BEP 23, BEP 7). */
+export const COMPACT_V4_LENGTH = 6
+export const COMPACT_V6_LENGTH = 18
+
 /** 6 bytes for IPv4, 18 for IPv6, null for names. */
 export function compactAddress(address: Address): Uint8Array | null {
   const ip = bytesOfHost(plainHost(address.host))
@@ -135,6 +140,23 @@ function textOfIPv6(ip: Uint8Array): string {
   const groups: string[] = []
   for (let i = 0; i < 16; i += 2) groups.push((((ip[i] ?? 0) << 8) | (ip[i + 1] ?? 0)).toString(16))
   return canonicalIPv6(groups.join(':'))
+}
+
+/** Compact addresses of each family, one after the other; names are left out. */
+export function compactAddresses(addresses: readonly Address[]): { readonly v4: Uint8Array; readonly v6: Uint8Array } {
+  const entries = addresses.flatMap((address) => compactAddress(address) ?? [])
+  const ofLength = (length: number): Uint8Array => concatBytes(entries.filter((entry) => entry.length === length))
+  return { v4: ofLength(COMPACT_V4_LENGTH), v6: ofLength(COMPACT_V6_LENGTH) }
+}
+
+/** The addresses in a list of one family; part of one at the end, and those that nobody can dial, are left out. */
+export function expandAddresses(bytes: Uint8Array, entryLength: number): Address[] {
+  const addresses: Address[] = []
+  for (let at = 0; at + entryLength <= bytes.length; at += entryLength) {
+    const address = expandAddress(bytes.subarray(at, at + entryLength))
+    if (address !== null) addresses.push(address)
+  }
+  return addresses
 }
 
 /** Who is charged: an IPv4 address, the /64 of an IPv6 one, on loopback the port as well. */

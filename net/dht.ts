@@ -8,11 +8,11 @@ import { randomBytes } from 'node:crypto'
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram'
 import { EventEmitter } from 'node:events'
 import type { DhtReply, Query, QuerySource, StoredItem } from 'bittorrent-dht'
-import { type Address, classOfHost } from './address.ts'
+import { type Address, classOfHost, ownerOf } from './address.ts'
 import { verifyEd25519 } from './ed25519.ts'
 import { NetError } from './errors.ts'
 import { isGenuineItem, itemTarget, type MutableItem } from './item.ts'
-import { cleanDatagram, markReadOnly, type Receiver } from './krpc.ts'
+import { cleanDatagram, ID_LENGTH, markReadOnly, type Receiver } from './krpc.ts'
 import {
   DHT_BURST_ALL_COUNT,
   DHT_BURST_COUNT,
@@ -80,8 +80,6 @@ export const PUBLIC_DHT_BOOTSTRAP: readonly Address[] = [
   { host: 'dht.libtorrent.org', port: 25401 },
 ]
 
-const NODE_ID_LENGTH = 20
-
 /** A UDP socket that lets only clean datagrams through, and not too many; the part of dgram that k-rpc-socket uses. */
 class GuardedSocket extends EventEmitter {
   readonly #socket: Socket
@@ -102,9 +100,7 @@ class GuardedSocket extends EventEmitter {
 
   #onMessage(bytes: Uint8Array, from: RemoteInfo): void {
     const sender = classOfHost(from.address)
-    // On loopback every port is a host of its own, or one machine could not hold a test network.
-    const key = sender === 'loopback' ? `${from.address}:${from.port}` : from.address
-    if (!this.#perSource.take(key) || !this.#all.take()) return
+    if (!this.#perSource.take(ownerOf({ host: from.address, port: from.port })) || !this.#all.take()) return
     const clean = cleanDatagram(bytes, sender, this.#self)
     if (clean === null) return
     try {
@@ -203,7 +199,7 @@ type NodeClass = Awaited<ReturnType<typeof loadNodeClass>>
  */
 export async function openDht(options: DhtOptions): Promise<Dht> {
   const HardenedNode = await loadNodeClass()
-  const self: Receiver = { id: randomBytes(NODE_ID_LENGTH), isReadOnly: options.isReadOnly ?? false }
+  const self: Receiver = { id: randomBytes(ID_LENGTH), isReadOnly: options.isReadOnly ?? false }
   const socket = new GuardedSocket(self)
   const trace = options.trace ?? (() => {})
   socket.on('trouble', (error) => trace(`dht: ${String(error)}`))

@@ -2,7 +2,7 @@
  * The door of the net room: bytes, peers, swarms. It knows nothing of what the bytes mean.
  * Start at openNet; PROTOCOL.md says what goes over the wire.
  */
-export { type Address, type AddressClass, classOfHost, formatAddress, parseAddress } from './address.ts'
+export { type Address, type AddressClass, classOfHost, formatAddress, isAnyHost, parseAddress } from './address.ts'
 export type { AnswerStream } from './answer-stream.ts'
 export { Refusal } from './answers.ts'
 export type { FindByName } from './ask.ts'
@@ -24,6 +24,7 @@ export type { ByteRange, DownloadOptions, DownloadProgress } from './download.ts
 export { ed25519PublicKey, isSmallOrderKey, signEd25519, verifyEd25519 } from './ed25519.ts'
 export { NetError, type NetErrorCode } from './errors.ts'
 export { Gates } from './gates.ts'
+export { HostCount } from './host-count.ts'
 export {
   decodeItem,
   encodeItem,

@@ -29,7 +29,8 @@ import {
   LOOKUP_ADDRESS_COUNT_MAX,
 } from './limits.ts'
 
-const ID_LENGTH = 20
+/** Bytes of a node's id, and of what is looked up. */
+export const ID_LENGTH = 20
 const NODE_LENGTH = 26
 const PEER_LENGTH = 6
 const SEQ_MAX = Number.MAX_SAFE_INTEGER

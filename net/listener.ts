@@ -4,10 +4,11 @@
  * Counts connections by host and in all, waits a bounded time for the handshake, and hands the connection on by infohash.
  */
 import { createServer, type Server, type Socket } from 'node:net'
-import { type Address, ANY_HOST_V4, ANY_HOST_V6, classOfHost, formatAddress, ownerOf, plainHost } from './address.ts'
+import { type Address, ANY_HOST_V4, ANY_HOST_V6, formatAddress, ownerOf, plainHost } from './address.ts'
 import { Connection } from './connection.ts'
 import { NetError } from './errors.ts'
 import type { Gates } from './gates.ts'
+import { HostCount } from './host-count.ts'
 import {
   HANDSHAKE_TIMEOUT_MS,
   INCOMING_CONNECTION_COUNT_MAX,
@@ -40,7 +41,7 @@ export class Listener {
   readonly #doors = new Set<Door>()
   /** Who came in, and to which door; null until that is known. */
   readonly #sockets = new Map<Socket, Door | null>()
-  readonly #perHost = new Map<string, number>()
+  readonly #hosts = new HostCount(INCOMING_PER_HOST_COUNT_MAX)
   /** The same sockets by who has them: a network of IPv6 has more addresses than there are places. */
   readonly #shares = new Shares<Socket>()
   /** Without a handshake yet, the oldest first. */
@@ -90,13 +91,14 @@ export class Listener {
     socket.on('error', () => {})
     const host = plainHost(socket.remoteAddress ?? '')
     const remote = { host, port: socket.remotePort ?? 0 }
-    const isCrowded = classOfHost(host) !== 'loopback' && (this.#perHost.get(host) ?? 0) >= INCOMING_PER_HOST_COUNT_MAX
-    const isWelcome = [...this.#doors].some((door) => !door.isBanned(remote))
-    if (host === '' || isCrowded || !isWelcome || !this.#hasRoomFor(remote)) {
+    const isWelcome = host !== '' && [...this.#doors].some((door) => !door.isBanned(remote))
+    const leave = isWelcome ? this.#hosts.enter(host) : null
+    if (leave === null || !this.#hasRoomFor(remote)) {
+      leave?.()
       socket.destroy()
       return
     }
-    this.#keep(socket, remote)
+    this.#keep(socket, remote, leave)
     const [only, ...others] = this.#doors
     if (only !== undefined && others.length === 0) this.#letIn(socket, only.secret !== null)
     else this.#awaitGreeting(socket)
@@ -110,12 +112,10 @@ export class Listener {
     return given !== null
   }
 
-  #keep(socket: Socket, remote: Address): void {
-    const { host } = remote
+  #keep(socket: Socket, remote: Address, leave: () => void): void {
     const owner = ownerOf(remote)
     this.#sockets.set(socket, null)
     this.#shares.add(owner, socket)
-    this.#perHost.set(host, (this.#perHost.get(host) ?? 0) + 1)
     // Silent ones cannot keep others out: the oldest of them makes room.
     const [oldest] = this.#pending
     if (this.#pending.size >= PENDING_CONNECTION_COUNT_MAX) oldest?.destroy()
@@ -124,9 +124,7 @@ export class Listener {
       this.#sockets.delete(socket)
       this.#shares.delete(owner, socket)
       this.#pending.delete(socket)
-      const left = (this.#perHost.get(host) ?? 1) - 1
-      if (left > 0) this.#perHost.set(host, left)
-      else this.#perHost.delete(host)
+      leave()
     })
   }
 

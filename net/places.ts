@@ -1,5 +1,5 @@
 /**
- * Who holds the places of a topic, and who gives one up when there is none left (PROTOCOL.md section 5). Whoever is being answered
+ * Who holds the places of a topic, and who gives one up when there is none left (PROTOCOL.md section 8). Whoever is being answered
  * keeps his, and so does who has just come. Of the others those go first who were of no use, then those whose host has most
  * places, then who was idle for longest. So nobody can keep others out by being there, and who is pushed out early had nothing to ask.
  * Pure bookkeeping: time is handed in.

@@ -9,7 +9,14 @@ import { createSocket } from 'node:dgram'
 import dns from 'node:dns'
 import { get as httpGet } from 'node:http'
 import { get as httpsGet } from 'node:https'
-import { type Address, expandAddress, isDialable, plainHost } from './address.ts'
+import {
+  type Address,
+  COMPACT_V4_LENGTH,
+  COMPACT_V6_LENGTH,
+  expandAddresses,
+  isDialable,
+  plainHost,
+} from './address.ts'
 import { asBytes, asDict, asInteger, asList, concatBytes, decodeBencode, latin1 } from './bencode.ts'
 import { NetError } from './errors.ts'
 import { LOOKUP_ADDRESS_COUNT_MAX, TRACKER_ANSWER_LENGTH_MAX, TRACKER_RESEND_MS, TRACKER_TIMEOUT_MS } from './limits.ts'
@@ -27,8 +34,6 @@ export interface AnnounceOptions {
 
 /** Told when nobody can dial us, because trackers refuse port 0; skipped in answers. */
 const NO_PORT = 1
-const V4_LENGTH = 6
-const V6_LENGTH = 18
 
 /** True if `url` names a tracker of a kind that is spoken here. */
 export function isTrackerUrl(url: string): boolean {
@@ -111,12 +116,7 @@ function fetchBytes(url: URL, signal: AbortSignal): Promise<Uint8Array> {
 }
 
 function compactList(bytes: Uint8Array, entryLength: number): Address[] {
-  const addresses: Address[] = []
-  for (let at = 0; at + entryLength <= bytes.length; at += entryLength) {
-    const address = expandAddress(bytes.subarray(at, at + entryLength))
-    if (address !== null && address.port !== NO_PORT) addresses.push(address)
-  }
-  return addresses
+  return expandAddresses(bytes, entryLength).filter(({ port }) => port !== NO_PORT)
 }
 
 /**
@@ -137,9 +137,9 @@ export function parseTrackerAnswer(body: Uint8Array): Address[] {
     if (isDialable(address)) addresses.push(address)
   }
   const compact = asBytes(answer.get('peers'), 0, TRACKER_ANSWER_LENGTH_MAX)
-  if (compact !== null) addresses.push(...compactList(compact, V4_LENGTH))
+  if (compact !== null) addresses.push(...compactList(compact, COMPACT_V4_LENGTH))
   const compact6 = asBytes(answer.get('peers6'), 0, TRACKER_ANSWER_LENGTH_MAX)
-  if (compact6 !== null) addresses.push(...compactList(compact6, V6_LENGTH))
+  if (compact6 !== null) addresses.push(...compactList(compact6, COMPACT_V6_LENGTH))
   return addresses.slice(0, LOOKUP_ADDRESS_COUNT_MAX)
 }
 
@@ -180,7 +180,7 @@ export function parseUdpTrackerAnswer(
   const action = new DataView(packet.buffer, packet.byteOffset, 4).getUint32(0)
   if (action === ACTION.connect && packet.length >= 16) return { connectionId: packet.slice(8, 16) }
   if (action === ACTION.announce && packet.length >= 20) {
-    const peers = compactList(packet.subarray(20), family === 4 ? V4_LENGTH : V6_LENGTH)
+    const peers = compactList(packet.subarray(20), family === 4 ? COMPACT_V4_LENGTH : COMPACT_V6_LENGTH)
     return { peers: peers.slice(0, LOOKUP_ADDRESS_COUNT_MAX) }
   }
   return action === ACTION.error ? { failed: true } : null

@@ -14,17 +14,6 @@ folders.offer(TOPIC, folders, {
     payloads: [],
     pages: [{ name: 'index.html', bytes: new Uint8Array(1) }],
     manifest: { name: 'manifest.json', bytes: new Uint8Array(2) },
-    entries: {
-      objectFormat: 'sha1',
-      topic: null,
-      clock: 0,
-      bytes: 0,
-      urls: [],
-      trackers: [],
-      chains: [],
-      snapshots: [],
-      superseded: [],
-    },
   },
   onSent: () => {},
 })

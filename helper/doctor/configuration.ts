@@ -15,20 +15,8 @@ import { type Finding, finding } from './finding.ts'
 
 /** Variables that are settings without being options of a command. */
 const FURTHER_NAMES = [
-  ...[
-    'dht',
-    'lsd',
-    'gossip',
-    'remember',
-    'summary',
-    'seed',
-    'home',
-    'mirrors',
-    'names',
-    'allowedkey',
-    'bitcoinrpc',
-    'dnsserver',
-  ],
+  ...['dht', 'lsd', 'gossip', 'remember', 'summary', 'seed', 'home', 'mirrors', 'names'],
+  ...['allowedkey', 'bitcoinrpc', 'dnsserver'],
   ...['requiresigned', 'trustedcommit', 'webseedkey', 'secretfile', 'trackerorigin', 'mirrororder'],
 ]
 

@@ -3,7 +3,7 @@
  */
 import { createSocket } from 'node:dgram'
 import { connect, createServer } from 'node:net'
-import { formatAddress, parseAddress, probeTracker } from '../../net/index.ts'
+import { formatAddress, isAnyHost, parseAddress, probeTracker } from '../../net/index.ts'
 import type { HostPort, Settings } from '../config.ts'
 import { messageOf } from '../errors.ts'
 import { DOCTOR_CONNECT_TIMEOUT_MS } from '../limits.ts'
@@ -33,7 +33,7 @@ export async function portFindings(
 
 /** How one's own machine is dialled where all of its addresses are listened on. */
 function dialable({ host, port }: HostPort): HostPort {
-  return { host: host === '::' || host === '0.0.0.0' ? '127.0.0.1' : host, port }
+  return { host: isAnyHost(host) ? '127.0.0.1' : host, port }
 }
 
 async function daemonPort(address: string): Promise<Finding> {

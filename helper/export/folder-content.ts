@@ -43,11 +43,15 @@ export interface ContentPayload extends FolderPayload {
   readonly torrent: { readonly name: string; readonly bytes: () => Uint8Array }
 }
 
-export interface FolderContent {
+/** The files of a folder, but for the checksums of them. */
+export interface FolderFiles {
   readonly payloads: readonly ContentPayload[]
   /** The bundle list and the page for people. */
   readonly pages: readonly FolderDocument[]
   readonly manifest: FolderDocument
+}
+
+export interface FolderContent extends FolderFiles {
   /** What the manifest says. */
   readonly entries: Omit<Manifest, 'version' | 'format' | 'key'>
 }
@@ -104,8 +108,8 @@ export function contentOf(
   }
 }
 
-/** SHA-256, hex, of every file of the content, by name. */
-export function hashesOf({ payloads, pages, manifest }: FolderContent): Map<string, string> {
+/** SHA-256, hex, of each of them, by name. */
+export function hashesOf({ payloads, pages, manifest }: FolderFiles): Map<string, string> {
   return new Map([
     ...payloads.map(({ name, sha256 }) => [name, sha256] as const),
     ...payloads.map(({ torrent }) => [torrent.name, sha256Of(torrent.bytes())] as const),

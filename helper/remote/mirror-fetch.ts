@@ -13,7 +13,7 @@ import { join, resolve } from 'node:path'
 import type { Environment } from '../config.ts'
 import { HelperError, printable } from '../errors.ts'
 import { runGit } from '../git/repository.ts'
-import { isPublicHost } from '../public-origin.ts'
+import { isPublicHost, namesPublicOnly } from '../public-origin.ts'
 import type { Trace } from '../trace.ts'
 import type { Origin } from '../url.ts'
 import { MIRROR_REF_COUNT_MAX, MIRROR_REPOSITORY_COUNT_MAX, MIRROR_SILENCE_MS } from './limits.ts'
@@ -28,7 +28,7 @@ export interface MirrorFetch {
   readonly isClone: boolean
   readonly remoteName: string
   readonly gitDir: string
-  /** Who named them: a public one may name public addresses only. */
+  /** Who named them. */
   readonly origin: Origin
   readonly env: Environment
   readonly trace: Trace
@@ -82,7 +82,7 @@ async function knownTips({ gitDir, isClone, remoteName, haves }: MirrorFetch): P
 
 async function fetchFrom(url: string, fetch: MirrorFetch, knownTips: readonly string[]): Promise<string[]> {
   const { wanted, haves, origin } = fetch
-  if (origin.scheme !== 'file' && isPublicHost(origin.host)) await requirePublic(new URL(url).hostname)
+  if (namesPublicOnly(origin)) await requirePublic(new URL(url).hostname)
   const names = [...wanted.keys()].slice(0, MIRROR_REF_COUNT_MAX)
   const listed = await git(['ls-remote', '--quiet', '--', url, ...names], fetch)
   const offered = listed.split('\n').flatMap((line) => {

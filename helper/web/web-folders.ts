@@ -5,7 +5,7 @@
  * readers of the manifest before; so do those of a second clone of the same origin, whose manifest is not shown.
  */
 
-import { CHECKSUMS_NAME, encodeChecksums, type FolderContent, hashesOf, sha256Of } from '../export/folder-content.ts'
+import { CHECKSUMS_NAME, encodeChecksums, type FolderFiles, hashesOf, sha256Of } from '../export/folder-content.ts'
 import { INDEX_PAGE_NAME } from '../export/index-page.ts'
 
 export interface WebFile {
@@ -20,7 +20,7 @@ export interface WebFile {
 }
 
 export interface WebOffer {
-  readonly content: FolderContent
+  readonly content: FolderFiles
   /** Called with the number of bytes of each part that was sent. */
   readonly onSent: (count: number) => void
 }
@@ -78,7 +78,7 @@ export class WebFolders {
   }
 }
 
-function filesOf(content: FolderContent): Files {
+function filesOf(content: FolderFiles): Files {
   const { payloads, pages, manifest } = content
   const files = new Map<string, () => WebFile>()
   for (const { name, lengthBytes, sha256, read, torrent } of payloads) {

@@ -6,7 +6,7 @@
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import type { Address } from '../../net/index.ts'
+import { type Address, HostCount } from '../../net/index.ts'
 import { Turns } from '../daemon/turns.ts'
 import { HelperError, messageOf } from '../errors.ts'
 import {
@@ -19,7 +19,6 @@ import {
   WEB_REQUEST_TIMEOUT_MS,
 } from '../limits.ts'
 import { type AnswerPorts, answer } from './answer.ts'
-import { HostCount } from './host-count.ts'
 
 export class WebServer {
   readonly address: Address

@@ -4,7 +4,7 @@
  * only at an address that strangers do not reach, unless the user says otherwise.
  */
 
-import { type Address, classOfHost, formatAddress, type Gates } from '../../net/index.ts'
+import { type Address, classOfHost, formatAddress, type Gates, isAnyHost } from '../../net/index.ts'
 import type { Chain } from '../build/chains.ts'
 import type { NamedTip } from '../build/history.ts'
 import type { SnapshotFile } from '../build/snapshots.ts'
@@ -62,7 +62,7 @@ export class WebService {
   /** Strangers may reach it. */
   get isOpen(): boolean {
     const { host } = this.address
-    return isAny(host) || classOfHost(host) === 'public'
+    return isAnyHost(host) || classOfHost(host) === 'public'
   }
 
   /** Why a repository of this origin must not be shown; null if it may. `isPublic`: anybody gets it from its origin. */
@@ -83,7 +83,7 @@ export class WebService {
     const { repository, tips, chains, snapshots, remote, onSent } = state
     const named = chains.slice(0, CHAIN_COUNT_UNASKED).map((chain) => ({ ...chain, ref: originRef(chain.ref, remote) }))
     // An address that stands for all of this machine's is of no use elsewhere.
-    const hasUrl = this.#http.url !== null || !isAny(this.address.host)
+    const hasUrl = this.#http.url !== null || !isAnyHost(this.address.host)
     const options = {
       objectFormat: repository.objectFormat,
       topic: topicOf(origin),
@@ -107,9 +107,4 @@ export class WebService {
 
 function topicHexOf(origin: Origin): string {
   return Buffer.from(topicOf(origin)).toString('hex')
-}
-
-/** True for the addresses that stand for all of this machine's. */
-function isAny(host: string): boolean {
-  return host === '0.0.0.0' || host === '::'
 }

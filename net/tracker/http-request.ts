@@ -3,15 +3,14 @@
  * Strict: a path of ours, each known key once, lengths and numbers as they must be. Unknown keys are ignored, and so are `ip`, `ipv4` and
  * `ipv6`: a peer is where it was seen. Answers are always compact, as BEP 23 allows.
  */
-import { compactAddress } from '../address.ts'
-import { type Bencode, bencodeDict, concatBytes, encodeBencode, fromLatin1, latin1 } from '../bencode.ts'
+import { compactAddresses } from '../address.ts'
+import { type Bencode, bencodeDict, encodeBencode, fromLatin1, latin1 } from '../bencode.ts'
 import { NetError } from '../errors.ts'
 import { TRACKER_INTERVAL_MS, TRACKER_SCRAPE_COUNT_MAX } from '../limits.ts'
 import { INFOHASH_LENGTH } from '../torrent.ts'
 import type { Answer, Counts } from './announced-peers.ts'
 import { type AnnounceRequest, type ScrapeRequest, wantedCountOf } from './request.ts'
 
-const V4_LENGTH = 6
 const EVENTS = new Set(['', 'started', 'completed', 'stopped', 'paused'])
 
 function malformed(expected: string): NetError {
@@ -83,15 +82,14 @@ function integer(value: string | undefined, name: string, max: number): number {
 
 /** The answer to an announcement. */
 export function encodeHttpAnswer({ seederCount, leecherCount, peers }: Answer): Uint8Array {
-  const compact = peers.map(compactAddress).filter((entry) => entry !== null)
-  const v6 = compact.filter((entry) => entry.length !== V4_LENGTH)
+  const { v4, v6 } = compactAddresses(peers)
   return encodeBencode(
     bencodeDict({
       complete: BigInt(seederCount),
       incomplete: BigInt(leecherCount),
       interval: BigInt(TRACKER_INTERVAL_MS / 1000),
-      peers: concatBytes(compact.filter((entry) => entry.length === V4_LENGTH)),
-      peers6: v6.length === 0 ? undefined : concatBytes(v6),
+      peers: v4,
+      peers6: v6.length === 0 ? undefined : v6,
     }),
   )
 }

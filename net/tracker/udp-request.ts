@@ -3,7 +3,7 @@
  * What is too short, or no request, is nothing: it gets no answer. Bytes behind an announcement (BEP 41) are ignored, and so is the
  * address in it: a peer is where it was seen. No answer is longer than what the least IPv6 path carries.
  */
-import { compactAddress } from '../address.ts'
+import { COMPACT_V4_LENGTH, COMPACT_V6_LENGTH, compactAddresses } from '../address.ts'
 import { concatBytes, fromLatin1 } from '../bencode.ts'
 import { TRACKER_INTERVAL_MS, TRACKER_SCRAPE_COUNT_MAX } from '../limits.ts'
 import { INFOHASH_LENGTH } from '../torrent.ts'
@@ -76,12 +76,11 @@ export function encodeUdpConnection(transaction: Uint8Array, connectionId: Uint8
 
 /** The answer to an announcement, with those peers that are of the asker's family. */
 export function encodeUdpAnswer(transaction: Uint8Array, answer: Answer, family: 4 | 6): Uint8Array {
-  const entryLength = family === 4 ? 6 : 18
+  const { v4, v6 } = compactAddresses(answer.peers)
+  const [peers, entryLength] = family === 4 ? [v4, COMPACT_V4_LENGTH] : [v6, COMPACT_V6_LENGTH]
   const countMax = Math.floor((DATAGRAM_LENGTH_MAX - ANSWER_HEAD_LENGTH) / entryLength)
-  const entries = answer.peers.map(compactAddress).filter((entry) => entry?.length === entryLength)
   const head = words(TRACKER_INTERVAL_MS / 1000, answer.leecherCount, answer.seederCount)
-  const peers = entries.filter((entry) => entry !== null).slice(0, countMax)
-  return concatBytes([words(ACTION.announce), transaction, head, ...peers])
+  return concatBytes([words(ACTION.announce), transaction, head, peers.subarray(0, countMax * entryLength)])
 }
 
 /** The answer to a scrape, in which nobody counts downloads. */

@@ -11,14 +11,13 @@ import { text } from 'node:stream/consumers'
 import { after, before, it, mock } from 'node:test'
 import fc from 'fast-check'
 import { readSettings } from '../../helper/config.ts'
-import { type ContentPayload, type FolderContent, sha256Of } from '../../helper/export/folder-content.ts'
+import { type ContentPayload, type FolderFiles, sha256Of } from '../../helper/export/folder-content.ts'
 import { WEB_CONNECTION_COUNT_MAX, WEB_HEADER_LENGTH_MAX, WEB_UNREAD_TIMEOUT_MS } from '../../helper/limits.ts'
 import { parseOrigin } from '../../helper/url.ts'
-import { HostCount } from '../../helper/web/host-count.ts'
 import { WebFolders } from '../../helper/web/web-folders.ts'
 import { WebServer } from '../../helper/web/web-server.ts'
 import { WebService } from '../../helper/web/web-service.ts'
-import { Gates } from '../../net/index.ts'
+import { Gates, HostCount } from '../../net/index.ts'
 
 const LOOPBACK = { host: '127.0.0.1', port: 0 }
 const TOPIC = 'ab'.repeat(20)
@@ -42,7 +41,7 @@ function payload(name: string, lengthBytes: number, read: ContentPayload['read']
 const small = payload(LINK, LINK_BYTES.length, async (offset, length) => LINK_BYTES.subarray(offset, offset + length))
 const large = payload(LARGE_LINK, LARGE_LENGTH, async (_, length) => new Uint8Array(length))
 
-function contentWith(payloads: readonly ContentPayload[], manifest: string): FolderContent {
+function contentWith(payloads: readonly ContentPayload[], manifest: string): FolderFiles {
   return {
     payloads,
     pages: [
@@ -50,17 +49,6 @@ function contentWith(payloads: readonly ContentPayload[], manifest: string): Fol
       { name: 'index.html', bytes: Buffer.from('page') },
     ],
     manifest: { name: 'manifest.json', bytes: Buffer.from(manifest) },
-    entries: {
-      objectFormat: 'sha1',
-      topic: null,
-      clock: 0,
-      bytes: 0,
-      urls: [],
-      trackers: [],
-      chains: [],
-      snapshots: [],
-      superseded: [],
-    },
   }
 }
 

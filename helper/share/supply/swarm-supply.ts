@@ -20,7 +20,7 @@ import {
   SOURCE_GRACE_MS,
   WEBSEED_COUNT_MAX,
 } from '../../limits.ts'
-import { isPublicHost } from '../../public-origin.ts'
+import { namesPublicOnly } from '../../public-origin.ts'
 import {
   NOTHING_SUPPLIED,
   type Supply,
@@ -119,8 +119,7 @@ class SwarmSupply implements Supply {
   /** The user's own, then those that the origin names. */
   #locationsFor({ mirrors = [] }: SupplyRequest): readonly WebSeedLocation[] {
     const { origin, settings } = this.#context
-    // A public origin may not point into the network that the user sits in.
-    const mustBePublic = origin.scheme !== 'file' && isPublicHost(origin.host)
+    const mustBePublic = namesPublicOnly(origin)
     const named = mirrors.filter((url) => !settings.webseeds.includes(url))
     return [...this.#webSeeds.own, ...named.map((url) => ({ url, mustBePublic, isVouchedFor: true }))]
   }

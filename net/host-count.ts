@@ -1,9 +1,9 @@
 /**
  * Connections by the host that they come from, so that one stranger cannot take all of them. This machine itself is not bounded: behind
- * a reverse proxy everybody comes from it.
+ * a reverse proxy everybody comes from it, and a test network is on it.
  */
 
-import { classOfHost } from '../../net/index.ts'
+import { classOfHost } from './address.ts'
 
 export class HostCount {
   readonly #countMax: number
