@@ -33,8 +33,8 @@ export const INCOMING_PER_HOST_COUNT_MAX = 32
 export const TOPIC_CONNECTION_COUNT_MAX = 256
 /** Connections of one topic that we dialled. */
 export const TOPIC_DIALLED_COUNT_MAX = 64
-/** Milliseconds for which who has come, or asked or answered something, keeps a place that others want. */
-export const TOPIC_PLACE_GRACE_MS = 2_000
+/** Milliseconds for which who has come, or asked or brought something, keeps a place of a topic or swarm that others want. */
+export const PLACE_GRACE_MS = 2_000
 /** Connections of one topic to one peer id: both ends may have dialled at once. */
 export const TOPIC_PER_PEER_COUNT_MAX = 2
 /** Addresses dialled at the same time for one topic; more wait in line. */

@@ -1,38 +1,47 @@
 /**
- * Who holds the places of a topic, and who gives one up when there is none left (PROTOCOL.md section 8). Whoever is being answered
- * keeps his, and so does who has just come. Of the others those go first who were of no use, then those whose host has most
- * places, then who was idle for longest. So nobody can keep others out by being there, and who is pushed out early had nothing to ask.
+ * Who holds the places of a topic or swarm, and who gives one up when there is none left (PROTOCOL.md section 8). Whoever is being served
+ * keeps his, and for a moment who has just been. Of the others those go first who were of no use or of whom nothing has come yet, then
+ * those whose host has most places, then who was idle for longest. So nobody can keep others out by being there, or by coming again and
+ * again, and who is pushed out early had nothing to ask.
  * Pure bookkeeping: time is handed in.
  */
-import { TOPIC_PLACE_GRACE_MS } from './limits.ts'
+import { PLACE_GRACE_MS } from './limits.ts'
 
 /** One who has a place. */
 export interface Holder {
   /** Who is charged for it. */
   readonly owner: string
-  /** When it came, or last asked or answered something that was worth it. */
+  /** When it came, or last asked or brought something that was worth it. */
   readonly activeAtMs: number
   /** It has nothing of what we want. */
   readonly isUseless: boolean
-  /** A question or an answer is under way. */
+  /** It has neither asked nor brought anything yet. */
+  readonly isUntried: boolean
+  /** Something is under way. */
   readonly isBusy: boolean
 }
 
 /**
- * Who of `holders` gives up a place for one more of `newcomer`; null if nobody has to. While all are being answered, or have just come, it is
- * one of a host that has more places than the newcomer's would have then.
+ * Who of `holders` gives up a place for one more of `newcomer`; null if nobody has to. While nobody is idle, it is one who is untried, of a host
+ * with no fewer places than the newcomer's would have then; while all have just been served, one of a host that would still have more.
  */
 export function whoLeaves<Held extends Holder>(holders: readonly Held[], newcomer: string, nowMs: number): Held | null {
   const counts = new Map<string, number>()
   for (const { owner } of holders) counts.set(owner, (counts.get(owner) ?? 0) + 1)
   const countOf = (owner: string): number => counts.get(owner) ?? 0
+  const newcomerCount = countOf(newcomer) + 1
   const isIdle = ({ isBusy, isUseless, activeAtMs }: Held): boolean =>
-    isUseless || (!isBusy && nowMs - activeAtMs >= TOPIC_PLACE_GRACE_MS)
-  const idle = holders.filter(isIdle)
-  const others = holders.filter(({ owner }) => countOf(owner) > countOf(newcomer) + 1)
-  const [first] = (idle.length > 0 ? idle : others).sort(
+    isUseless || (!isBusy && nowMs - activeAtMs >= PLACE_GRACE_MS)
+  const isTryingMuch = ({ isUntried, owner }: Held): boolean => isUntried && countOf(owner) >= newcomerCount
+  const isGreedy = ({ owner }: Held): boolean => countOf(owner) > newcomerCount
+  const leaving = [isIdle, isTryingMuch, isGreedy].map((rule) => holders.filter(rule)).find(({ length }) => length > 0)
+  const isFruitless = ({ isUseless, isUntried }: Held): boolean => isUseless || isUntried
+  const [first] = (leaving ?? []).sort(
     (a, b) =>
-      Number(b.isUseless) - Number(a.isUseless) || countOf(b.owner) - countOf(a.owner) || a.activeAtMs - b.activeAtMs,
+      Number(isFruitless(b)) - Number(isFruitless(a)) ||
+      Number(a.isBusy) - Number(b.isBusy) ||
+      countOf(b.owner) - countOf(a.owner) ||
+      a.activeAtMs - b.activeAtMs,
   )
   return first ?? null
 }

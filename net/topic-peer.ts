@@ -1,5 +1,6 @@
 /**
- * A peer of a topic: what callers may do with it, how it is found again, and what its place is worth to us (places.ts).
+ * A peer of a topic, and one who may become one: what callers may do with it, how it is found again, and what its place is worth to us
+ * (places.ts).
  * Stays valid until its connection ends; whether it tells the truth is for callers to find out.
  */
 import { type Address, ownerOf } from './address.ts'
@@ -40,6 +41,25 @@ interface PeerPorts {
   readonly onDismissed: () => void
 }
 
+/** One whose hello has not come yet. */
+export class Greeter implements Holder {
+  readonly wire: TopicWire
+  readonly owner: string
+  readonly activeAtMs = performance.now()
+  readonly isUseless = false
+  readonly isUntried = true
+  readonly isBusy = false
+
+  constructor(wire: TopicWire) {
+    this.wire = wire
+    this.owner = ownerOf(wire.connection.remote)
+  }
+
+  get connected(): boolean {
+    return !this.wire.connection.destroyed
+  }
+}
+
 export class ConnectedPeer implements TopicPeer, Holder {
   readonly id: string
   readonly address: Address | null
@@ -48,6 +68,7 @@ export class ConnectedPeer implements TopicPeer, Holder {
   readonly #ports: PeerPorts
   activeAtMs = performance.now()
   isUseless = false
+  isUntried = true
 
   constructor(id: string, address: Address | null, wire: TopicWire, ports: PeerPorts) {
     this.id = id
@@ -75,8 +96,14 @@ export class ConnectedPeer implements TopicPeer, Holder {
 
   async request(kind: string, payload: Uint8Array, options: RequestOptions): Promise<Uint8Array> {
     const answer = await this.wire.channel.request(kind, payload, options)
-    if (kind !== KIND_PEERS) this.activeAtMs = performance.now()
+    if (kind !== KIND_PEERS) this.noteActive()
     return answer
+  }
+
+  /** It has asked or answered something. */
+  noteActive(): void {
+    this.activeAtMs = performance.now()
+    this.isUntried = false
   }
 
   requestStream(kind: string, payload: Uint8Array, options: StreamOptions): AsyncIterable<Uint8Array> {

@@ -32,7 +32,7 @@ import {
   TOPIC_SEARCH_FRESH_MS,
 } from './limits.ts'
 import { whoLeaves } from './places.ts'
-import { ConnectedPeer, KIND_PEERS, type TopicPeer } from './topic-peer.ts'
+import { ConnectedPeer, Greeter, KIND_PEERS, type TopicPeer } from './topic-peer.ts'
 import { TopicWire } from './topic-wire.ts'
 import type { WayIn } from './ways.ts'
 
@@ -87,7 +87,7 @@ export class TopicSwarm implements Topic {
   readonly #ports: TopicPorts
   readonly #book = new AddressBook()
   readonly #peers = new Set<ConnectedPeer>()
-  readonly #greeting = new Set<TopicWire>()
+  readonly #greeting = new Set<Greeter>()
   readonly #waiters = new Set<(peer: TopicPeer | null) => void>()
   readonly #listeners = new Set<(peer: TopicPeer) => void>()
   readonly #abort = new AbortController()
@@ -153,8 +153,8 @@ export class TopicSwarm implements Topic {
   /** Takes a connection whose handshake named this topic; false if there are enough, of whom nobody can leave. */
   accept(connection: Connection): boolean {
     if (this.#closing !== null) return false
-    const there = [...this.#peers].filter(({ connected }) => connected)
-    if (there.length + this.#greeting.size >= TOPIC_CONNECTION_COUNT_MAX) {
+    const there = [...this.#greeting, ...this.#peers].filter(({ connected }) => connected)
+    if (there.length >= TOPIC_CONNECTION_COUNT_MAX) {
       const leaving = whoLeaves(there, ownerOf(connection.remote), performance.now())
       if (leaving === null) return false
       leaving.wire.close()
@@ -173,7 +173,7 @@ export class TopicSwarm implements Topic {
     clearInterval(this.#gossip)
     this.#abort.abort()
     for (const settle of [...this.#waiters]) settle(null)
-    for (const wire of [...this.#greeting]) wire.close()
+    for (const { wire } of [...this.#greeting]) wire.close()
     for (const peer of [...this.#peers]) peer.wire.close()
     this.#ports.onClose()
     await Promise.allSettled(this.#ports.ways.map((way) => way.leave(this.#ports.infohash)))
@@ -264,9 +264,10 @@ export class TopicSwarm implements Topic {
       budget,
       answer: (kind, payload, lengthMax) => this.#answer(wire, kind, payload, lengthMax),
     })
-    this.#greeting.add(wire)
+    const greeter = new Greeter(wire)
+    this.#greeting.add(greeter)
     const hello = await wire.hello
-    this.#greeting.delete(wire)
+    this.#greeting.delete(greeter)
     const id = Buffer.from(connection.handshake?.peerId ?? []).toString('hex')
     const isOther = connection.handshake !== null && Buffer.compare(connection.handshake.infohash, infohash) !== 0
     // A peer id is free to copy: it must not keep its owner out from another host.
@@ -307,7 +308,7 @@ export class TopicSwarm implements Topic {
     const id = Buffer.from(wire.connection.handshake?.peerId ?? []).toString('hex')
     const answer = await this.#ports.answer(kind, payload, id, lengthMax)
     const asker = [...this.#peers].find((peer) => peer.wire === wire)
-    if (asker !== undefined) asker.activeAtMs = performance.now()
+    asker?.noteActive()
     return answer
   }
 

@@ -1,8 +1,8 @@
-// Goal: places of a topic go to those who need them, and nobody can hold all of them.
+// Goal: places of a topic or swarm go to those who need them, and nobody can hold all of them.
 // Method: tables of holders with the one that has to leave.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { TOPIC_PLACE_GRACE_MS } from '../../net/limits.ts'
+import { PLACE_GRACE_MS } from '../../net/limits.ts'
 import { type Holder, whoLeaves } from '../../net/places.ts'
 
 const NOW_MS = 100_000
@@ -12,7 +12,7 @@ interface Named extends Holder {
 }
 
 function holder(name: string, owner: string, idleMs: number, more: Partial<Holder> = {}): Named {
-  return { name, owner, activeAtMs: NOW_MS - idleMs, isUseless: false, isBusy: false, ...more }
+  return { name, owner, activeAtMs: NOW_MS - idleMs, isUseless: false, isUntried: false, isBusy: false, ...more }
 }
 
 function leaving(...holders: Named[]): string | null {
@@ -26,10 +26,29 @@ test('whoever is idle for longest leaves, of a host with more places first, the 
 })
 
 test('who has just come, or is being answered, stays while there are others', () => {
-  const fresh = TOPIC_PLACE_GRACE_MS - 1
-  assert.equal(leaving(holder('a', 'x', fresh), holder('b', 'y', TOPIC_PLACE_GRACE_MS)), 'b')
+  const fresh = PLACE_GRACE_MS - 1
+  assert.equal(leaving(holder('a', 'x', fresh), holder('b', 'y', PLACE_GRACE_MS)), 'b')
   assert.equal(leaving(holder('a', 'x', 60_000, { isBusy: true }), holder('b', 'y', 3_000)), 'b')
   assert.equal(leaving(holder('a', 'x', fresh), holder('b', 'y', 60_000, { isBusy: true })), null)
+})
+
+test('of whom nothing has come yet leaves before those who once asked, and at once if nobody is idle', () => {
+  const untried = { isUntried: true }
+  assert.equal(leaving(holder('a', 'x', 9_000), holder('b', 'x', 8_000), holder('c', 'y', 3_000, untried)), 'c')
+  const busy = holder('a', 'x', 9_000, { isBusy: true })
+  assert.equal(leaving(busy, holder('b', 'y', 10, untried), holder('c', 'z', 20, untried)), 'c')
+  assert.equal(leaving(busy, holder('b', 'y', 10, { ...untried, isBusy: true }), holder('c', 'z', 0, untried)), 'c')
+  assert.equal(
+    leaving(busy, holder('b', 'y', 20, untried), ...[1, 2].map((n) => holder(`c${n}`, 'z', n, untried))),
+    'c2',
+  )
+})
+
+test('of whom nothing has come yet stays when one of a host with more places comes', () => {
+  const greedy = [1, 2].map((n) => holder(`a${n}`, 'x', 100, { isBusy: true }))
+  const honest = holder('b', 'y', 100, { isUntried: true })
+  assert.equal(whoLeaves([...greedy, honest], 'x', NOW_MS), null)
+  assert.equal(leaving(...greedy, honest), 'b')
 })
 
 test('a host that keeps many places busy gives one up, but not for one who would have as many', () => {
