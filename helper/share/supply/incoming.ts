@@ -5,7 +5,7 @@
  * comes back for goes after a week.
  */
 
-import { type FileHandle, open, rm } from 'node:fs/promises'
+import { constants, type FileHandle, open, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { ByteRange, Store } from '../../../net/index.ts'
 import { INCOMING_AGE_MS_MAX } from '../../limits.ts'
@@ -32,11 +32,8 @@ export class IncomingFile implements Store {
   /** Opens the file, creating it, its folder and the one above. @throws ENOENT where the repository is gone */
   static async open(path: string): Promise<IncomingFile> {
     await makeFolder(dirname(path), 1)
-    const file = await open(path, 'a+').then(async (created) => {
-      await created.close()
-      return open(path, 'r+')
-    })
-    return new IncomingFile(file, path)
+    // Created and opened in one go: another process that is done with the same link may remove the file at any time.
+    return new IncomingFile(await open(path, constants.O_RDWR | constants.O_CREAT), path)
   }
 
   /** Length of what an earlier run left. */
