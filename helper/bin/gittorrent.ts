@@ -36,6 +36,7 @@ const context: CommandContext = {
 async function main(): Promise<number> {
   const [name, ...args] = process.argv.slice(2)
   if (name === '--help' || name === '-h') return runCommand('help', [])
+  if (name === '--version' || name === '-v') return runCommand('version', args)
   if (name === undefined) {
     context.printText(await (await import('../commands/help.ts')).briefHelp())
     return USAGE

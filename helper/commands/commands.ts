@@ -27,5 +27,6 @@ export const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   scan: async () => (await import('./names.ts')).scanCommand,
   register: async () => (await import('./names.ts')).registerCommand,
   mirrors: async () => (await import('./mirrors.ts')).mirrorsCommand,
+  version: async () => (await import('./version.ts')).versionCommand,
   verify: async () => (await import('./verify.ts')).verifyCommand,
 }

@@ -8,13 +8,13 @@ import { commandPage, manualPage } from '../manual/man-page.ts'
 import { type Manual, parseManual } from '../manual/manual.ts'
 import { briefText, commandText, overviewText, sectionText } from '../manual/plain-text.ts'
 import { type Command, onlyPositional, parseCommand } from './command-line.ts'
+import { readVersion } from './version.ts'
 
 const HELP_USAGE = 'help [--man] [<command> or <topic>]'
 const COMPLETION_USAGE = 'completion bash|zsh|fish'
 
 /** From dist/bin, where the executables are. */
 const MANUAL = new URL('../../helper/MANUAL.md', import.meta.url)
-const PACKAGE = new URL('../../package.json', import.meta.url)
 
 export const helpCommand: Command = {
   usage: HELP_USAGE,
@@ -62,10 +62,6 @@ function manPage(manual: Manual, name: string | undefined, version: string): str
 
 async function readManual(): Promise<Manual> {
   return parseManual(await readFile(MANUAL, 'utf8'))
-}
-
-async function readVersion(): Promise<string> {
-  return String(Object(JSON.parse(await readFile(PACKAGE, 'utf8'))).version)
 }
 
 function unknown(name: string): HelperError {

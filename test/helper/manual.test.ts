@@ -101,6 +101,13 @@ it('without a command the commonest ones are shown', () => {
   assert.deepEqual(shown, ['seed', 'export', 'publish', 'daemon', 'add', 'status', 'doctor', 'help'])
 })
 
+it('the version is that of the package', async () => {
+  const { version } = JSON.parse(readProjectFile('package.json'))
+  for (const how of ['version', '--version', '-v'])
+    assert.ok((await ours(how)).startsWith(`gittorrent version ${version} (Node `))
+  await assert.rejects(ours('version', 'of'), /usage: gittorrent version/)
+})
+
 it('every option and setting of the code is in the manual', () => {
   const text = readProjectFile('helper/MANUAL.md')
   for (const name of [SETTING_OPTIONS, HTTP_OPTIONS, DAEMON_OPTIONS].flatMap((group) => Object.keys(group))) {
