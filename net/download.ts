@@ -224,10 +224,7 @@ export class DownloadTask {
       if (this.#give(connection, address)) {
         await new Promise<void>((resolve) => connection.once('close', resolve))
         isAgainWanted = connection.handshake !== null && !connection.isSecond
-      } else {
-        connection.destroy()
-        isAgainWanted = false
-      }
+      } else connection.destroy()
     } catch {
       isAgainWanted = redialCount < DOWNLOAD_REDIAL_COUNT_MAX
     }

@@ -7,10 +7,8 @@
  */
 import { PLACE_GRACE_MS } from './limits.ts'
 
-/** One who has a place. */
-export interface Holder {
-  /** Who is charged for it. */
-  readonly owner: string
+/** What a place is worth. */
+export interface Worth {
   /** When it came, or last asked or brought something that was worth it. */
   readonly activeAtMs: number
   /** It has nothing of what we want. */
@@ -19,6 +17,12 @@ export interface Holder {
   readonly isUntried: boolean
   /** Something is under way. */
   readonly isBusy: boolean
+}
+
+/** One who has a place. */
+export interface Holder extends Worth {
+  /** Who is charged for it. */
+  readonly owner: string
 }
 
 /**

@@ -66,7 +66,7 @@ export class Outflow {
 
   onInterest(peer: SwarmPeer): void {
     if (!peer.isInterested) this.#giveFreePlaces()
-    else if (peer.amChoking && hasPlace(this.#ports.peers)) this.#unchoke(peer)
+    else if (peer.amChoking && hasPlace(this.#ports.peers, this.#ports.clock.nowMs())) this.#unchoke(peer)
   }
 
   /** The peer has said what it has; what it lacks is shown to it by and by. */
@@ -152,12 +152,13 @@ export class Outflow {
       const at = block.offset - first.offset
       return [encodePieceHead(block), bytes.subarray(at, at + block.length)]
     })
-    peer.takenLength += length
+    peer.onTaken(length, this.#ports.clock.nowMs())
     this.#ports.send(peer, parts)
   }
 
   #unchoke(peer: SwarmPeer): void {
     peer.amChoking = false
+    peer.unchokedAtMs = this.#ports.clock.nowMs()
     this.#ports.send(peer, [encodeMessage(ID.unchoke)])
   }
 
@@ -170,17 +171,19 @@ export class Outflow {
   }
 
   #giveFreePlaces(): void {
-    const { peers } = this.#ports
-    for (const peer of peers) if (peer.isInterested && peer.amChoking && hasPlace(peers)) this.#unchoke(peer)
+    const { peers, clock } = this.#ports
+    const nowMs = clock.nowMs()
+    for (const peer of peers) if (peer.isInterested && peer.amChoking && hasPlace(peers, nowMs)) this.#unchoke(peer)
   }
 
   /** To be called several times a second. */
   tick(nowMs: number): void {
     this.#tickUnveiling(nowMs)
+    this.#giveFreePlaces()
     if (nowMs - this.#decidedAtMs < CHOKE_INTERVAL_MS) return
     this.#decidedAtMs = nowMs
     const { peers, have } = this.#ports
-    const served = decideChokes(peers, have.isFull, (peer) => nowMs - (this.#chokedAtMs.get(peer) ?? nowMs))
+    const served = decideChokes(peers, have.isFull, nowMs, (peer) => nowMs - (this.#chokedAtMs.get(peer) ?? nowMs))
     for (const peer of peers) {
       if (!peer.amChoking && !served.has(peer)) this.#choke(peer, nowMs)
       else if (peer.amChoking && served.has(peer)) this.#unchoke(peer)

@@ -3,7 +3,8 @@
  * asked for. Bookkeeping only; `Swarm` decides. How many blocks are asked for ahead follows how long they take: more while
  * they come quickly, fewer when they queue, so that a slow peer never holds much.
  */
-import { BLOCK_REQUEST_COUNT_MAX, EXTENSION_BURST_COUNT, EXTENSION_RATE_PER_S } from '../limits.ts'
+import { BLOCK_REQUEST_COUNT_MAX, EXTENSION_BURST_COUNT, EXTENSION_RATE_PER_S, PLACE_GRACE_MS } from '../limits.ts'
+import type { Worth } from '../places.ts'
 import { type Clock, TokenBucket } from '../rate.ts'
 import { Bitfield } from './bitfield.ts'
 import type { Block } from './wire-messages.ts'
@@ -35,7 +36,7 @@ const DEPTH_MIN = 1
 const QUICK_MS = 500
 const SLOW_MS = 1_000
 
-export class SwarmPeer {
+export class SwarmPeer implements Worth {
   readonly link: SwarmLink
   readonly pieces: Bitfield
   isChoking = true
@@ -54,12 +55,18 @@ export class SwarmPeer {
   lastBlockAtMs = 0
   /** It was asked and has been silent for too long. */
   isSnubbed = false
-  hasBrought = false
+  /** When the last block came from it, and when the last one went to it; null before. */
+  broughtAtMs: number | null = null
+  takenAtMs: number | null = null
   /** Blocks that came though nobody asked. */
   unaskedCount = 0
   /** Blocks that it asked for, oldest first. */
   readonly wanted: Block[] = []
   isBeingServed = false
+  /** Valid while it is served. */
+  unchokedAtMs = 0
+  /** It had a place among those who are served, and asked for nothing; until it takes a block. */
+  isIdler = false
   /** Bytes of blocks from and to it, since the chokes were last decided. */
   broughtLength = 0
   takenLength = 0
@@ -87,10 +94,49 @@ export class SwarmPeer {
   onBlock(tookMs: number, nowMs: number): void {
     this.lastBlockAtMs = nowMs
     this.isSnubbed = false
-    this.hasBrought = true
+    this.broughtAtMs = nowMs
     this.latencyMs += (tookMs - this.latencyMs) / 8
     if (tookMs < QUICK_MS) this.depth = Math.min(this.depth + 1, this.depthMax)
     else if (tookMs > SLOW_MS) this.depth = Math.max(DEPTH_MIN, Math.floor(this.depth * 0.9))
+  }
+
+  /** Notes that bytes of blocks go to it. */
+  onTaken(length: number, nowMs: number): void {
+    this.takenLength += length
+    this.takenAtMs = nowMs
+    this.isIdler = false
+  }
+
+  get hasBrought(): boolean {
+    return this.broughtAtMs !== null
+  }
+
+  readonly isUseless = false
+
+  get isUntried(): boolean {
+    return this.broughtAtMs === null && this.takenAtMs === null
+  }
+
+  get activeAtMs(): number {
+    return Math.max(this.joinedAtMs, this.broughtAtMs ?? 0, this.takenAtMs ?? 0)
+  }
+
+  /** Blocks are on their way, or it waits until we serve it. */
+  get isBusy(): boolean {
+    const isBringing = this.asked.size > 0 && !this.isSnubbed
+    const isWaiting = this.isInterested && this.amChoking
+    return isBringing || isWaiting || this.isTaking || this.link.backlogLength > 0
+  }
+
+  /** It waits for blocks that it asked for. */
+  get isTaking(): boolean {
+    return this.wanted.length > 0 || this.isBeingServed
+  }
+
+  /** It is served, and makes no use of it. */
+  isIdle(nowMs: number): boolean {
+    if (this.amChoking || this.isTaking) return false
+    return nowMs - Math.max(this.unchokedAtMs, this.takenAtMs ?? 0) >= PLACE_GRACE_MS
   }
 
   /** Forgets a block that it does not want any more; false if it was not waiting. */

@@ -5,7 +5,8 @@
  * that a hundred members can be simulated in memory.
  */
 import { NetError } from '../errors.ts'
-import { KEEP_ALIVE_MS, SWARM_CONNECTION_COUNT_MAX } from '../limits.ts'
+import { KEEP_ALIVE_MS } from '../limits.ts'
+import type { Worth } from '../places.ts'
 import type { Clock } from '../rate.ts'
 import type { CheckedTorrent, Source, Store } from '../torrent.ts'
 import { Availability } from './availability.ts'
@@ -55,6 +56,8 @@ export interface SwarmEnd {
   /** The backlog has become smaller. */
   drained(): void
   closed(): void
+  /** What its place is worth. */
+  readonly worth: Worth
 }
 
 export class Swarm {
@@ -86,10 +89,6 @@ export class Swarm {
       write === null ? null : new Intake({ ...shared, wanted, write, onPiece: (index) => this.#onPiece(index) })
   }
 
-  get connectionCount(): number {
-    return this.#peers.size
-  }
-
   /** True when every wanted piece is here. */
   get isDone(): boolean {
     return this.#intake?.isDone ?? true
@@ -100,9 +99,9 @@ export class Swarm {
     return this.#intake?.takenLength ?? 0
   }
 
-  /** Takes a connection whose handshakes are done; null if there are enough. */
+  /** Takes a connection whose handshakes are done; null after `leave`. How many there are is for the caller to bound. */
   join(link: SwarmLink): SwarmEnd | null {
-    if (this.#hasLeft || this.#peers.size >= SWARM_CONNECTION_COUNT_MAX) return null
+    if (this.#hasLeft) return null
     const peer = new SwarmPeer(link, this.#options.torrent.pieceCount, this.#clock)
     this.#peers.add(peer)
     this.#greet(peer)
@@ -111,6 +110,7 @@ export class Swarm {
       receive: (run) => this.#receive(peer, run),
       drained: () => void this.#outflow.serve(peer),
       closed: () => this.#remove(peer),
+      worth: peer,
     }
   }
 

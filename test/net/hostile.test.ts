@@ -3,11 +3,12 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'
-import { test } from 'node:test'
+import { type TestContext, test } from 'node:test'
 import { Framer } from '../../net/framer.ts'
 import { encodeBencode, type Net } from '../../net/index.ts'
 import {
   PENDING_CONNECTION_COUNT_MAX,
+  SWARM_CONNECTION_COUNT_MAX,
   TOPIC_CONNECTION_COUNT_MAX,
   TOPIC_DIALLED_COUNT_MAX,
   WIRE_MESSAGE_LENGTH_MAX,
@@ -21,9 +22,9 @@ import { addressOf, bytesOf, memoryStore, NO_ANSWERS, openTestNet, TOPIC, torren
 const CONTENT = bytesOf('hostile', 500_000)
 const TORRENT = torrentOf(CONTENT, 16_384)
 
-function handshake(infohash: Uint8Array): Buffer {
+function handshake(infohash: Uint8Array, name = 'evil'): Buffer {
   const reserved = Buffer.from([0, 0, 0, 0, 0, 0x10, 0, 0x04])
-  return Buffer.concat([Buffer.from('\x13BitTorrent protocol', 'latin1'), reserved, infohash, bytesOf('evil', 20)])
+  return Buffer.concat([Buffer.from('\x13BitTorrent protocol', 'latin1'), reserved, infohash, bytesOf(name, 20)])
 }
 
 function frame(...parts: Uint8Array[]): Buffer {
@@ -218,20 +219,74 @@ test('a topic full of those who only say hello has room for one who asks', async
   await assertStillServes(t, net)
 })
 
-test('a topic full of those who never say hello, and come back as soon as they are sent away, has room for one who asks', async (t) => {
-  const net = await openVictim(t)
+/** Milliseconds from hanging up to dialling again: shorter would be a race for the processor. */
+const AGAIN_MS = 10
+
+/** Holds `count` connections that greet, say one of `sayings` in turn, come again whenever they are dropped, and do nothing else. */
+async function holdPlaces(
+  t: TestContext,
+  net: Net,
+  count: number,
+  infohash: Uint8Array,
+  sayings: readonly (readonly Uint8Array[])[],
+): Promise<void> {
   const sockets = new Set<Socket>()
-  const hold = async (): Promise<void> => {
+  let isOver = false
+  const hold = async (number: number): Promise<void> => {
     const socket = await open(net)
     sockets.add(socket)
-    socket.once('close', () => sockets.delete(socket) && void hold().catch(() => {}))
-    const isAnswered = new Promise<void>((resolve) => socket.once('data', () => resolve()))
-    socket.write(handshake(TOPIC))
+    const again = (): void => void (isOver || hold(number).catch(() => {}))
+    socket.once('close', () => sockets.delete(socket) && setTimeout(again, AGAIN_MS))
+    const isAnswered = new Promise<void>((resolve) =>
+      socket.once('data', () => resolve()).once('close', () => resolve()),
+    )
+    socket.write(Buffer.concat([handshake(infohash, `evil ${number}`), ...(sayings[number % sayings.length] ?? [])]))
     await isAnswered
   }
-  for (let count = 0; count < TOPIC_CONNECTION_COUNT_MAX; count++) await hold()
+  for (let number = 0; number < count; number++) await hold(number)
+  t.after(() => {
+    isOver = true
+    for (const socket of sockets) socket.destroy()
+  })
+}
+
+test('a topic full of those who never say hello, and come back as soon as they are sent away, has room for one who asks', async (t) => {
+  const net = await openVictim(t)
+  await holdPlaces(t, net, TOPIC_CONNECTION_COUNT_MAX, TOPIC, [[]])
   await assertStillServes(t, net)
-  for (const socket of sockets) sockets.delete(socket) && socket.destroy()
+})
+
+const HAVE_ALL = frame(Buffer.from([14]))
+const INTERESTED = frame(Buffer.from([2]))
+
+test('a swarm full of those who ask for nothing, whatever they say, serves one who comes, and goes on when they come again', async (t) => {
+  const net = await openVictim(t)
+  await holdPlaces(t, net, SWARM_CONNECTION_COUNT_MAX, TORRENT.infohash, [[], [HAVE_ALL], [INTERESTED]])
+  // Slow enough that others come meanwhile.
+  const client = await openTestNet(t, { downloadLimit: 2 * CONTENT.length })
+  const store = memoryStore(CONTENT.length)
+  const download = client.download(TORRENT, { peers: [addressOf(net)], store, stallTimeoutMs: 3_000 })
+  const { peers } = await download.result
+  assert.ok(store.bytes.equals(CONTENT))
+  assert.equal(peers.length, 1, 'over one connection, which nobody took from it')
+})
+
+test('a download full of those who have nothing finds room for a seed', async (t) => {
+  const seeder = await openVictim(t)
+  const client = await openTestNet(t, { listen: LOOPBACK })
+  const store = memoryStore(CONTENT.length)
+  // So that it is not alone before they come.
+  const mute = createServer((socket) => socket.on('error', () => {})).listen(LOOPBACK)
+  await once(mute, 'listening')
+  t.after(() => mute.close())
+  const bound = mute.address()
+  assert.ok(bound !== null && typeof bound === 'object')
+  const peers = [{ host: LOOPBACK.host, port: bound.port }]
+  const download = client.download(TORRENT, { peers, store, stallTimeoutMs: 3_000 })
+  await holdPlaces(t, client, SWARM_CONNECTION_COUNT_MAX, TORRENT.infohash, [[INTERESTED]])
+  download.addPeer(addressOf(seeder))
+  await download.result
+  assert.ok(store.bytes.equals(CONTENT))
 })
 
 test('one who asks and does not read is held to a bounded backlog', async (t) => {

@@ -76,6 +76,15 @@ test('peers that swallow what they are shown and pass nothing on delay nobody tw
   assert.ok(tookMs <= 2 * honestMs, `${tookMs} against ${honestMs} ms`)
 })
 
+test('peers that are interested and ask for nothing delay nobody twice over', async () => {
+  const idle: Attack = (network, source) => {
+    const hello = [encodeMessage(ID.haveNone), encodeMessage(ID.interested)]
+    for (let count = 0; count < 63; count++) joinAs(network, source, hello, () => [])
+  }
+  const tookMs = await timeOf(idle)
+  assert.ok(tookMs <= 2 * honestMs, `${tookMs} against ${honestMs} ms`)
+})
+
 test('peers that claim to have everything and serve nothing delay nobody twice over', async () => {
   const claim: Attack = (network, source, member) => {
     for (const victim of [source, member]) {
