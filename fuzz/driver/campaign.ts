@@ -1,12 +1,12 @@
 /**
  * One campaign on one target: seeds, then batches of mutants; what reaches new code joins the corpus. A finding is an
  * input that makes the target throw, takes too long, or allocates more than its length allows; each kind of finding is
- * made smaller and kept once. A hang is noticed from outside (run.ts), through the shared cell that holds the input at work.
+ * made smaller and kept once. A hang is noticed from outside (campaign-thread.ts), through the shared cell that holds the input at work.
  */
 
 import { setImmediate } from 'node:timers/promises'
 import { type NumberSource, randomNumbers } from '../../bench/random-numbers.ts'
-import { countAllocations, takeAllocatedLength } from './allocation.ts'
+import { takeAllocatedLength } from './allocation.ts'
 import { Coverage } from './coverage.ts'
 import { mutate } from './mutate.ts'
 import { loadTarget, regressionsOf, type Target } from './target.ts'
@@ -48,9 +48,8 @@ export interface CampaignOptions {
   readonly cell: SharedArrayBuffer
 }
 
-/** Runs a campaign to its end, in a thread of its own. */
+/** Runs a campaign to its end, in a thread that counts allocations. */
 export async function runCampaign(options: CampaignOptions): Promise<CampaignReport> {
-  countAllocations()
   // Findings are told apart by the first place in the stack; deeper stacks cost more than most inputs.
   Error.stackTraceLimit = 1
   const target = await loadTarget(options.target)

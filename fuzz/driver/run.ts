@@ -7,7 +7,7 @@
 import { createHash } from 'node:crypto'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
-import { superviseCampaign } from './supervise.ts'
+import { CampaignThread } from './campaign-thread.ts'
 import { targetNames } from './target.ts'
 
 const SECONDS = 10
@@ -22,7 +22,9 @@ if (names.length === 0) throw new Error(`fuzz: expected a part of a target's nam
 console.log('target                     executions  per second  corpus  covered  findings')
 for (const target of names) {
   const seed = Number(values.seed ?? Date.now() % 2 ** 31)
-  const report = await superviseCampaign({ target, seed, seconds, executionCountMax: Number.POSITIVE_INFINITY })
+  const thread = new CampaignThread()
+  const report = await thread.run({ target, seed, seconds, executionCountMax: Number.POSITIVE_INFINITY })
+  await thread.end()
   const columns: [string | number, number][] = [
     [report.executionCount, 12],
     [Math.round(report.executionCount / report.seconds), 12],

@@ -5,8 +5,8 @@
  */
 
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
-import { superviseCampaign } from '../../fuzz/driver/supervise.ts'
+import { after, test } from 'node:test'
+import { CampaignThread } from '../../fuzz/driver/campaign-thread.ts'
 import { regressionsOf, targetNames } from '../../fuzz/driver/target.ts'
 
 /** Seeds and what once failed come first; the rest is the same in every run, and longer campaigns have gone before. */
@@ -15,9 +15,13 @@ const EXECUTION_COUNT = 200
 const SECONDS = 600
 const PLANTED = '../test/fuzz/planted'
 
+const thread = new CampaignThread()
+
+after(() => thread.end())
+
 for (const target of targetNames()) {
   test(`${target} holds on ${EXECUTION_COUNT} inputs`, async () => {
-    const report = await superviseCampaign({ target, seed: 1, seconds: SECONDS, executionCountMax: EXECUTION_COUNT })
+    const report = await thread.run({ target, seed: 1, seconds: SECONDS, executionCountMax: EXECUTION_COUNT })
     const kinds = report.findings.map(({ kind, bytes }) => `${kind}: ${Buffer.from(bytes).toString('base64')}`)
     assert.deepEqual(kinds, [])
     assert(report.executionCount >= EXECUTION_COUNT && report.coveredLength > 0)
@@ -26,7 +30,7 @@ for (const target of targetNames()) {
 
 test('the driver finds what throws and what allocates, behind words that it has to put together, and makes it small', async () => {
   const campaign = { target: PLANTED, seed: 3, seconds: SECONDS, executionCountMax: 60_000 }
-  const { findings } = await superviseCampaign(campaign)
+  const { findings } = await thread.run(campaign)
   const found = findings.map(({ bytes }) => Buffer.from(bytes).toString('latin1')).sort()
   assert.deepEqual(found, ['abcA', 'abcT'])
 })
