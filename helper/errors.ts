@@ -22,6 +22,7 @@ export type HelperErrorCode =
   | 'repository-unusable'
   | 'store-corrupt'
   | 'chain-malformed'
+  | 'pack-padded'
   | 'manifest-malformed'
   | 'webseed-failed'
   | 'listen-failed'

@@ -48,6 +48,7 @@ export type {
 export { openNet, openNets } from './nets.ts'
 export { type PeerProbe, probeDhtNode, probeLsd, probePeer, probeTracker } from './probe.ts'
 export { type FetchRangeOptions, fetchRange, type RangeQuestion } from './range.ts'
+export { KeyedBuckets } from './rate.ts'
 export { SECRET_LENGTH_MIN, secretTopicOf } from './secret.ts'
 export type { Seed, SeedState } from './seeds.ts'
 export type { OutsideSource } from './swarm/outside.ts'

@@ -72,8 +72,11 @@ export interface NetMemory {
 }
 
 export interface TopicHandlers {
-  /** Answers a question; throw Refusal to say why not, anything else is told as "failed". */
-  onRequest(kind: string, payload: Uint8Array, peerId: string): Promise<Uint8Array | AnswerStream>
+  /**
+   * Answers a question; throw Refusal to say why not, anything else is told as "failed".
+   * @param owner who is charged for it: a host, a network of IPv6 (/64), on loopback a connection
+   */
+  onRequest(kind: string, payload: Uint8Array, owner: string): Promise<Uint8Array | AnswerStream>
 }
 
 export interface TopicOptions {
@@ -264,7 +267,7 @@ export class OpenNet implements Net {
       isBanned: (address) => this.#bans.has(address),
       ban: (address) => this.#bans.add(address),
       onDialled: (address, worked) => this.#noteDialled(infohash, address, worked),
-      answer: (kind, payload, peerId) => this.#answer(handlers, kind, payload, peerId),
+      answer: (kind, payload, owner) => this.#answer(handlers, kind, payload, owner),
       trace: this.#trace,
       onClose: () => this.#topics.delete(key),
     })
@@ -282,9 +285,9 @@ export class OpenNet implements Net {
     handlers: TopicHandlers,
     kind: string,
     payload: Uint8Array,
-    peerId: string,
+    owner: string,
   ): Promise<Uint8Array | AnswerStream> {
-    if (kind !== KIND_RANGE) return handlers.onRequest(kind, payload, peerId)
+    if (kind !== KIND_RANGE) return handlers.onRequest(kind, payload, owner)
     try {
       return await this.#seeds.answerRange(payload)
     } catch (error) {

@@ -76,7 +76,7 @@ export interface TopicPorts {
   readonly answer: (
     kind: string,
     payload: Uint8Array,
-    peerId: string,
+    owner: string,
     lengthMax: number,
   ) => Promise<Uint8Array | AnswerStream>
   readonly trace: (line: string) => void
@@ -305,8 +305,7 @@ export class TopicSwarm implements Topic {
   ): Promise<Uint8Array | AnswerStream> {
     if (payload.length > REQUEST_PAYLOAD_LENGTH_MAX) throw new Refusal('too-long')
     if (kind === KIND_PEERS) return this.#peersFor(wire.connection)
-    const id = Buffer.from(wire.connection.handshake?.peerId ?? []).toString('hex')
-    const answer = await this.#ports.answer(kind, payload, id, lengthMax)
+    const answer = await this.#ports.answer(kind, payload, ownerOf(wire.connection.remote), lengthMax)
     const asker = [...this.#peers].find((peer) => peer.wire === wire)
     asker?.noteActive()
     return answer

@@ -1,28 +1,31 @@
 /**
  * What no chain brought of a publication comes through tunnels (tip-fetch.ts): each peer is asked for what its own records name, its
- * pack waits in a quarantine of its own until all that it was asked for is there and connected, and a slow one has the next asked
- * beside it. Refs are not moved here.
+ * packs wait in a quarantine of their own until they are known to be all that it was asked for and nothing else (tip-check.ts), and a
+ * slow one has the next asked beside it. Refs are not moved here.
  */
-import { type MutableItem, NetError, type TopicPeer } from '../../net/index.ts'
-import type { GitConfig } from '../config.ts'
+import type { MutableItem, TopicPeer } from '../../net/index.ts'
+import type { GitConfig, Settings } from '../config.ts'
 import { HelperError, messageOf } from '../errors.ts'
+import { missingOf } from '../git/missing-objects.ts'
 import { type Repository, runGit } from '../git/repository.ts'
 import { humanBytes, type Progress } from '../progress.ts'
+import { banClaimant } from '../share/supply/ban-claimant.ts'
 import { fsckWanted } from '../share/supply/fsck.ts'
 import { Quarantine } from '../share/supply/quarantine.ts'
 import { raceOfPeers } from '../share/supply/race-of-peers.ts'
 import type { Trace } from '../trace.ts'
 import type { PeerOffer } from './find-records.ts'
-import { TIP_ALIVE_LENGTH, TIP_BUSY_COUNT_MAX, TIP_BUSY_PAUSE_MS, TIP_PATIENCE_MS } from './limits.ts'
+import { TIP_ALIVE_LENGTH, TIP_PATIENCE_MS } from './limits.ts'
 import { repositorySalt } from './names.ts'
-
 import type { Publication } from './reader.ts'
 import { decodeRecord } from './record.ts'
 import { decodeDocument } from './refs-document.ts'
+import { checkTunnel } from './tip-check.ts'
 import { fetchThroughTunnel, type TipFetch } from './tip-fetch.ts'
 
 export interface RestSurroundings {
   readonly config: GitConfig
+  readonly settings: Settings
   readonly trace: Trace
   readonly signal: AbortSignal
   readonly progress: Progress
@@ -38,8 +41,11 @@ export async function bringRest(
   publication: Publication,
   repository: Repository,
   known: readonly string[],
-  { trace, config, signal, progress, lengthMax }: RestSurroundings,
+  around: RestSurroundings,
 ): Promise<number> {
+  const { objectFormat } = repository
+  const { signal, progress, lengthMax } = around
+  const fsckObjects = fsckWanted(around.config)
   const haves = [...new Set([...known, ...(await tipsOf(repository))])]
   const wanted = [...new Set(publication.refs.map(({ oid }) => oid))]
   const checked = new Set<string>()
@@ -50,7 +56,6 @@ export async function bringRest(
   let enteredLength = 0
   let excess: HelperError | null = null
   const attempt = async (peer: TopicPeer, over: AbortSignal): Promise<readonly string[]> => {
-    const { objectFormat } = repository
     const wants = wantsOf.get(peer) ?? []
     let ofThisPeer = 0
     const onBytes = (count: number): void => {
@@ -61,7 +66,7 @@ export async function bringRest(
       excess = tooLarge(publication.name, lengthMax, 'more')
       throw excess
     }
-    const fetch = { objectFormat, wants, haves, fsckObjects: fsckWanted(config), onBytes, signal: over }
+    const fetch = { objectFormat, wants, haves, fsckObjects, onBytes, signal: over }
     try {
       await bringThroughTunnel(peer, repository, fetch)
       enteredLength += ofThisPeer
@@ -69,7 +74,7 @@ export async function bringRest(
     } catch (error) {
       // Who was merely overtaken may be asked for something else.
       if (over.aborted) tried.delete(peer)
-      else trace(() => `tunnel to ${peer.remote.host}:${peer.remote.port}: ${messageOf(error)}`)
+      else await noteFailure(peer, error, around)
       throw error
     }
   }
@@ -94,34 +99,29 @@ export async function bringRest(
   if (missing.length > 0 && excess !== null) throw excess
   const isWhole =
     missing.length === 0 && (wanted.every((oid) => checked.has(oid)) || (await isConnected(repository, wanted)))
-  if (!isWhole) {
-    const got = missing.length > 0 ? `${missing.length} of ${wanted.length} missing` : 'history with holes'
-    throw new HelperError(
-      'not-published',
-      `'${publication.name}': expected all refs from its peers, got ${got}, try later`,
-    )
-  }
+  if (!isWhole) throw notWhole(publication.name, missing.length, wanted.length)
   progress.done('Receiving from peers', humanBytes(bytes))
   return bytes
 }
 
+function notWhole(name: string, missingCount: number, wantedCount: number): HelperError {
+  const got = missingCount > 0 ? `${missingCount} of ${wantedCount} missing` : 'history with holes'
+  return new HelperError('not-published', `'${name}': expected all refs from its peers, got ${got}, try later`)
+}
+
+async function noteFailure(peer: TopicPeer, error: unknown, { settings, trace }: RestSurroundings): Promise<void> {
+  trace(() => `tunnel to ${peer.remote.host}:${peer.remote.port}: ${messageOf(error)}`)
+  if (error instanceof HelperError && error.code === 'pack-padded')
+    await banClaimant(peer.address ?? peer.remote, settings.peerMemory, trace)
+}
+
 /** Brings what was asked for into the repository, whole or not at all. */
-async function bringThroughTunnel(peer: TopicPeer, { gitDir }: Repository, fetch: TipFetch): Promise<void> {
-  const quarantine = await Quarantine.open(gitDir, fetch.signal)
+async function bringThroughTunnel(peer: TopicPeer, repository: Repository, fetch: TipFetch): Promise<void> {
+  const quarantine = await Quarantine.open(repository.gitDir, fetch.signal)
   try {
-    for (let count = 0; ; count++) {
-      try {
-        await fetchThroughTunnel(peer, quarantine, fetch)
-        break
-      } catch (error) {
-        const isBusy = error instanceof NetError && error.data.reason === 'busy'
-        if (!isBusy || count === TIP_BUSY_COUNT_MAX || fetch.signal.aborted) throw error
-      }
-      await new Promise((resolve) => setTimeout(resolve, TIP_BUSY_PAUSE_MS))
-    }
+    const packHashes = await fetchThroughTunnel(peer, quarantine, fetch)
     // A pack without what was wanted is as good as none: another peer may have it.
-    if (!(await quarantine.areConnected(fetch.wants, [], true)))
-      throw new HelperError('origin-protocol', 'tunnel: expected all that was wanted, got history with holes')
+    await checkTunnel({ repository, quarantine, packHashes, wants: fetch.wants })
     if (fetch.signal.aborted) throw new HelperError('interrupted', 'tunnel: not needed any more')
     await quarantine.release()
   } finally {
@@ -195,11 +195,4 @@ export function isOutdated({ source, key, name, seq }: Publication): boolean {
 export async function tipsOf(repository: Repository): Promise<string[]> {
   const listed = await runGit(repository.gitDir, ['for-each-ref', '--format=%(objectname)'])
   return [...new Set(listed.split('\n').filter(Boolean))]
-}
-
-/** Those of `oids` that are not here. */
-export async function missingOf(repository: Repository, oids: readonly string[]): Promise<string[]> {
-  if (oids.length === 0) return []
-  const answers = await runGit(repository.gitDir, ['cat-file', '--batch-check'], `${oids.join('\n')}\n`)
-  return answers.split('\n').flatMap((line) => (line.endsWith(' missing') ? [line.split(' ')[0] ?? ''] : []))
 }

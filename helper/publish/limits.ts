@@ -60,9 +60,14 @@ export const TIP_HAVE_COUNT_MAX = 1_000
 export const TIP_ANSWER_LENGTH_MAX = 8 * 1024 * 1024 * 1024
 export const TIP_SERVE_TIMEOUT_MS = 30 * 60_000
 
-/** Answers of the tunnel that are made at once, in all and for one peer: each is a `git upload-pack` with its memory. */
+/** Answers of the tunnel that are made at once, in all and for one host: each is a `git upload-pack` with its memory. */
 export const TIP_PARALLEL_COUNT = 4
-export const TIP_PER_PEER_COUNT = 2
+export const TIP_PER_HOST_COUNT = 2
+
+/** Answers of the tunnel that a host may have begun per second and at once, and hosts that are counted: starting git takes 8 ms. */
+export const TIP_RATE_PER_S = 4
+export const TIP_BURST_COUNT = 20
+export const TIP_HOST_COUNT_MAX = 1_024
 
 /** A tunnel that brings nothing for this long is left; counting objects of a large repository takes some seconds. */
 export const TIP_STALL_TIMEOUT_MS = 30_000

@@ -62,12 +62,12 @@ export async function openPublisherService(
   let isClosed = false
   let refreshing = Promise.resolve()
   const handlers: TopicHandlers = {
-    onRequest: async (kind, payload, peerId) => {
+    onRequest: async (kind, payload, owner) => {
       if (kind === REFS_KIND) return answerRefs(folder, documents, payload)
-      if (kind === CHAIN_KIND && offer !== null) return offer.handlers.onRequest(kind, payload, peerId)
+      if (kind === CHAIN_KIND && offer !== null) return offer.handlers.onRequest(kind, payload, owner)
       if (kind !== TIP_KIND) throw new Refusal('unknown-kind')
       const { gitDir, objectFormat } = repository
-      return tips.answer({ gitDir, objectFormat, advertised: await documents.advertised(name) }, payload, peerId)
+      return tips.answer({ gitDir, objectFormat, advertised: await documents.advertised(name) }, payload, owner)
     },
   }
   const topic = net.joinTopic(publisherTopic(folder.id, name), handlers, { announce: true })

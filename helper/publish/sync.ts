@@ -8,11 +8,12 @@ import { join } from 'node:path'
 import type { Net } from '../../net/index.ts'
 import type { GitConfig, Settings } from '../config.ts'
 import { messageOf } from '../errors.ts'
+import { missingOf } from '../git/missing-objects.ts'
 import { lengthOfObjects, type Repository, runGit } from '../git/repository.ts'
 import { humanBytes, type Progress } from '../progress.ts'
 import { swarmSupplyOn } from '../share/supply/swarm-supply.ts'
 import type { Trace } from '../trace.ts'
-import { bringRest, isOutdated, missingOf, tipsOf, tooLarge } from './bring-rest.ts'
+import { bringRest, isOutdated, tipsOf, tooLarge } from './bring-rest.ts'
 import {
   PUBLISHER_LOCK_PATIENCE_MS,
   REF_LOCK_ATTEMPT_COUNT_MAX,

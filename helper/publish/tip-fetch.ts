@@ -1,16 +1,18 @@
 /**
  * The asking end of the tunnel: brings what a publisher's refs reach from one peer into a quarantine. git indexes the pack
- * and names every object itself; the caller checks that everything that was wanted is connected before a ref moves.
+ * and names every object itself; tip-check.ts says whether it is what was wanted before a ref moves.
  * The haves are tips that this publisher published before, never a commit of the user's own.
  */
 import { Readable } from 'node:stream'
-import type { TopicPeer } from '../../net/index.ts'
+import { NetError, type TopicPeer } from '../../net/index.ts'
 import { HelperError, printable } from '../errors.ts'
 import { ByteReader } from '../remote/byte-reader.ts'
 import { readPacket, textOf } from '../remote/pkt-line.ts'
 import type { PackIndexer, Quarantine } from '../share/supply/quarantine.ts'
 import {
   TIP_ANSWER_LENGTH_MAX,
+  TIP_BUSY_COUNT_MAX,
+  TIP_BUSY_PAUSE_MS,
   TIP_HAVE_COUNT_MAX,
   TIP_ROUND_COUNT_MAX,
   TIP_STALL_TIMEOUT_MS,
@@ -27,22 +29,36 @@ export interface TipFetch extends TipRequest {
 }
 
 /**
- * Fetches all wants, in as many questions as they take; returns the bytes that came.
+ * Fetches all wants, in as many questions as they take; returns the hashes in the names of the packs that came.
  * @throws NetError as a peer's answers do; HelperError origin-protocol, git-failed for what git will not have
  */
-export async function fetchThroughTunnel(peer: TopicPeer, quarantine: Quarantine, fetch: TipFetch): Promise<number> {
-  let received = 0
+export async function fetchThroughTunnel(peer: TopicPeer, quarantine: Quarantine, fetch: TipFetch): Promise<string[]> {
+  const packHashes: string[] = []
   let known = [...fetch.haves]
   for (let at = 0, round = 0; at < fetch.wants.length && round < TIP_ROUND_COUNT_MAX; round++) {
     const wants = fetch.wants.slice(at, at + TIP_WANT_COUNT_MAX)
-    received += await fetchOnce(peer, quarantine, { ...fetch, wants, haves: known.slice(-TIP_HAVE_COUNT_MAX) })
+    const part = { ...fetch, wants, haves: known.slice(-TIP_HAVE_COUNT_MAX) }
+    packHashes.push(await untilFree(() => fetchOnce(peer, quarantine, part), fetch.signal))
     known = [...known, ...wants]
     at += wants.length
   }
-  return received
+  return packHashes
 }
 
-async function fetchOnce(peer: TopicPeer, quarantine: Quarantine, fetch: TipFetch): Promise<number> {
+/** Asks again while the peer is busy, now and then, for a while. */
+async function untilFree<Answer>(ask: () => Promise<Answer>, signal: AbortSignal): Promise<Answer> {
+  for (let count = 0; ; count++) {
+    try {
+      return await ask()
+    } catch (error) {
+      const isBusy = error instanceof NetError && error.data.reason === 'busy'
+      if (!isBusy || count === TIP_BUSY_COUNT_MAX || signal.aborted) throw error
+    }
+    await new Promise((resolve) => setTimeout(resolve, TIP_BUSY_PAUSE_MS))
+  }
+}
+
+async function fetchOnce(peer: TopicPeer, quarantine: Quarantine, fetch: TipFetch): Promise<string> {
   const stream = peer.requestStream(TIP_KIND, encodeTipRequest(fetch), {
     stallTimeoutMs: TIP_STALL_TIMEOUT_MS,
     lengthMax: TIP_ANSWER_LENGTH_MAX,
@@ -59,12 +75,11 @@ async function fetchOnce(peer: TopicPeer, quarantine: Quarantine, fetch: TipFetc
   })
   try {
     await readPack(reader, indexer)
-    await indexer.finish()
+    return await indexer.finish()
   } catch (error) {
-    indexer.abort()
+    await indexer.abort()
     throw error
   }
-  return reader.consumedBytes
 }
 
 /** Band 1 is the pack, 2 progress, 3 an error (gitprotocol-pack, "Packfile Data"). @throws HelperError 'origin-protocol' and what `indexer` throws */

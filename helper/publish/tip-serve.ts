@@ -5,11 +5,14 @@
  */
 import { type ChildProcessByStdio, spawn } from 'node:child_process'
 import type { Readable, Writable } from 'node:stream'
-import { type AnswerStream, Refusal } from '../../net/index.ts'
+import { type AnswerStream, KeyedBuckets, Refusal } from '../../net/index.ts'
 import type { Trace } from '../trace.ts'
 import {
+  TIP_BURST_COUNT,
+  TIP_HOST_COUNT_MAX,
   TIP_PARALLEL_COUNT,
-  TIP_PER_PEER_COUNT,
+  TIP_PER_HOST_COUNT,
+  TIP_RATE_PER_S,
   TIP_READER_FREE_LENGTH,
   TIP_READER_RATE_MIN,
   TIP_READER_WAIT_MS_MAX,
@@ -36,7 +39,7 @@ const CONFIGURATION = [
 
 /** One answer on its way, and how long its asker has kept it waiting. */
 interface Running {
-  readonly peerId: string
+  readonly owner: string
   sentLength: number
   waitedMs: number
   /** Since when the asker keeps it waiting, by the monotonic clock; null while git is waited for. */
@@ -46,6 +49,7 @@ interface Running {
 /** All tunnels of one process; shares the bounds between repositories. */
 export class TipServer {
   readonly #running = new Map<ChildProcessByStdio<Writable, Readable, null>, Running>()
+  readonly #starts = new KeyedBuckets(TIP_RATE_PER_S, TIP_BURST_COUNT, TIP_HOST_COUNT_MAX)
   readonly #trace: Trace
   #isClosed = false
 
@@ -53,19 +57,21 @@ export class TipServer {
     this.#trace = trace
   }
 
-  /** Answers a question of a peer. @throws Refusal malformed, not-advertised, busy */
-  async answer(offer: TipOffer, payload: Uint8Array, peerId: string): Promise<AnswerStream> {
+  /** Answers a question; `owner` is charged for it. @throws Refusal malformed, not-advertised, busy */
+  async answer(offer: TipOffer, payload: Uint8Array, owner: string): Promise<AnswerStream> {
     const request = decodeTipRequest(payload)
     const isOffered =
       request.objectFormat === offer.objectFormat && request.wants.every((oid) => offer.advertised.has(oid))
     if (!isOffered) throw new Refusal('not-advertised')
-    const ofPeer = [...this.#running.values()].filter((running) => running.peerId === peerId).length
-    if (this.#isClosed || ofPeer >= TIP_PER_PEER_COUNT) throw new Refusal('busy')
+    const ofOwner = [...this.#running.values()].filter((running) => running.owner === owner).length
+    if (this.#isClosed || ofOwner >= TIP_PER_HOST_COUNT) throw new Refusal('busy')
     if (this.#running.size >= TIP_PARALLEL_COUNT && !this.#makeRoom()) throw new Refusal('busy')
+    // Who asks and leaves, again and again, would have us start git for nothing.
+    if (!this.#starts.take(owner)) throw new Refusal('busy')
     const args = [...CONFIGURATION, 'upload-pack', '--strict', '--stateless-rpc', offer.gitDir]
     const surroundings = { env: bareEnvironment(), cwd: '/', detached: true }
     const child = spawn('git', args, { ...surroundings, stdio: ['pipe', 'pipe', 'ignore'] })
-    const running = { peerId, sentLength: 0, waitedMs: 0, waitsSinceMs: null }
+    const running = { owner, sentLength: 0, waitedMs: 0, waitsSinceMs: null }
     this.#running.set(child, running)
     const timer = setTimeout(() => end(child), TIP_SERVE_TIMEOUT_MS)
     const exited = new Promise<number | null>((resolve) => {
@@ -85,7 +91,7 @@ export class TipServer {
     }
   }
 
-  /** Ends the answer of an asker who hardly reads it: peer ids are free, so nobody may keep places by being slow. */
+  /** Ends the answer of an asker who hardly reads it: hosts are cheap, so nobody may keep places by being slow. */
   #makeRoom(): boolean {
     const nowMs = performance.now()
     for (const [child, running] of this.#running) {
@@ -147,6 +153,8 @@ function bareEnvironment(): NodeJS.ProcessEnv {
     GIT_CONFIG_GLOBAL: '/dev/null',
     GIT_ATTR_NOSYSTEM: '1',
     GIT_NO_LAZY_FETCH: '1',
+    // Git before 2.39.4, and from 2.40 to 2.45.0, does not know that one; with this it has no way to fetch.
+    GIT_ALLOW_PROTOCOL: 'none',
     GIT_NO_REPLACE_OBJECTS: '1',
     GIT_TERMINAL_PROMPT: '0',
   }

@@ -50,8 +50,8 @@ export function answererOf(
   const answerWith = chainAnswers(named, chains.snapshots)
   const whole = answerWith(named.length)
   return {
-    onRequest: async (kind, payload, peerId) => {
-      if (kind !== CHAIN_KIND) return others.onRequest(kind, payload, peerId)
+    onRequest: async (kind, payload, owner) => {
+      if (kind !== CHAIN_KIND) return others.onRequest(kind, payload, owner)
       const { format, chainCountMax } = decodeChainQuestion(payload)
       if (format !== chains.repository.objectFormat) throw new Refusal('other-object-format')
       // A line comes after those that it rests on, so the first ones stand by themselves.

@@ -116,12 +116,12 @@ async function assertClones(name: string, peers: readonly string[]): Promise<voi
   assert.equal(await refs(name), await refs('project'))
 }
 
-const packetsOf = (pack: Uint8Array): Uint8Array =>
-  Buffer.concat([
-    encodePacket('packfile\n'),
-    encodePacket(Buffer.concat([Buffer.from([1]), pack])),
-    Buffer.from('0000'),
-  ])
+const packetsOf = (pack: Uint8Array): Uint8Array => {
+  const packets: Uint8Array[] = [encodePacket('packfile\n')]
+  for (let at = 0; at < pack.length; at += 2 ** 15)
+    packets.push(encodePacket(Buffer.concat([Buffer.from([1]), pack.subarray(at, at + 2 ** 15)])))
+  return Buffer.concat([...packets, Buffer.from('0000')])
+}
 
 // What these spend is waiting, and nothing is published meanwhile.
 describe('side by side', { concurrency: true }, () => {
@@ -177,8 +177,14 @@ describe('side by side', { concurrency: true }, () => {
     await withLiars(liars, (addresses) => assertClones('tunnels', [...addresses, publisher.address]))
   })
 
-  it('with hostile peers alone the clone ends with one sentence, and no directory is left', async () => {
-    await withLiars([{ tip: async () => Buffer.from('garbage') }, { page: never }], async (addresses) => {
+  it('with hostile peers alone, and be it one that puts into the pack what nobody asked for, the clone ends with one sentence, and no directory is left', async () => {
+    const directory = join(world.folder, 'project')
+    const blob = await gitBytes(['hash-object', '-w', '--stdin'], { directory, input: randomBytes(1000) })
+    const listed = await world.git('owner', '-C', 'project', 'rev-list', '--objects', '--no-object-names', '--all')
+    const input = Buffer.concat([Buffer.from(`${listed}\n`), blob])
+    const padded = packetsOf(await gitBytes(['pack-objects', '--stdout'], { directory, input }))
+    const liars = [{ tip: async () => Buffer.from('garbage') }, { page: never }, { tip: async () => padded }]
+    await withLiars(liars, async (addresses) => {
       const { status, stderr } = await world.gitOutcome(
         'alone',
         [...FORGETFUL, 'clone', publisher.url, 'alone'],

@@ -41,7 +41,7 @@ for (const how of ['its signal is aborted', 'it is closed early'] as const) {
         interruption.abort()
         await assert.rejects(indexer.finish(), /git index-pack/)
         assert.throws(() => quarantine.index(OPTIONS), { code: 'interrupted' })
-        assert.equal(await quarantine.holdsTree('0'.repeat(40)), false)
+        assert.equal(await quarantine.areConnected(['0'.repeat(40)], [], true), false)
       }
       await quarantine.close()
       await assert.rejects(indexer.finish(), /git index-pack/)

@@ -5,11 +5,11 @@
  */
 import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
-import { chmod, mkdir, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { before, test } from 'node:test'
-import { TIP_PARALLEL_COUNT, TIP_PER_PEER_COUNT } from '../../helper/publish/limits.ts'
+import { TIP_BURST_COUNT, TIP_PARALLEL_COUNT, TIP_PER_HOST_COUNT } from '../../helper/publish/limits.ts'
 import { encodeTipRequest } from '../../helper/publish/tip-request.ts'
 import { TipServer } from '../../helper/publish/tip-serve.ts'
 import { ByteReader } from '../../helper/remote/byte-reader.ts'
@@ -98,10 +98,10 @@ test('an object that is there but not published is refused by name', async () =>
   server.close()
 })
 
-test('processes are bounded for one peer and for all, and a closed answer frees its place', async () => {
+test('processes are bounded for one host and for all, and a closed answer frees its place', async () => {
   const server = new TipServer(openTrace({}))
   const answers: AnswerStream[] = []
-  for (let n = 0; n < TIP_PER_PEER_COUNT; n++) answers.push(await ask(server, [...offer.advertised], 'one'))
+  for (let n = 0; n < TIP_PER_HOST_COUNT; n++) answers.push(await ask(server, [...offer.advertised], 'one'))
   await assert.rejects(ask(server, [...offer.advertised], 'one'), isRefusal('busy'))
   for (let n = answers.length; n < TIP_PARALLEL_COUNT; n++)
     answers.push(await ask(server, [...offer.advertised], `peer ${n}`))
@@ -115,6 +115,57 @@ test('processes are bounded for one peer and for all, and a closed answer frees 
   assert.ok((await packOf(again)).length > 0)
   server.close()
   await assert.rejects(ask(server, [...offer.advertised]), isRefusal('busy'))
+})
+
+test('who has answers begun and leaves, again and again, has no more begun than a host may, and keeps nobody else out', async () => {
+  const server = new TipServer(openTrace({}))
+  let begunCount = 0
+  const begin = async (): Promise<void> => {
+    for (;;) {
+      const answer = await ask(server, [...offer.advertised], 'one')
+      begunCount++
+      answer.close()
+      await whole(answer).catch(() => {})
+    }
+  }
+  await assert.rejects(begin(), isRefusal('busy'))
+  assert.ok(begunCount >= TIP_BURST_COUNT)
+  assert.ok((await packOf(await ask(server, [...offer.advertised], 'another'))).length > 0)
+  server.close()
+})
+
+test('what the repository lacks is not fetched, whatever its configuration says, by a git of any age', async () => {
+  await git(['clone', '--quiet', '--bare', '--no-local', 'repo.git', 'holes.git'], { directory })
+  const gitDir = join(directory, 'holes.git')
+  const tip = oids.at(-1) ?? ''
+  const input = await gitBytes(['pack-objects', '--stdout', '--revs', '--filter=blob:none'], {
+    directory: gitDir,
+    input: `${tip}\n`,
+  })
+  await rm(join(gitDir, 'objects'), { recursive: true })
+  await git(['init', '--quiet', '--bare', gitDir], { directory })
+  await gitBytes(['index-pack', '--stdin', '--promisor'], { directory: gitDir, input })
+  const hook = join(directory, 'hook')
+  for (const setting of [
+    ...['remote.origin.promisor true', `remote.origin.url ext::${hook}`, 'protocol.ext.allow always'],
+    ...[`uploadpack.packObjectsHook ${hook}`, 'core.repositoryFormatVersion 1', 'extensions.partialClone origin'],
+  ])
+    await git(['config', ...setting.split(' ')], { directory: gitDir })
+  // A git that does not know GIT_NO_LAZY_FETCH yet is one that takes it for unset.
+  const path = process.env.PATH ?? ''
+  const old = join(directory, 'old')
+  await mkdir(old)
+  await writeFile(join(old, 'git'), `#!/bin/sh\nGIT_NO_LAZY_FETCH=0 PATH='${path}' exec git "$@"\n`, { mode: 0o755 })
+  const server = new TipServer(openTrace({}))
+  for (const programs of [path, `${old}:${path}`]) {
+    process.env.PATH = programs
+    const request = encodeTipRequest({ objectFormat: 'sha1', wants: [tip], haves: [] })
+    const answer = await server.answer({ ...offer, gitDir }, request, 'peer')
+    process.env.PATH = path
+    await assert.rejects(whole(answer), /upload-pack failed/)
+    assert.equal(existsSync(trap), false)
+  }
+  server.close()
 })
 
 test('an asker who leaves takes with him whatever git has started', async () => {

@@ -1,17 +1,22 @@
 /**
- * Goal: a web seed whose manifest looks right in everything, and whose bundles are valid, but of another repository, changes
- * nothing in a clone; a manifest that was believed once is not sent again while it is the same.
+ * Goal: a web seed whose manifest looks right in everything, and whose bundles are valid, but of another repository, or whose snapshot has
+ * an object too much, changes nothing in a clone; a manifest that was believed once is not sent again while it is the same.
  * Method: two exports of which one is dressed up as the other; a real clone through the helper, compared with a plain one; two fetches
  * of commits that no export has, with requests and bytes counted.
  */
 
 import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
 import { readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, it } from 'node:test'
+import { deflateSync } from 'node:zlib'
 import { DemoWorld } from '../../bench/demo-world.ts'
 import { generateRepository } from '../../bench/generate-repository.ts'
-import { startStaticServer } from '../../bench/static-server.ts'
+import { type StaticServerOptions, startStaticServer } from '../../bench/static-server.ts'
+import { pieceLengthOf } from '../../engine/index.ts'
+import { encodeTorrentFile } from '../../helper/export/torrent-file.ts'
+import { describePayload } from '../../helper/share/chain-claim.ts'
 
 const QUIET = ['gittorrent.dht=false', 'gittorrent.lsd=false']
 
@@ -57,6 +62,63 @@ it('valid bundles of another repository, under a manifest that names this one, c
   // Something may have come by the time the origin has said that it does not know it; nothing of it is there.
   const there = await world.git('-C', 'lied-to', 'cat-file', '--batch-all-objects', '--batch-check=%(objectname)')
   const needed = await world.git('-C', 'lied-to', 'rev-list', '--objects', '--no-object-names', '--glob=refs/')
+  assert.deepEqual(there.split('\n'), needed.split('\n').sort())
+})
+
+it('a snapshot with an object too much, under hashes that fit, is not taken', async () => {
+  const inFolder = (name: string) => readFile(join(world.folder, 'origin', name))
+  const manifest = JSON.parse(await inFolder('manifest.json').then(String))
+  const [honest] = manifest.snapshots
+  const payload = await inFolder(honest.file)
+  payload.writeUInt32BE(honest.objects + 1, 8)
+  const entry = Buffer.concat([Buffer.from([0x34]), deflateSync('evil')])
+  const content = Buffer.concat([payload.subarray(0, -20), entry])
+  const padded = Buffer.concat([content, createHash('sha1').update(content).digest()])
+  const pieceLengthBytes = pieceLengthOf(padded.length)
+  const pieces: Uint8Array[] = []
+  for (let at = 0; at < padded.length; at += pieceLengthBytes)
+    pieces.push(
+      createHash('sha1')
+        .update(padded.subarray(at, at + pieceLengthBytes))
+        .digest(),
+    )
+  const { info, infohash } = describePayload(honest.file, padded.length, Buffer.concat(pieces))
+  const sha256 = createHash('sha256').update(padded).digest('hex')
+  const told = {
+    ...honest,
+    objects: honest.objects + 1,
+    bytes: padded.length,
+    sha256,
+    infohash: Buffer.from(infohash).toString('hex'),
+  }
+  const answers = new Map<string, Uint8Array>([
+    ['/manifest.json', Buffer.from(JSON.stringify({ ...manifest, snapshots: [told] }))],
+    [`/${honest.file}`, padded],
+    [`/${honest.file}.torrent`, encodeTorrentFile(info, { trackers: [], webseeds: [] }, null)],
+  ])
+  const padding: StaticServerOptions['intercept'] = (request, response) => {
+    const bytes = answers.get(request.url ?? '')
+    if (bytes === undefined) return false
+    response.writeHead(200, { 'content-length': bytes.length }).end(bytes)
+    return true
+  }
+  const server = await startStaticServer(join(world.folder, 'origin'), { intercept: padding })
+  try {
+    const url = `gittorrent::${world.originUrl('origin.git')}`
+    const settings = [...QUIET, `gittorrent.webseed=${server.url}/`]
+    const { trace } = await world.viaSwarm(['clone', '--quiet', '--depth', '1', url, 'shallow-padded'], settings)
+    assert.match(trace, /expected its whole tree and nothing else/)
+  } finally {
+    await server.close()
+  }
+  const there = await world.git(
+    '-C',
+    'shallow-padded',
+    'cat-file',
+    '--batch-all-objects',
+    '--batch-check=%(objectname)',
+  )
+  const needed = await world.git('-C', 'shallow-padded', 'rev-list', '--objects', '--no-object-names', '--all')
   assert.deepEqual(there.split('\n'), needed.split('\n').sort())
 })
 

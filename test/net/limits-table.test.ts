@@ -120,10 +120,11 @@ test("so is every limit of helper, and of publishing, that is not the own machin
 test('the tables name no limit that the code does not have, and none with another value', () => {
   const valuesOf = (rows: readonly string[][], values: Readonly<Record<string, number>>): Record<string, number> =>
     Object.fromEntries(namesIn(rows).map((name) => [name, values[name] ?? Number.NaN]))
+  const { SOURCE_GRACE_MS, ADDED_OBJECT_COUNT_MAX } = helperLimits
   const tables: readonly (readonly [string[][], Readonly<Record<string, number>>])[] = [
     [ROWS, limits],
     [HELPER_ROWS, helperLimits],
-    [PUBLISH_ROWS, { ...publishLimits, SOURCE_GRACE_MS: helperLimits.SOURCE_GRACE_MS }],
+    [PUBLISH_ROWS, { ...publishLimits, SOURCE_GRACE_MS, ADDED_OBJECT_COUNT_MAX }],
   ]
   for (const [rows, values] of tables) assert.deepEqual(complaintsOf(rows, valuesOf(rows, values)), [])
 })

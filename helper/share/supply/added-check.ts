@@ -78,7 +78,7 @@ export async function checkAll(
 }
 
 /** Calls `note` with each name, always in the same bytes, until it returns false; true if it never did. */
-async function readNames(
+export async function readNames(
   listing: AsyncIterable<Uint8Array>,
   hashLength: number,
   note: (oid: Uint8Array) => boolean,

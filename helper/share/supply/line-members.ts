@@ -42,6 +42,20 @@ export class LineMembers {
     return false
   }
 
+  /** Names, in hex, of members that were not noted, at most `count` at a time. */
+  *unnoted(count: number): Generator<string[]> {
+    let names: string[] = []
+    for (const [place, line] of this.#lines.entries()) {
+      if (line === NOBODY || this.#isNoted[place] === 1) continue
+      const at = place * this.#hashLength
+      names.push(Buffer.from(this.#oids.subarray(at, at + this.#hashLength)).toString('hex'))
+      if (names.length < count) continue
+      yield names
+      names = []
+    }
+    if (names.length > 0) yield names
+  }
+
   /** The first place whose name is not below, by bisection. */
   #firstPlace(oid: Uint8Array): number {
     let low = 0

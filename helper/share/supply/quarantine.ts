@@ -149,6 +149,12 @@ export class Quarantine {
     return this.#listObjects(ends, this.environment, AbortSignal.any([this.#signal, signal]))
   }
 
+  /** The same for what `tips` reach and no ref does. */
+  listNew(tips: readonly string[]): AsyncGenerator<Uint8Array> {
+    const ends = ['--not', '--all', '--alternate-refs']
+    return this.#listObjects(ends, this.environment, this.#signal, tips)
+  }
+
   /** The same for all that `tip` reaches; nothing of the repository counts, only what is in the quarantine. */
   listAll(tip: string): AsyncGenerator<Uint8Array> {
     return this.#listObjects([tip], { ...this.environment, GIT_ALTERNATE_OBJECT_DIRECTORIES: '' }, this.#signal)
@@ -158,6 +164,7 @@ export class Quarantine {
     ends: readonly string[],
     environment: NodeJS.ProcessEnv,
     signal: AbortSignal,
+    tips: readonly string[] = [],
   ): AsyncGenerator<Uint8Array> {
     const args = [
       '--git-dir',
@@ -167,9 +174,12 @@ export class Quarantine {
       'rev-list',
       '--objects',
       '--no-object-names',
+      '--stdin',
       ...ends,
     ]
-    const child = spawn('git', args, { env: environment, stdio: ['ignore', 'pipe', 'ignore'] })
+    const child = spawn('git', args, { env: environment, stdio: ['pipe', 'pipe', 'ignore'] })
+    child.stdin.on('error', () => {})
+    child.stdin.end(tips.map((oid) => `${oid}\n`).join(''))
     const closed = once(child, 'close')
     closed.catch(() => {})
     const stop = (): boolean => child.kill()
@@ -185,14 +195,6 @@ export class Quarantine {
       stop()
       await closed.catch(() => {})
     }
-  }
-
-  /** True if the commit and everything in its tree is in the quarantine or in the repository. */
-  holdsTree(commit: string): Promise<boolean> {
-    return new Promise((resolve) => {
-      const args = ['--git-dir', this.#gitDir, 'rev-list', '--objects', '--quiet', `${commit}^{tree}`]
-      execFile('git', args, { env: this.environment, signal: this.#signal }, (error) => resolve(error === null))
-    })
   }
 
   /** Those of `oids` that are commits here or in the repository. */

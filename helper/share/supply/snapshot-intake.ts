@@ -1,6 +1,6 @@
 /**
  * Brings the snapshot of a commit for a shallow clone: from the swarm of its payload, or a web seed, into a quarantine, where git names
- * every object, and into the repository once the tree is whole. What it was claimed to be does not matter: the origin
+ * every object, and into the repository once it is known to be the whole tree and nothing else. What it was claimed to be does not matter: the origin
  * decides whether the commit is any use as a have. The commit itself, the first entry, goes in beside the pack, so that it can
  * go out again: without its history it would only mislead git, which follows tags to what is there.
  */
@@ -14,6 +14,7 @@ import {
   type ObjectFormat,
   PACK_HEADER_LENGTH,
   parseCommit,
+  parseOid,
   readPackBody,
   readPackHeader,
   sourceOfBytes,
@@ -27,6 +28,7 @@ import type { DescribedSnapshot, SnapshotClaim } from '../chain-claim.ts'
 import { bringSnapshotFromWeb } from '../webseed/bring-snapshot.ts'
 import { infoOfSnapshot } from '../webseed/torrent-info.ts'
 import type { WebSeeds } from '../webseed/web-seeds.ts'
+import { checkAdded } from './added-check.ts'
 import { IncomingFile } from './incoming.ts'
 import { LooseCommit } from './loose-commit.ts'
 import { type PackIndexer, Quarantine } from './quarantine.ts'
@@ -146,8 +148,10 @@ async function index(
   const quarantine = await Quarantine.open(gitDir, signal)
   const options = { keep: false, isWholeHistory: false, lengthMax: lengthBytes, fsckObjects }
   try {
-    await indexPack(quarantine.index(options), objectFormat, objectCount - 1, restOf())
-    if (!(await quarantine.holdsTree(first.tree))) throw malformed(commit, 'its whole tree')
+    const packHash = await indexPack(quarantine.index(options), objectFormat, objectCount - 1, restOf())
+    const whole = { top: parseOid(first.tree, objectFormat), base: null, end: PACK_HEADER_LENGTH + end - first.end }
+    const verdict = await checkAdded(quarantine.pathOf(packHash), objectFormat, [whole], quarantine)
+    if (verdict !== 'exact') throw malformed(commit, 'its whole tree and nothing else')
     if (fsckObjects) await checkAlone(gitDir, objectFormat, start.subarray(PACK_HEADER_LENGTH, first.end))
     await quarantine.release()
   } finally {
@@ -173,7 +177,7 @@ async function indexPack(
   objectFormat: ObjectFormat,
   objectCount: number,
   bodies: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
-): Promise<void> {
+): Promise<string> {
   const hash = createHash(objectFormat)
   const header = new Uint8Array(PACK_HEADER_LENGTH)
   writePackHeader(header, 0, objectCount)
@@ -184,7 +188,7 @@ async function indexPack(
     await indexer.write(bytes)
   }
   await indexer.write(hash.digest())
-  await indexer.finish()
+  return indexer.finish()
 }
 
 interface FirstCommit {
