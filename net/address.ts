@@ -159,10 +159,12 @@ export function expandAddresses(bytes: Uint8Array, entryLength: number): Address
   return addresses
 }
 
-/** Who is charged: an IPv4 address, the /64 of an IPv6 one, on loopback the port as well. */
+/**
+ * Who is charged, or banned: an IPv4 address, or the /64 of an IPv6 one, any address of which a machine may take (16 hexadecimal digits);
+ * on loopback host and port, because every port there is another machine of a test network.
+ */
 export function ownerOf(from: Address): string {
-  if (classOfHost(from.host) === 'loopback') return formatAddress(from)
-  return from.host.includes(':')
-    ? Buffer.from((compactAddress(from) ?? new Uint8Array(0)).subarray(0, 8)).toString('hex')
-    : from.host
+  const host = plainHost(from.host)
+  if (classOfHost(host) === 'loopback') return formatAddress(from)
+  return host.includes(':') ? Buffer.from(bytesOfHost(host) ?? []).toString('hex', 0, 8) : host
 }

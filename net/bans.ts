@@ -1,15 +1,10 @@
 /**
- * Addresses that sent what they must not send. A ban covers a host, on loopback only host and port (every port there
- * is another machine of a test network). Bans end by themselves and are bounded in number; the oldest go first.
+ * Addresses that sent what they must not send. A ban covers all addresses of the same owner: a whole /64 of IPv6, on loopback only
+ * host and port. Bans end by themselves and are bounded in number; the oldest go first.
  */
-import { type Address, classOfHost, formatAddress } from './address.ts'
+import { type Address, ownerOf } from './address.ts'
 import { BAN_COUNT_MAX, BAN_DURATION_MS } from './limits.ts'
 import { type Clock, MONOTONIC } from './rate.ts'
-
-/** What a ban of an address covers. */
-export function banName(address: Address): string {
-  return classOfHost(address.host) === 'loopback' ? formatAddress(address) : address.host
-}
 
 export class Bans {
   readonly #untilMs = new Map<string, number>()
@@ -30,7 +25,7 @@ export class Bans {
   }
 
   add(address: Address): void {
-    const key = banName(address)
+    const key = ownerOf(address)
     this.#untilMs.delete(key)
     const oldest = this.#untilMs.size >= BAN_COUNT_MAX ? this.#untilMs.keys().next().value : undefined
     if (oldest !== undefined) this.#untilMs.delete(oldest)
@@ -38,7 +33,7 @@ export class Bans {
   }
 
   has(address: Address): boolean {
-    const until = this.#untilMs.get(banName(address))
+    const until = this.#untilMs.get(ownerOf(address))
     return until !== undefined && until > this.#clock.nowMs()
   }
 }

@@ -2,11 +2,18 @@
  * The door of the net room: bytes, peers, swarms. It knows nothing of what the bytes mean.
  * Start at openNet; PROTOCOL.md says what goes over the wire.
  */
-export { type Address, type AddressClass, classOfHost, formatAddress, isAnyHost, parseAddress } from './address.ts'
+export {
+  type Address,
+  type AddressClass,
+  classOfHost,
+  formatAddress,
+  isAnyHost,
+  ownerOf,
+  parseAddress,
+} from './address.ts'
 export type { AnswerStream } from './answer-stream.ts'
 export { Refusal } from './answers.ts'
 export type { FindByName } from './ask.ts'
-export { banName } from './bans.ts'
 export {
   asBytes,
   asDict,

@@ -21,6 +21,7 @@ import {
   BAN_COUNT_MAX,
   BAN_DURATION_MS,
   KNOWN_AGE_MS_MAX,
+  KNOWN_FAILURE_COUNT_MAX,
   KNOWN_LENGTH_MAX,
   KNOWN_NODE_COUNT_MAX,
   KNOWN_PEER_COUNT_MAX,
@@ -33,8 +34,9 @@ const BAN_KEY_LENGTH_MAX = 64
 
 interface KnownPeer {
   readonly address: Address
-  workedAtMs: number
-  failedAtMs: number
+  readonly workedAtMs: number
+  /** Times in a row that it could not be used since. */
+  failureCount: number
 }
 
 export class KnownPeers {
@@ -50,9 +52,7 @@ export class KnownPeers {
       const dict = bytes === null || bytes.length > KNOWN_LENGTH_MAX ? null : asDict(decodeBencode(bytes))
       if (dict === null || asInteger(dict.get('v'), VERSION, VERSION) === null) return known
       const seen = [...(asDict(dict.get('t')) ?? [])].flatMap(([topic, peers]) => peersIn(topic, peers, nowMs))
-      for (const { topic, address, workedAtMs } of seen.sort((a, b) => a.workedAtMs - b.workedAtMs)) {
-        known.noteWorked(topic, address, workedAtMs)
-      }
+      for (const { topic, ...peer } of seen.sort((a, b) => a.workedAtMs - b.workedAtMs)) known.#note(topic, peer)
       known.noteNodes((asList(dict.get('n')) ?? []).flatMap((node) => addressIn(node) ?? []))
       for (const ban of asList(dict.get('b')) ?? []) {
         const [key, until] = asList(ban) ?? []
@@ -76,32 +76,39 @@ export class KnownPeers {
     return { topicCount: this.#topics.size, peerCount, nodeCount: this.#nodes.size }
   }
 
-  /** Peers of a topic that worked when they were last tried, the latest first. */
+  /** Peers of a topic that may work: those first that did when they were last tried, then the latest. */
   peersOf(topic: Uint8Array): Address[] {
     const peers = [...(this.#topics.get(Buffer.from(topic).toString('hex'))?.values() ?? [])]
-    const working = peers.filter(({ workedAtMs, failedAtMs }) => workedAtMs > failedAtMs)
-    return working.sort((a, b) => b.workedAtMs - a.workedAtMs).map(({ address }) => address)
+    return peers
+      .filter(isHopeful)
+      .sort((a, b) => a.failureCount - b.failureCount || b.workedAtMs - a.workedAtMs)
+      .map(({ address }) => address)
   }
 
   noteWorked(topic: Uint8Array, address: Address, nowMs: number): void {
-    if (compactAddress(address) === null) return
+    this.#note(topic, { address, workedAtMs: nowMs, failureCount: 0 })
+  }
+
+  /** Of two memories of one peer the later one counts, of the same time the one with more failures. */
+  #note(topic: Uint8Array, peer: KnownPeer): void {
+    if (compactAddress(peer.address) === null) return
     const key = Buffer.from(topic).toString('hex')
     const peers = this.#topics.get(key) ?? new Map<string, KnownPeer>()
     this.#topics.delete(key)
     this.#topics.set(key, peers)
     dropOldest(this.#topics, KNOWN_TOPIC_COUNT_MAX)
-    const name = formatAddress(address)
-    const workedAtMs = Math.max(nowMs, peers.get(name)?.workedAtMs ?? 0)
-    const failedAtMs = peers.get(name)?.failedAtMs ?? 0
+    const name = formatAddress(peer.address)
+    const before = peers.get(name) ?? peer
+    const isLater = peer.workedAtMs - before.workedAtMs || peer.failureCount - before.failureCount
     peers.delete(name)
-    peers.set(name, { address, workedAtMs, failedAtMs })
+    peers.set(name, isLater >= 0 ? { ...peer } : before)
     dropOldest(peers, KNOWN_PEER_COUNT_MAX)
   }
 
-  /** Notes that a known peer could not be used; others need not be noted. */
-  noteFailed(topic: Uint8Array, address: Address, nowMs: number): void {
+  /** Notes that a known peer could not be used; others need not be noted. It may be back soon: only the third time in a row counts. */
+  noteFailed(topic: Uint8Array, address: Address): void {
     const peer = this.#topics.get(Buffer.from(topic).toString('hex'))?.get(formatAddress(address))
-    if (peer !== undefined) peer.failedAtMs = nowMs
+    if (peer !== undefined) peer.failureCount = Math.min(peer.failureCount + 1, KNOWN_FAILURE_COUNT_MAX)
   }
 
   nodes(): Address[] {
@@ -117,7 +124,7 @@ export class KnownPeers {
     }
   }
 
-  /** Bans by the name that bans.ts gives them, with the milliseconds that each still lasts. */
+  /** Bans by their owner (address.ts), with the milliseconds that each still lasts. */
   bans(nowMs: number): [string, number][] {
     return [...this.#bans]
       .map(([key, untilMs]): [string, number] => [key, untilMs - nowMs])
@@ -134,24 +141,20 @@ export class KnownPeers {
   /** Adds what `later` has seen. */
   merge(later: KnownPeers, nowMs: number): void {
     for (const [key, peers] of later.#topics) {
-      for (const { address, workedAtMs, failedAtMs } of peers.values()) {
-        const topic = Buffer.from(key, 'hex')
-        this.noteWorked(topic, address, workedAtMs)
-        if (failedAtMs > workedAtMs) this.noteFailed(topic, address, failedAtMs)
-      }
+      for (const peer of peers.values()) this.#note(Buffer.from(key, 'hex'), peer)
     }
     this.noteNodes(later.nodes())
     for (const [key, leftMs] of later.bans(nowMs)) this.noteBan(key, leftMs, nowMs)
   }
 
-  /** At most KNOWN_LENGTH_MAX bytes; peers that failed last are left out. */
+  /** At most KNOWN_LENGTH_MAX bytes; peers that failed too often are left out. */
   encode(nowMs: number): Uint8Array {
     const topics: [string, Bencode][] = []
     for (const [key, peers] of this.#topics) {
-      const working = [...peers.values()].filter(({ workedAtMs, failedAtMs }) => workedAtMs > failedAtMs)
-      const listed = working.flatMap(({ address, workedAtMs }) => {
+      const listed = [...peers.values()].filter(isHopeful).flatMap(({ address, workedAtMs, failureCount }) => {
         const compact = compactAddress(address)
-        return compact === null ? [] : [[compact, BigInt(Math.floor(workedAtMs))]]
+        const failures = failureCount === 0 ? [] : [BigInt(failureCount)]
+        return compact === null ? [] : [[compact, BigInt(Math.floor(workedAtMs)), ...failures]]
       })
       if (listed.length > 0) topics.push([latin1(Buffer.from(key, 'hex')), listed])
     }
@@ -164,12 +167,18 @@ export class KnownPeers {
 function peersIn(topic: string, peers: Bencode, nowMs: number) {
   if (topic.length !== INFOHASH_LENGTH) return []
   return (asList(peers) ?? []).flatMap((peer) => {
-    const [compact, worked] = asList(peer) ?? []
+    const [compact, worked, failures = 0n] = asList(peer) ?? []
     const address = addressIn(compact)
     // A clock that went back must not make an entry immortal.
     const workedAtMs = asInteger(worked, nowMs - KNOWN_AGE_MS_MAX, nowMs)
-    return address === null || workedAtMs === null ? [] : [{ topic: fromLatin1(topic), address, workedAtMs }]
+    const failureCount = asInteger(failures, 0, KNOWN_FAILURE_COUNT_MAX)
+    if (address === null || workedAtMs === null || failureCount === null) return []
+    return [{ topic: fromLatin1(topic), address, workedAtMs, failureCount }]
   })
+}
+
+function isHopeful({ failureCount }: KnownPeer): boolean {
+  return failureCount < KNOWN_FAILURE_COUNT_MAX
 }
 
 function addressIn(value: Bencode | undefined): Address | null {

@@ -153,6 +153,8 @@ export const KNOWN_TOPIC_COUNT_MAX = 512
 export const KNOWN_PEER_COUNT_MAX = 32
 /** DHT nodes that are remembered. */
 export const KNOWN_NODE_COUNT_MAX = 64
+/** Times in a row after which a remembered peer that could not be used is forgotten: it may have been starting anew. */
+export const KNOWN_FAILURE_COUNT_MAX = 3
 /** Milliseconds after which a peer that was not met again is forgotten: addresses change. */
 export const KNOWN_AGE_MS_MAX = 30 * 24 * 3600 * 1000
 /** Milliseconds between two times that a long run leaves what it knows. */

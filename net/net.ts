@@ -278,7 +278,7 @@ export class OpenNet implements Net {
   #noteDialled(topic: Uint8Array, address: Address, worked: boolean): void {
     const known = this.#options.memory?.known
     if (worked) known?.noteWorked(topic, address, Date.now())
-    else known?.noteFailed(topic, address, Date.now())
+    else known?.noteFailed(topic, address)
   }
 
   async #answer(

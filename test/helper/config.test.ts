@@ -29,6 +29,25 @@ describe('settings', () => {
     assert.equal(asked({ GITTORRENT_LSD: 'false' }), false)
   })
 
+  it('each way in that is on by itself is switched off by an option, whatever else is said', () => {
+    const ways = ['dht', 'lsd', 'gossip', 'mirrors'] as const
+    const env = {
+      GITTORRENT_DHT: 'true',
+      GITTORRENT_LSD: 'true',
+      GITTORRENT_GOSSIP: 'true',
+      GITTORRENT_MIRRORS: 'true',
+    }
+    for (const off of ways) {
+      const settings = readSettings(NOTHING, env, { [`no-${off}`]: true })
+      assert.deepEqual(
+        ways.filter((way) => !settings[way]),
+        [off],
+      )
+    }
+    const home = { HOME: '/home/u', GITTORRENT_REMEMBER: 'true' }
+    assert.equal(readSettings(NOTHING, home, { 'no-remember': true }).peerMemory, null)
+  })
+
   it('nothing said means no peers, no limits, dht and lsd on', () => {
     const settings = readSettings(NOTHING, {})
     assert.deepEqual(settings, {

@@ -173,8 +173,11 @@ it('a second clone finds the peers of the first without any way in; only its use
   })
   assert.equal(refusing.bytes.peers, 0)
   await seeder.stop()
-  const gone = await world.viaSwarm(['clone', '--quiet', url, 'gone'], off, environment)
-  assert.equal(gone.bytes.peers, 0)
+  for (const name of ['gone', 'gone-again', 'gone-for-good']) {
+    const gone = await world.viaSwarm(['clone', '--quiet', url, name], off, environment)
+    assert.equal(gone.bytes.peers, 0)
+    assert.match(gone.trace, /topic: dialling/)
+  }
   const forgotten = await world.viaSwarm(['clone', '--quiet', url, 'forgotten'], off, environment)
   assert.match(forgotten.trace, /no way in/)
 })

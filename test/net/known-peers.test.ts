@@ -9,6 +9,7 @@ import {
   BAN_COUNT_MAX,
   BAN_DURATION_MS,
   KNOWN_AGE_MS_MAX,
+  KNOWN_FAILURE_COUNT_MAX,
   KNOWN_LENGTH_MAX,
   KNOWN_NODE_COUNT_MAX,
   KNOWN_PEER_COUNT_MAX,
@@ -33,11 +34,16 @@ function memoryOf(bytes: Uint8Array | null = null): NetMemory & { bytes(): Uint8
   return { known, save, bytes: () => kept }
 }
 
-test('peers come back the latest first, until they fail or grow old', () => {
+/** Lets a peer fail once, or as often as makes it forgotten. */
+function fail(known: KnownPeers, index: number, count = KNOWN_FAILURE_COUNT_MAX): void {
+  for (let times = 0; times < count; times++) known.noteFailed(TOPIC, peer(index))
+}
+
+test('peers come back the latest first, until they fail too often or grow old', () => {
   const known = new KnownPeers()
   for (const index of [1, 2, 3]) known.noteWorked(TOPIC, peer(index), NOW + index)
-  known.noteFailed(TOPIC, peer(2), NOW + 9)
-  known.noteFailed(TOPIC, peer(9), NOW + 9)
+  fail(known, 2)
+  fail(known, 9)
   known.noteWorked(TOPIC, { host: 'a.name', port: 1 }, NOW)
   const read = again(known, NOW + 10)
   assert.deepEqual(read.peersOf(TOPIC), [peer(3), peer(1)])
@@ -47,13 +53,31 @@ test('peers come back the latest first, until they fail or grow old', () => {
   assert.equal(again(known, NOW - 1).isEmpty, true)
 })
 
+test('who fails is tried again by the next runs, after all others, and forgotten the third time in a row', () => {
+  let known = new KnownPeers()
+  for (const index of [1, 2]) known.noteWorked(TOPIC, peer(index), NOW + index)
+  for (let run = 1; run < KNOWN_FAILURE_COUNT_MAX; run++) {
+    fail(known, 2, 1)
+    known = again(known, NOW + 9)
+    assert.deepEqual(known.peersOf(TOPIC), [peer(1), peer(2)])
+  }
+  const back = again(known, NOW + 9)
+  back.noteWorked(TOPIC, peer(2), NOW + 8)
+  fail(back, 2, 1)
+  assert.deepEqual(again(back, NOW + 9).peersOf(TOPIC), [peer(1), peer(2)])
+  fail(known, 2, 1)
+  assert.deepEqual(again(known, NOW + 9).peersOf(TOPIC), [peer(1)])
+  known.merge(back, NOW + 9)
+  assert.deepEqual(known.peersOf(TOPIC), [peer(1), peer(2)])
+})
+
 test('what two runs learn at the same time is merged, failures too', () => {
   const first = new KnownPeers()
   first.noteWorked(TOPIC, peer(1), NOW)
   first.noteWorked(TOPIC, peer(2), NOW)
   const second = again(first)
   const third = again(first)
-  second.noteFailed(TOPIC, peer(1), NOW + 1)
+  fail(second, 1)
   second.noteBan('10.0.0.9', BAN_DURATION_MS, NOW)
   third.noteWorked(TOPIC, peer(3), NOW + 2)
   third.noteNodes([peer(4)])
@@ -104,7 +128,7 @@ test('a crafted file bans nobody for longer than a ban lasts, and damaged bytes 
   assert.equal(KnownPeers.decode(Buffer.alloc(KNOWN_LENGTH_MAX + 1, 0x65), NOW).isEmpty, true)
 })
 
-test('a second run finds its peers without the tracker of the first, a third without the peer loses nothing', async (t) => {
+test('a second run finds its peers without the tracker of the first, later ones without the peer lose nothing', async (t) => {
   const tracker = await openTracker(LOOPBACK)
   const seeder = await openTestNet(t, { listen: LOOPBACK, trackers: [tracker.httpUrl] })
   seeder.joinTopic(TOPIC, NO_ANSWERS, { announce: true })
@@ -122,11 +146,17 @@ test('a second run finds its peers without the tracker of the first, a third wit
   assert.deepEqual(peerAgain?.address, addressOf(seeder))
   await net.close()
   await seeder.close()
-  const third = memoryOf(second.bytes())
-  const alone = await openTestNet(t, { memory: third })
-  assert.equal(await alone.joinTopic(TOPIC, NO_ANSWERS, { announce: false }).waitForPeer(WAIT), null)
-  await alone.close()
-  assert.equal(KnownPeers.decode(third.bytes(), Date.now()).isEmpty, true, 'who is gone is tried once')
+  let left = second.bytes()
+  for (let run = 1; run <= KNOWN_FAILURE_COUNT_MAX; run++) {
+    const isKnown = !KnownPeers.decode(left, Date.now()).isEmpty
+    assert.equal(isKnown, true, `before run ${run}`)
+    const memory = memoryOf(left)
+    const alone = await openTestNet(t, { memory })
+    assert.equal(await alone.joinTopic(TOPIC, NO_ANSWERS, { announce: false }).waitForPeer(WAIT), null)
+    await alone.close()
+    left = memory.bytes()
+  }
+  assert.equal(KnownPeers.decode(left, Date.now()).isEmpty, true, 'who is gone is not tried for ever')
 })
 
 test('a second run gets into the DHT through nodes of the first, with every bootstrap dead; one of several is enough', async (t) => {

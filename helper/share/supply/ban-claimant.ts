@@ -3,7 +3,7 @@
  * that nothing on the way to us is to blame. Within a run nobody is asked for the same chain twice.
  */
 
-import { type Address, BAN_DURATION_MS, banName, formatAddress } from '../../../net/index.ts'
+import { type Address, BAN_DURATION_MS, formatAddress, ownerOf } from '../../../net/index.ts'
 import type { Trace } from '../../trace.ts'
 import { openNetMemory } from '../net-memory.ts'
 
@@ -12,6 +12,6 @@ export async function banClaimant(claimant: Address, peerMemory: string | null, 
   if (peerMemory === null) return
   trace(() => `${formatAddress(claimant)} is banned: its pack is not exact`)
   const memory = openNetMemory(peerMemory)
-  memory.known.noteBan(banName(claimant), BAN_DURATION_MS, Date.now())
+  memory.known.noteBan(ownerOf(claimant), BAN_DURATION_MS, Date.now())
   await memory.save()
 }
