@@ -1,14 +1,7 @@
 /**
  * The name of an origin for rendezvous: people who write the same repository differently must arrive at one text.
- * Normative, in this order (vectors in test/helper/url.test.ts):
- *
- *  1. Scheme and user part are dropped; scp form, URLs and `gittorrent://host/path` are equal.
- *  2. Host: IDNA to ASCII, lower case, one trailing dot dropped; IP literals in the form that WHATWG URLs give them.
- *  3. Port: dropped when it is the scheme's own (443, 80, 22, 9418), kept as `:port` otherwise.
- *  4. Path: percent-decoded to bytes (URL forms only); empty and `.` segments dropped, `..` drops the one before.
- *  5. One trailing `.git` of the last segment is dropped; a last segment that is `.git` alone is dropped whole.
- *  6. Bytes other than A-Z a-z 0-9 - . _ ~ ! $ & ' ( ) * + , ; = : @ are percent-encoded in upper case. Case is kept.
- *  7. The name is host[:port]/segments; a local path has an empty host and so starts with a slash.
+ * The rules, in their order, and vectors are in net/PROTOCOL.md, section 10; more vectors in test/helper/url.test.ts. What is left of a URL's
+ * path when it comes here is decoded already, but for http and https.
  */
 import { domainToASCII } from 'node:url'
 import { HelperError } from './errors.ts'
@@ -43,7 +36,7 @@ export function topicNameOf(origin: Origin): string {
   return `${host}${port}/${segments.map(percentEncoded).join('/')}`
 }
 
-/** Returns a host in the one form of rule 2; an IPv6 literal comes back in brackets. */
+/** Returns a host in the one form of rule 2 there; an IPv6 literal comes back in brackets. */
 export function canonicalHost(host: string): string {
   const dotless = host.endsWith('.') ? host.slice(0, -1) : host
   const bracketed = dotless.includes(':') ? `[${dotless.replace(/%.*$/, '')}]` : dotless

@@ -1,12 +1,11 @@
 /**
- * Fuzz target of the `chain` question. Only HelperError and NetError may come out; a question that is understood is
+ * Fuzz target of the `chain` question. Only Refusal may come out; a question that is understood is
  * asked again in the same way.
  */
 
 import { isDeepStrictEqual } from 'node:util'
-import { HelperError } from '../../helper/errors.ts'
 import { decodeChainQuestion, encodeChainQuestion } from '../../helper/share/chain-message.ts'
-import { NetError } from '../../net/index.ts'
+import { Refusal } from '../../net/index.ts'
 import { BENCODE_WORDS } from '../driver/seeds.ts'
 
 export function fuzz(bytes: Uint8Array): void {
@@ -15,7 +14,7 @@ export function fuzz(bytes: Uint8Array): void {
     if (!isDeepStrictEqual(decodeChainQuestion(encodeChainQuestion(question)), question))
       throw new Error('a question changes')
   } catch (error) {
-    if (!(error instanceof HelperError || error instanceof NetError)) throw error
+    if (!(error instanceof Refusal)) throw error
   }
 }
 

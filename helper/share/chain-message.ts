@@ -25,9 +25,12 @@ import {
   asInteger,
   asList,
   type Bencode,
+  type BencodeDict,
   bencodeDict,
   decodeBencode,
   encodeBencode,
+  NetError,
+  Refusal,
 } from '../../net/index.ts'
 import type { Chain } from '../build/chains.ts'
 import type { LinkFile } from '../build/link-file.ts'
@@ -69,15 +72,29 @@ export function encodeChainQuestion({ format, chainCountMax }: ChainQuestion): U
   return encodeBencode(bencodeDict({ c: BigInt(chainCountMax), f: Buffer.from(format), v: BigInt(VERSION) }))
 }
 
-/** @throws HelperError 'chain-malformed' */
+/** @throws Refusal malformed */
 export function decodeChainQuestion(bytes: Uint8Array): ChainQuestion {
-  const question = asDict(decodeBencode(bytes))
+  const question = readQuestion(bytes)
   const format = Buffer.from(asBytes(question?.get('f'), 1, 16) ?? []).toString('latin1')
-  if (asInteger(question?.get('v'), VERSION, VERSION) === null || (format !== 'sha1' && format !== 'sha256')) {
-    throw malformed('a question of version 1')
-  }
-  const chainCountMax = asInteger(question?.get('c'), 1, Number.MAX_SAFE_INTEGER) ?? CHAIN_COUNT_UNASKED
+  const chainCountMax =
+    question?.has('c') === true ? asInteger(question.get('c'), 1, Number.MAX_SAFE_INTEGER) : CHAIN_COUNT_UNASKED
+  const isKnown = isVersion(question?.get('v')) && (format === 'sha1' || format === 'sha256')
+  if (!isKnown || chainCountMax === null) throw new Refusal('malformed')
   return { format, chainCountMax }
+}
+
+function readQuestion(bytes: Uint8Array): BencodeDict | null {
+  try {
+    return asDict(decodeBencode(bytes))
+  } catch (error) {
+    if (error instanceof NetError) return null
+    throw error
+  }
+}
+
+/** A later version promises that this one is understood. */
+function isVersion(value: Bencode | undefined): boolean {
+  return asInteger(value, VERSION, Number.MAX_SAFE_INTEGER) !== null
 }
 
 export function encodeChainAnswer(
@@ -138,7 +155,7 @@ function encodeLink({ plan, segments, sha256, info }: LinkFile): Bencode {
 export function decodeChainAnswer(bytes: Uint8Array, format: ObjectFormat, levelOf: LevelOf): ChainClaim[] {
   const answer = asDict(decodeBencode(bytes))
   const chains = asList(answer?.get('c'))
-  if (asInteger(answer?.get('v'), VERSION, VERSION) === null || chains === null || chains.length > CHAIN_COUNT_MAX) {
+  if (!isVersion(answer?.get('v')) || chains === null || chains.length > CHAIN_COUNT_MAX) {
     throw malformed(`an answer of version 1 with at most ${CHAIN_COUNT_MAX} chains`)
   }
   return chains.map((chain) => decodeChain(chain, format, levelOf))

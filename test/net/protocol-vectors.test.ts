@@ -4,6 +4,15 @@ import assert from 'node:assert/strict'
 import { createRequire } from 'node:module'
 import { test } from 'node:test'
 import { createCheckpointRule, GT1 } from '../../engine/index.ts'
+import { keyId } from '../../helper/keys/key-store.ts'
+import { publisherTopic } from '../../helper/publish/names.ts'
+import {
+  decodeRecordsAnswer,
+  decodeRefsQuestion,
+  encodeRecordsAnswer,
+  encodeRefsQuestion,
+} from '../../helper/publish/refs-message.ts'
+import { decodeTipRequest, encodeTipRequest } from '../../helper/publish/tip-request.ts'
 import {
   decodeChainAnswer,
   decodeChainQuestion,
@@ -11,11 +20,16 @@ import {
   encodeChainAnswer,
   encodeChainQuestion,
 } from '../../helper/share/chain-message.ts'
+import { topicOf } from '../../helper/share/topic.ts'
+import { topicNameOf } from '../../helper/topic-name.ts'
+import { parseRemoteUrl } from '../../helper/url.ts'
 import { AnswerBudget } from '../../net/answers.ts'
 import { decodePeers, encodePeers } from '../../net/gossip.ts'
+import { isGenuineItem } from '../../net/item.ts'
 import { decodeLsdMessage, encodeLsdMessage } from '../../net/lsd-message.ts'
 import { encodeMessage, type Message, parseMessage } from '../../net/messages.ts'
 import { decodeRangeQuestion, encodeRangeQuestion } from '../../net/range.ts'
+import { SharedSecret } from '../../net/secret.ts'
 import { decodeHello, encodeHello } from '../../net/swarm/extension.ts'
 import { parseHello, TopicWire } from '../../net/topic-wire.ts'
 import { openDialled } from '../support/dialled.ts'
@@ -80,6 +94,65 @@ test('the question for chains, and an answer, with the infohash that follows fro
   assert.deepEqual([link.base, link.segments.length, link.segments[0]?.objectCount], [null, 1, 3])
 })
 
+test('a question for chains is of version 1 or later; what it has besides is ignored; any other is refused', () => {
+  const decode = (text: string) => decodeChainQuestion(Buffer.from(text))
+  assert.deepEqual(decode('d1:f6:sha2561:vi2e1:zi9ee'), { format: 'sha256', chainCountMax: 64 })
+  const others = [
+    '',
+    'de',
+    'd1:vi1ee',
+    'd1:f4:sha11:vi0ee',
+    'd1:f6:sha5121:vi1ee',
+    'd1:ci0e1:f4:sha11:vi1ee',
+    'd1:c1:x1:f4:sha11:vi1ee',
+    '4:sha1',
+  ]
+  for (const text of others) assert.throws(() => decode(text), { reason: 'malformed' }, text)
+})
+
+test('the questions for records and for a page of a document, and an answer with a record that is signed', () => {
+  const page = { hash: 'e5'.repeat(32), offset: 1024 * 1024 }
+  assert.equal(Buffer.from(encodeRefsQuestion(null)).toString('latin1'), vector('refs-question'))
+  assert.equal(Buffer.from(encodeRefsQuestion(page)).toString('hex'), vector('page-question'))
+  assert.equal(decodeRefsQuestion(Buffer.from(vector('refs-question'))), null)
+  assert.deepEqual(decodeRefsQuestion(Buffer.from(vector('page-question'), 'hex')), page)
+  const items = decodeRecordsAnswer(Buffer.from(vector('records-answer'), 'hex'))
+  assert.equal(Buffer.from(encodeRecordsAnswer(items)).toString('hex'), vector('records-answer'))
+  assert.deepEqual(
+    items.map((item) => [isGenuineItem(item), item.seq]),
+    [[true, 1_795_000_001]],
+  )
+})
+
+test('the question to the tunnel', () => {
+  const request = { objectFormat: 'sha1', wants: ['a'.repeat(40)], haves: ['b'.repeat(40)] } as const
+  assert.equal(Buffer.from(encodeTipRequest(request)).toString('hex'), vector('tip-question'))
+  assert.deepEqual(decodeTipRequest(Buffer.from(vector('tip-question'), 'hex')), request)
+})
+
+test('topics of an origin, of a publisher, and under a secret', () => {
+  const origin = parseRemoteUrl('https://github.com/git/git')
+  assert.ok(origin.kind === 'origin')
+  assert.equal(Buffer.from(topicOf(origin)).toString('hex'), vector('origin-topic'))
+  const [item] = decodeRecordsAnswer(Buffer.from(vector('records-answer'), 'hex'))
+  assert.equal(
+    Buffer.from(publisherTopic(keyId(item?.key ?? assert.fail()), 'project')).toString('hex'),
+    vector('publisher-topic'),
+  )
+  const secret = new SharedSecret(Buffer.alloc(32, 0xcc))
+  assert.equal(secret.identity, vector('secret-identity'))
+  assert.equal(Buffer.from(secret.topicOf(Buffer.alloc(20, 0xa1))).toString('hex'), vector('secret-topic'))
+})
+
+test('the name of an origin, for each URL of the table', () => {
+  const rows = [...readProjectFile('net/PROTOCOL.md').matchAll(/^\| `([^`]+[:/][^`]+)` \| `([^`]+)` \|$/gm)]
+  assert.ok(rows.length >= 15)
+  for (const [, url = '', name = ''] of rows) {
+    const origin = parseRemoteUrl(url)
+    assert.equal(origin.kind === 'origin' ? topicNameOf(origin) : '', name, url)
+  }
+})
+
 test('the hello of a topic: as it goes over the wire, and as it is understood', async (t) => {
   const { connection, peer } = await openDialled(t)
   const infohash = Buffer.alloc(20, 0xa1)
@@ -98,7 +171,7 @@ test('the hello of a topic: as it goes over the wire, and as it is understood', 
   // The library says its hello once it has the other's handshake.
   peer.write(Buffer.concat([Buffer.from('\x13BitTorrent protocol\0\0\0\0\0\x10\0\0', 'latin1'), infohash, infohash]))
   const read = await said
-  assert.deepEqual(read.subarray(28, 48), infohash)
+  assert.equal(read.subarray(0, 68).toString('hex'), vector('handshake'))
   assert.equal(read.subarray(68 + 6).toString('latin1'), expected.toString('latin1'))
   const prefix = Buffer.from([0, 0, 0, expected.length + 2, 20, 0])
   peer.write(Buffer.concat([prefix, expected]))

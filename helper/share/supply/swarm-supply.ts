@@ -5,7 +5,7 @@
  */
 
 import { createCheckpointRule, GT1, type Oid } from '../../../engine/index.ts'
-import { Gates, type Net, openNet, type Topic } from '../../../net/index.ts'
+import { Gates, type Net, openNet, Refusal, type Topic } from '../../../net/index.ts'
 import { messageOf } from '../../errors.ts'
 import { commonDirOf } from '../../git/repository.ts'
 import {
@@ -55,9 +55,7 @@ export async function openSwarmSupply(context: SupplyContext): Promise<Supply> {
   const options = passing(netOptionsFor(origin, settings, passingListen(settings), trace))
   const net = hasNoWayIn(options) ? null : await openNet({ ...options, gates })
   const topicHash = topicOf(origin)
-  const refuse = async (): Promise<Uint8Array> => {
-    throw new Error('this client serves nothing')
-  }
+  const refuse = (): Promise<Uint8Array> => Promise.reject(new Refusal('unknown-kind'))
   const topic = net?.joinTopic(topicHash, { onRequest: refuse }, { announce: false }) ?? null
   const supply = new SwarmSupply(net, topic, { topicHash, own, reader }, context)
   const close = (): Promise<void> => supply.close().finally(() => gates.close())
