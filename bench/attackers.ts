@@ -19,9 +19,12 @@ import { SegmentStore } from '../helper/store/segment-store.ts'
 import { bencodeDict, encodeBencode, formatAddress, type Net, openNet, type Source } from '../net/index.ts'
 
 const LOOPBACK = { host: '127.0.0.1', port: 0 }
-const QUIET = { peers: [], trackers: [], dht: false, dhtBootstrap: [], lsd: false }
+/** Without gossip, or a hundred of them would meet and spend the machine's time on one another. */
+const QUIET = { peers: [], trackers: [], dht: false, dhtBootstrap: [], lsd: false, gossip: false }
 /** A third of them is silent: more than are asked at once. */
 const FAKE_COUNT = 15
+/** More than a client dials at a time, twice over. */
+const CROWD_COUNT = 130
 
 /** What attackers know of the repository that is cloned. */
 export interface Ground {
@@ -222,6 +225,19 @@ const poisoned = (honest: Source): Source => ({
   read: async (offset, length) =>
     (await honest.read(offset, length)).map((byte, index) => (index % 1000 === 7 ? byte ^ 1 : byte)),
 })
+
+/** Peers that all answer alike. */
+const crowdOf =
+  (answer: Answer) =>
+  ({ topic }: Ground): Promise<Attackers> =>
+    peersOf(topic, Array(CROWD_COUNT).fill({ answer }))
+
+/** Eclipses by crowds. */
+export const CROWDS: readonly Attack[] = [
+  { name: `eclipse: ${CROWD_COUNT} that know nothing`, open: crowdOf(answerOf([])) },
+  { name: `eclipse: ${CROWD_COUNT} that answer garbage`, open: crowdOf(async () => Buffer.from('no')) },
+  { name: `eclipse: ${CROWD_COUNT} that say nothing`, open: crowdOf(never) },
+]
 
 /** One scene per attack. */
 export const ATTACKS: readonly Attack[] = [

@@ -1,15 +1,15 @@
 /**
- * Question: how much longer does a clone take with attackers than without? For each attack, a clone with the honest seeder
- * alone and one with the attackers named before it, by turns; every clone is held against the origin. The aim is twice the
- * time, or the origin: where the bytes came from is in the table.
+ * Question: how much longer does a clone take with attackers than without? By turns a clone from the honest seeder alone, one with
+ * the attackers named before it, one without any peer, and one with the attackers alone; every clone is held against the origin. An attack
+ * is withstood if the clone takes at most twice the time that it takes without it, or has most of a whole clone's bytes from the origin.
  *
  *   npm run bench:attacks [-- repository] [--rounds 3] [--only part of a name] [--json file]
  *
- * Without a repository one of 4,000 commits is generated. Everything stays on loopback; the seeder is a process of its own.
+ * Without a repository one of 4,000 commits is generated. Everything stays on loopback; the seeder is a process of its own. Exit status 1
+ * if an attack is not withstood. A result file keeps what it has of other attacks.
  */
 
-import { writeFile } from 'node:fs/promises'
-import { cpus } from 'node:os'
+import { existsSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { buildChains, type Chains } from '../helper/build/chains.ts'
@@ -17,11 +17,14 @@ import { publicTips } from '../helper/build/history.ts'
 import { openRepository } from '../helper/git/repository.ts'
 import { topicOf } from '../helper/share/topic.ts'
 import { parseOrigin } from '../helper/url.ts'
-import { ATTACKS, type Attack, type Ground } from './attackers.ts'
+import { ATTACKS, type Attack, CROWDS, type Ground } from './attackers.ts'
 import { type Bytes, DemoWorld } from './demo-world.ts'
 import { generateRepository } from './generate-repository.ts'
+import { ratios, type Spread, spread } from './measure.ts'
+import { type About, about, repositoryName, writeResult } from './result-file.ts'
 
 const COMMIT_COUNT = 4_000
+const RATIO_MAX = 2
 const QUIET = ['gittorrent.dht=false', 'gittorrent.lsd=false']
 
 interface Timing {
@@ -29,18 +32,46 @@ interface Timing {
   readonly bytes: Bytes
 }
 
-interface Row {
-  readonly attack: string
-  readonly withoutMs: readonly number[]
-  readonly withMs: readonly number[]
-  readonly ratio: number
-  /** Bytes of the median clone with attackers. */
-  readonly bytes: Bytes
+/** Clones without and with attackers, by turns. */
+interface Scene {
+  readonly withoutMs: Spread
+  readonly withMs: Spread
+  /** Of each round. */
+  readonly ratio: Spread
+  /** Of all clones with attackers: bytes from peers, whatever became of them, in percent of those from peers and the origin. */
+  readonly percentFromPeers: number
+  /** In at most twice the time, or from the origin. */
+  readonly isWithstood: boolean
 }
 
-function medianOf(timings: readonly Timing[]): Timing {
-  const sorted = [...timings].sort((a, b) => a.durationMs - b.durationMs)
-  return sorted[sorted.length >> 1] ?? { durationMs: Number.NaN, bytes: { peers: 0, origin: 0, web: 0 } }
+interface Row {
+  readonly attack: string
+  readonly besideHonest: Scene
+  readonly alone: Scene
+}
+
+/** What bench:attacks writes. */
+export interface AttacksReport extends About {
+  readonly bench: 'attacks'
+  /** Bytes of all links. */
+  readonly lengthBytes: number
+  readonly rows: readonly Row[]
+}
+
+/** @param whole clones that have all their bytes from the origin */
+function sceneOf(without: readonly Timing[], attacked: readonly Timing[], whole: readonly Timing[]): Scene {
+  const msOf = (timings: readonly Timing[]): number[] => timings.map(({ durationMs }) => durationMs)
+  const sum = (of: readonly Timing[], part: keyof Bytes): number => of.reduce((all, { bytes }) => all + bytes[part], 0)
+  const ratio = ratios(msOf(attacked), msOf(without))
+  const fromPeers = sum(attacked, 'peers')
+  const fromOrigin = sum(attacked, 'origin')
+  return {
+    withoutMs: spread(msOf(without), 0),
+    withMs: spread(msOf(attacked), 0),
+    ratio,
+    percentFromPeers: Math.round((100 * fromPeers) / Math.max(1, fromPeers + fromOrigin)),
+    isWithstood: ratio.median <= RATIO_MAX || fromOrigin > sum(whole, 'origin') / 2,
+  }
 }
 
 async function chainsOf(path: string): Promise<Chains> {
@@ -48,23 +79,20 @@ async function chainsOf(path: string): Promise<Chains> {
   return buildChains(repository, await publicTips(repository, 'origin', false))
 }
 
-class Scene {
+class Cloner {
   readonly #world: DemoWorld
-  readonly #seeder: string
-  readonly #ground: Ground
   #cloneCount = 0
 
-  constructor(world: DemoWorld, seeder: string, ground: Ground) {
+  constructor(world: DemoWorld) {
     this.#world = world
-    this.#seeder = seeder
-    this.#ground = ground
   }
 
-  async #clone(settings: readonly string[]): Promise<Timing> {
+  /** @throws Error for a clone that is not what the origin has */
+  async clone(settings: readonly string[]): Promise<Timing> {
     const world = this.#world
     const name = `clone-${this.#cloneCount++}`
     const url = `gittorrent::${world.originUrl('origin.git')}`
-    const all = [...settings, `gittorrent.peer=${this.#seeder}`, ...QUIET]
+    const all = [...settings, ...QUIET]
     const { durationMs, bytes } = await world.viaSwarm(['clone', '--quiet', '--mirror', url, name], all)
     const objects = (of: string): Promise<string> =>
       world.git('-C', of, 'rev-list', '--objects', '--glob=refs/', '--count')
@@ -75,44 +103,62 @@ class Scene {
     await world.run('rm', ['-r', name])
     return { durationMs, bytes }
   }
+}
 
-  async run(attack: Attack, roundCount: number): Promise<Row> {
-    const without: Timing[] = []
-    const attacked: Timing[] = []
-    for (let round = 0; round < roundCount; round++) {
-      without.push(await this.#clone([]))
-      const attackers = await attack.open(this.#ground)
-      try {
-        attacked.push(await this.#clone(attackers.settings))
-      } finally {
-        await attackers.close()
-      }
+async function run(attack: Attack, ground: Ground, cloner: Cloner, honest: string, roundCount: number): Promise<Row> {
+  const fromHonest: Timing[] = []
+  const beside: Timing[] = []
+  const fromOrigin: Timing[] = []
+  const alone: Timing[] = []
+  const naming = [`gittorrent.peer=${honest}`]
+  for (let round = 0; round < roundCount; round++) {
+    fromHonest.push(await cloner.clone(naming))
+    fromOrigin.push(await cloner.clone([]))
+    const attackers = await attack.open(ground)
+    try {
+      beside.push(await cloner.clone([...attackers.settings, ...naming]))
+      alone.push(await cloner.clone(attackers.settings))
+    } finally {
+      await attackers.close()
     }
-    const median = medianOf(attacked)
-    return {
-      attack: attack.name,
-      withoutMs: without.map(({ durationMs }) => Math.round(durationMs)),
-      withMs: attacked.map(({ durationMs }) => Math.round(durationMs)),
-      ratio: median.durationMs / medianOf(without).durationMs,
-      bytes: median.bytes,
-    }
+  }
+  return {
+    attack: attack.name,
+    besideHonest: sceneOf(fromHonest, beside, fromOrigin),
+    alone: sceneOf(fromOrigin, alone, fromOrigin),
   }
 }
 
-function lineOf({ attack, withoutMs, withMs, ratio, bytes }: Row): string {
-  const seconds = (all: readonly number[]): string =>
-    `${((all.toSorted((a, b) => a - b)[all.length >> 1] ?? 0) / 1000).toFixed(2)} s`
-  const share = (100 * bytes.peers) / Math.max(1, bytes.peers + bytes.origin)
-  return `| ${attack} | ${seconds(withoutMs)} | ${seconds(withMs)} | ${ratio.toFixed(2)} | ${share.toFixed(0)} % |\n`
+const HEAD = `| attack | beside an honest peer: seconds without, with | ratio | from peers | alone: seconds without, with | withstood |
+|---|---|---|---|---|---|
+`
+
+function lineOf({ attack, besideHonest, alone }: Row): string {
+  const seconds = ({ median }: Spread): string => (median / 1000).toFixed(2)
+  const times = ({ withoutMs, withMs }: Scene): string => `${seconds(withoutMs)}, ${seconds(withMs)}`
+  const { ratio, percentFromPeers } = besideHonest
+  const range = `${ratio.median.toFixed(2)} (${ratio.min.toFixed(2)}–${ratio.max.toFixed(2)})`
+  const verdict = besideHonest.isWithstood && alone.isWithstood ? 'yes' : '**no**'
+  return `| ${attack} | ${times(besideHonest)} | ${range} | ${percentFromPeers} % | ${times(alone)} | ${verdict} |\n`
+}
+
+/** Rows in the order of the attacks, of which those of `rows` are newer. */
+function merged(file: string | undefined, rows: readonly Row[]): Row[] {
+  const before = file !== undefined && existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')).rows as Row[]) : []
+  return [...ATTACKS, ...CROWDS].flatMap(({ name }) => {
+    return [...rows, ...before].find(({ attack }) => attack === name) ?? []
+  })
 }
 
 async function main(): Promise<void> {
   const options = { rounds: { type: 'string' }, only: { type: 'string' }, json: { type: 'string' } } as const
   const { positionals, values } = parseArgs({ allowPositionals: true, options })
-  const attacks = ATTACKS.filter(({ name }) => name.includes(values.only ?? ''))
+  const attacks = [...ATTACKS, ...CROWDS].filter(({ name }) => name.includes(values.only ?? ''))
+  const roundCount = Number(values.rounds ?? 3)
+  const [path] = positionals
+  const said = about('attacks', path === undefined ? '' : repositoryName(path), ['--rounds', String(roundCount)])
   const world = await DemoWorld.open()
   try {
-    const [path] = positionals
     if (path === undefined)
       await generateRepository(join(world.folder, 'origin.git'), { commitCount: COMMIT_COUNT, seed: 9 })
     else await world.git('clone', '--quiet', '--mirror', resolve(path), 'origin.git')
@@ -123,19 +169,19 @@ async function main(): Promise<void> {
     const chains = await chainsOf(join(world.folder, 'seed.git'))
     const others = await chainsOf(join(world.folder, 'other.git'))
     const topic = topicOf(parseOrigin(world.originUrl('origin.git')))
-    const scene = new Scene(world, address, { topic, chains, others })
     const lengths = chains.chains.flatMap(({ links }) => links.map(({ lengthBytes }) => lengthBytes))
-    process.stdout.write(
-      `${cpus().length} cores, links of ${lengths.reduce((sum, length) => sum + length, 0)} bytes\n\n`,
-    )
-    process.stdout.write('| attack | without | with | ratio | from peers |\n|---|---|---|---|---|\n')
+    const lengthBytes = lengths.reduce((sum, length) => sum + length, 0)
+    process.stdout.write(`${said.machine}, links of ${lengthBytes} bytes\n\n${HEAD}`)
+    const cloner = new Cloner(world)
     const rows: Row[] = []
     for (const attack of attacks) {
-      const row = await scene.run(attack, Number(values.rounds ?? 3))
+      const row = await run(attack, { topic, chains, others }, cloner, address, roundCount)
       rows.push(row)
       process.stdout.write(lineOf(row))
     }
-    if (values.json !== undefined) await writeFile(values.json, `${JSON.stringify(rows, null, 2)}\n`)
+    const report = { ...said, bench: 'attacks', lengthBytes, rows: merged(values.json, rows) } satisfies AttacksReport
+    writeResult(values.json, report)
+    if (rows.some(({ besideHonest, alone }) => !besideHonest.isWithstood || !alone.isWithstood)) process.exitCode = 1
     await chains.close()
     await others.close()
   } finally {

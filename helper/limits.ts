@@ -132,7 +132,6 @@ export const PIECE_HASHES_LENGTH_MAX = 2048 * 20
 
 /** Objects of one segment. */
 export const OBJECT_COUNT_MAX = 0x7fffffff
-
 /** Bytes of a ref name; git's own files cannot hold longer ones. */
 export const REF_NAME_LENGTH_MAX = 4096
 
@@ -142,17 +141,15 @@ export const REF_NAME_LENGTH_MAX = 4096
  */
 export const SWARM_LENGTH_MIN = 128 * 1024
 
-/** A link that brings too little for this long is left to the origin. */
+/** A link that brings too little for this long is left to the origin; and one that has brought nothing yet (four bring a block each at 22 kB/s). */
 export const LINK_STALL_TIMEOUT_MS = 8_000
-
+export const LINK_START_TIMEOUT_MS = 3_000
 /** Bytes asked for at a time when a range is brought, and how long each may take as long as its peer moves. */
 export const RANGE_PART_LENGTH = 256 * 1024
 export const RANGE_TIMEOUT_MS = 30_000
-
 /** A peer that brings less than so many bytes, on its whole connection, in so many milliseconds is not asked for ranges any more. */
 export const RANGE_STALL_LENGTH = 16 * 1024
-export const RANGE_STALL_MS = 8_000
-
+export const RANGE_STALL_MS = 4_000
 /** A peer that brings less than so many bytes of a range in so many milliseconds has so many peers asked beside it. */
 export const RANGE_ALIVE_LENGTH = 16 * 1024
 export const RANGE_PATIENCE_MS = 500
@@ -160,16 +157,13 @@ export const RANGE_BESIDE_COUNT = 3
 
 /** How long a clone waits for the first usable peer: past this, plain git is faster. */
 export const PEER_WAIT_MS = 3_000
-
 /** The same for a fetch, which moves little: nobody waits three seconds for a few commits. */
 export const PEER_WAIT_FOR_FETCH_MS = 1_000
-
 /** An answer to `chain`, from the question to its last byte. */
 export const CHAIN_TIMEOUT_MS = 5_000
-
 /**
  * Bytes of a chain answer: the Linux kernel's has 20,000 segments of 95 and 20 × 40 kB of piece hashes, that of tigerbeetle's 273 lines
- * 182 kB. And of all that are kept at once: what was read of one takes several times as much, and 48 peers are asked at once.
+ * 182 kB. And of all that are kept at once: what was read of one takes several times as much, and 32 come at once.
  */
 export const CHAIN_ANSWER_LENGTH_MAX = 4 * 1024 * 1024
 export const CHAIN_ANSWER_LENGTH_ALL_MAX = 16 * 1024 * 1024
@@ -177,22 +171,33 @@ export const CHAIN_ANSWER_LENGTH_ALL_MAX = 16 * 1024 * 1024
 /** Bytes of the file in which peers are remembered; the net bounds what is in it. */
 export const PEER_MEMORY_LENGTH_MAX = 1024 * 1024
 
-/** Peers that are asked for their chains in all, when nothing usable comes. */
-export const CHAIN_PEER_ALL_COUNT_MAX = 256
-
-/** Peers that are asked for their chains at once; twice as many after each pause in which hardly anything came, up to the second value. */
+/**
+ * Peers that are asked for their chains: at first, times as many after each pause in which hardly anything came, and at once, of which the slow
+ * do not count; and in all, when nothing usable comes.
+ */
 export const CHAIN_PEER_COUNT_MAX = 4
-export const CHAIN_PEER_OPEN_COUNT_MAX = 48
-
-/** Pauses in which answers that come keep others from being asked: two seconds, so that who sends rubbish steadily gains no more. */
+export const CHAIN_PEER_GROWTH = 4
+export const CHAIN_PEER_OPEN_COUNT_MAX = 64
+export const CHAIN_PEER_ALL_COUNT_MAX = 256
+/** Milliseconds of such a pause, between two looks, and for others who were asked once one has answered with something of use. */
+export const CHAIN_PAUSE_MS = 200
+export const CHAIN_BEAT_MS = 50
+export const CHAIN_LAST_CALL_MS = 150
+/** Bytes in a pause of who is not slow: less is what peers say besides. And answers that come at the same time; further ones are broken off. */
+export const CHAIN_ALIVE_LENGTH = 1024
+export const CHAIN_COMING_COUNT_MAX = 32
+/** Peers asked first that keep their places though they are slow: where addresses wait, honest peers that are slow are not all pushed out. */
+export const CHAIN_PEER_KEPT_COUNT = 8
+/** Pauses in which answers that come keep others from being asked: 1.4 s, so that who sends rubbish steadily gains no more. */
 export const CHAIN_PATIENT_PAUSE_COUNT = 7
 
 /**
- * Claims of chains that are followed one after the other, and the milliseconds that may go for those that bring nothing at all: one
- * peer that stalls (LINK_STALL_TIMEOUT_MS) leaves time for one more, two do not.
+ * Claims of chains that are followed one after the other, and the milliseconds that may go for those of which not all came: a peer that
+ * brings nothing (LINK_START_TIMEOUT_MS) leaves time for two more. So many bytes make up for a second.
  */
 export const CLAIM_COUNT_MAX = 8
-export const CLAIM_WASTE_MS_MAX = 12_000
+export const CLAIM_WASTE_MS_MAX = 8_000
+export const CLAIM_SECOND_LENGTH = 64 * 1024
 
 /** Links of one line that are downloaded at the same time. */
 export const DOWNLOAD_PARALLEL_COUNT = 4

@@ -1,10 +1,12 @@
 /**
  * The addresses that one topic knows: who waits to be dialled, who is being dialled, who is connected, who failed when.
- * Bounded; when it is full, a new address takes the place of one that failed, else it is not taken.
+ * Bounded; when it is full, a new address takes the place of one that failed, else it is not taken. Those of networks and hosts of
+ * which fewest were dialled are next.
  * Pure bookkeeping: time is handed in.
  */
 import { type Address, formatAddress } from './address.ts'
 import { REDIAL_DELAY_MS, TOPIC_ADDRESS_COUNT_MAX } from './limits.ts'
+import { Turns } from './turns.ts'
 
 type State = 'waiting' | 'dialling' | 'connected' | 'failed'
 
@@ -17,6 +19,8 @@ interface Entry {
 export class AddressBook {
   readonly #entries = new Map<string, Entry>()
   readonly #waiting: Entry[] = []
+  /** Of those that do not wait. */
+  readonly #turns = new Turns()
   #diallingCount = 0
 
   /** Addresses waiting or being dialled. */
@@ -38,6 +42,7 @@ export class AddressBook {
     const known = this.#entries.get(key)
     if (known !== undefined) {
       if (known.state !== 'failed' || nowMs - known.failedAtMs < REDIAL_DELAY_MS) return false
+      this.#turns.note(address, -1)
       this.#enqueue(known)
       return true
     }
@@ -57,6 +62,7 @@ export class AddressBook {
     for (const [key, entry] of this.#entries) {
       if (entry.state !== 'failed') continue
       this.#entries.delete(key)
+      this.#turns.note(entry.address, -1)
       return true
     }
     return false
@@ -64,8 +70,10 @@ export class AddressBook {
 
   /** The next address to dial, null if none waits. */
   next(): Address | null {
-    const entry = this.#waiting.shift()
+    const at = this.#turns.next(this.#waiting.map(({ address }) => address))
+    const [entry] = at < 0 ? [] : this.#waiting.splice(at, 1)
     if (entry === undefined) return null
+    this.#turns.note(entry.address)
     entry.state = 'dialling'
     this.#diallingCount += 1
     return entry.address

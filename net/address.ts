@@ -168,3 +168,12 @@ export function ownerOf(from: Address): string {
   if (classOfHost(host) === 'loopback') return formatAddress(from)
   return host.includes(':') ? Buffer.from(bytesOfHost(host) ?? []).toString('hex', 0, 8) : host
 }
+
+/** What tells a crowd on few networks from others: the /24 of an IPv4 address, the /48 of an IPv6 one; a name is its own. */
+export function networkOf(rawHost: string): string {
+  if (isIPv4(rawHost)) return rawHost.slice(0, rawHost.lastIndexOf('.'))
+  const host = plainHost(rawHost)
+  const ip = bytesOfHost(host)
+  if (ip === null) return host
+  return ip.length === 4 ? networkOf(host) : Buffer.from(ip.subarray(0, 6)).toString('hex')
+}

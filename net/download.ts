@@ -1,7 +1,7 @@
 /**
  * One download of a swarm into a sparse store: which pieces are there already, whom to connect to, when to give up.
  * Pieces that the caller says are present are hashed first; what is not right is fetched like the rest.
- * Gives up at once when no peer is left, and when too little arrives for too long.
+ * Gives up at once when no peer is left, soon when nothing arrives at all, and when too little does for too long.
  */
 import { setMaxListeners } from 'node:events'
 import { type Address, formatAddress } from './address.ts'
@@ -31,6 +31,11 @@ export interface DownloadOptions {
   readonly present?: readonly ByteRange[]
   /** Parts that are wanted, within the torrent; absent: all of it. Whole pieces that touch them are fetched. */
   readonly wanted?: readonly ByteRange[]
+  /**
+   * Milliseconds within which the first block must arrive, from when somebody is connected; not while all who are let us wait our turn, nor
+   * where there are sources outside the swarm. Absent: as any block.
+   */
+  readonly startTimeoutMs?: number
   /** Milliseconds within which a block that is lacking must arrive, and in twice of them DOWNLOAD_ALIVE_LENGTH bytes, or what is left. */
   readonly stallTimeoutMs: number
   readonly signal?: AbortSignal | undefined
@@ -287,7 +292,8 @@ export class DownloadTask {
     let aliveLength = 0
     let takenAtMs = aliveAtMs
     let takenLength = 0
-    const { stallTimeoutMs } = this.#options
+    let connectedAtMs: number | null = null
+    const { stallTimeoutMs, startTimeoutMs = stallTimeoutMs } = this.#options
     const look = (): void => {
       const nowMs = performance.now()
       // What else peers say keeps nobody waiting.
@@ -299,13 +305,22 @@ export class DownloadTask {
         aliveAtMs = nowMs
         aliveLength = takenLength
       }
-      const isStalled = nowMs - takenAtMs > stallTimeoutMs || nowMs - aliveAtMs > 2 * stallTimeoutMs
+      if (this.#isExpectant()) connectedAtMs ??= nowMs
+      else connectedAtMs = null
+      const isMute = takenLength === 0 && connectedAtMs !== null && nowMs - connectedAtMs > startTimeoutMs
+      const isStalled = isMute || nowMs - takenAtMs > stallTimeoutMs || nowMs - aliveAtMs > 2 * stallTimeoutMs
       const isWaste = this.#receivedLength() > DOWNLOAD_WASTE_FACTOR_MAX * this.torrent.lengthBytes + 2 ** 24
       if (isWaste || isStalled) {
         this.fail(new NetError('download-stalled', `download: less than due in ${stallTimeoutMs} ms, ask other peers`))
       }
     }
-    if (!this.#settled) this.#watch = setInterval(look, Math.max(10, stallTimeoutMs / 8))
+    if (!this.#settled) this.#watch = setInterval(look, Math.max(10, Math.min(stallTimeoutMs, startTimeoutMs) / 8))
+  }
+
+  /** Those who are connected, and nobody else, should be bringing something. */
+  #isExpectant(): boolean {
+    const swarm = this.#swarm
+    return swarm !== null && swarm.connectionCount > 0 && swarm.outsiderCount === 0 && !swarm.isInLine
   }
 
   #end(): boolean {

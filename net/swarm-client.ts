@@ -138,6 +138,11 @@ export class Membership {
     return this.#swarm.isDone
   }
 
+  /** There are peers, and all of them let us wait our turn. */
+  get isInLine(): boolean {
+    return this.#swarm.isInLine
+  }
+
   /** Bytes of blocks that were lacking and came. */
   get takenLength(): number {
     return this.#swarm.takenLength

@@ -94,6 +94,11 @@ export class Swarm {
     return this.#intake?.isDone ?? true
   }
 
+  /** There are peers, and all of them choke us. */
+  get isInLine(): boolean {
+    return this.#peers.size > 0 && [...this.#peers].every(({ isChoking }) => isChoking)
+  }
+
   /** Bytes of blocks that were lacking and came; not of messages about anything else. */
   get takenLength(): number {
     return this.#intake?.takenLength ?? 0

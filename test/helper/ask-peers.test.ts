@@ -6,27 +6,34 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import {
+  CHAIN_ALIVE_LENGTH,
   CHAIN_ANSWER_LENGTH_ALL_MAX,
   CHAIN_ANSWER_LENGTH_MAX,
+  CHAIN_BEAT_MS,
+  CHAIN_COMING_COUNT_MAX,
+  CHAIN_PAUSE_MS,
   CHAIN_PEER_COUNT_MAX,
-  CHAIN_PEER_OPEN_COUNT_MAX,
-  SOURCE_GRACE_MS,
+  PEER_WAIT_MS,
 } from '../../helper/limits.ts'
 import { askPeers, noneAsked } from '../../helper/share/supply/ask-peers.ts'
 import { openTrace } from '../../helper/trace.ts'
 import type { Topic, TopicPeer } from '../../net/index.ts'
 
-type Behaviour = 'silent' | 'garbage' | 'empty' | 'honest' | 'comes'
+type Behaviour = 'silent' | 'garbage' | 'empty' | 'honest' | 'comes' | 'late'
 
 class FakePeer {
-  readonly remote = { host: '127.0.0.1', port: 1 }
+  readonly remote: { readonly host: string; readonly port: number }
   receivedLength = 0
   isAsked = false
   isDismissed = false
+  isGivenUp = false
+  leave: () => void = () => {}
+  answer: () => void = () => {}
   readonly #behaviour: Behaviour
 
-  constructor(behaviour: Behaviour) {
+  constructor(behaviour: Behaviour, host = '127.0.0.1') {
     this.#behaviour = behaviour
+    this.remote = { host, port: 1 }
   }
 
   request(_kind: string, _payload: Uint8Array, { signal }: { signal?: AbortSignal }): Promise<Uint8Array> {
@@ -34,7 +41,14 @@ class FakePeer {
     if (this.#behaviour === 'honest') return Promise.resolve(Buffer.from('good'))
     if (this.#behaviour === 'empty') return Promise.resolve(Buffer.from('none'))
     if (this.#behaviour === 'garbage') return Promise.resolve(Buffer.from('bad'))
-    return new Promise((_, reject) => signal?.addEventListener('abort', () => reject(new Error('given up'))))
+    return new Promise((resolve, reject) => {
+      signal?.addEventListener('abort', () => {
+        this.isGivenUp = true
+        reject(new Error('given up'))
+      })
+      this.leave = () => reject(new Error('gone'))
+      if (this.#behaviour === 'late') this.answer = () => resolve(Buffer.from('good'))
+    })
   }
 
   dismiss(): void {
@@ -42,13 +56,34 @@ class FakePeer {
   }
 }
 
-/** Asks `peers` and turns the clock by pauses until an answer is found or `pauseCountMax` have gone; returns what was found. */
-async function ask(t: TestContext, peers: readonly FakePeer[], pauseCountMax: number, onPause: () => void = () => {}) {
+/** A topic where who is dismissed gives up its place to who has none yet. */
+function topicOf(crowd: readonly FakePeer[], placeCount: number): Topic {
+  const placed: FakePeer[] = []
+  let placedCount = 0
+  const peers = (): FakePeer[] => {
+    for (let next = crowd[placedCount]; next !== undefined; next = crowd[placedCount]) {
+      const leaving = placed.findIndex(({ isDismissed }) => isDismissed)
+      if (placed.length >= placeCount && leaving < 0) break
+      if (placed.length >= placeCount) for (const gone of placed.splice(leaving, 1)) gone.leave()
+      placed.push(next)
+      placedCount++
+    }
+    return placed
+  }
+  return { peers, onPeer: () => () => {} } as unknown as Topic
+}
+
+/** Asks `peers` and turns the clock until an answer is found or so many milliseconds have gone; returns what was found. */
+async function ask(
+  t: TestContext,
+  peers: readonly FakePeer[],
+  durationMsMax: number,
+  { onPause = () => {}, placeCount = 1_000 }: { onPause?: (pauseCount: number) => void; placeCount?: number } = {},
+) {
   t.mock.timers.enable({ apis: ['setTimeout', 'setInterval'] })
-  const topic = { peers: () => peers as unknown as TopicPeer[], onPeer: () => () => {} } as unknown as Topic
   const end = new AbortController()
   let answers: readonly { answer: string }[] | null = null
-  const asked = askPeers(topic, {
+  const asked = askPeers(topicOf(peers, placeCount), {
     payload: Buffer.from('question'),
     decode: (bytes) => {
       const text = Buffer.from(bytes).toString()
@@ -60,10 +95,10 @@ async function ask(t: TestContext, peers: readonly FakePeer[], pauseCountMax: nu
     signal: end.signal,
     trace: openTrace({}),
   }).then((found) => (answers = found))
-  for (let pause = 0; pause < pauseCountMax && answers === null; pause++) {
+  for (let nowMs = 0; nowMs < durationMsMax && answers === null; nowMs += CHAIN_BEAT_MS) {
     for (let turn = 0; turn < 10; turn++) await new Promise((resolve) => setImmediate(resolve))
-    onPause()
-    t.mock.timers.tick(SOURCE_GRACE_MS)
+    if (nowMs % CHAIN_PAUSE_MS === 0) onPause(nowMs / CHAIN_PAUSE_MS)
+    t.mock.timers.tick(CHAIN_BEAT_MS)
   }
   end.abort()
   await asked
@@ -71,42 +106,96 @@ async function ask(t: TestContext, peers: readonly FakePeer[], pauseCountMax: nu
   return answers as readonly { answer: string }[] | null
 }
 
-test('a hundred silent peers and as many liars keep nobody from being heard within three seconds', async (t) => {
-  const crowd = Array.from({ length: 200 }, (_, index) => new FakePeer(index % 2 === 0 ? 'silent' : 'garbage'))
-  const found = await ask(t, [...crowd, new FakePeer('honest')], 3_000 / SOURCE_GRACE_MS)
-  assert.deepEqual(
-    found?.map(({ answer }) => answer),
-    ['good'],
-  )
-  assert.ok(
-    crowd.every(({ isDismissed }) => isDismissed),
-    'their places are free',
-  )
-})
+/** A crowd of these, one after the other, and an honest peer that is met last. */
+const beforeHonest = (...kinds: Behaviour[]): FakePeer[] => [
+  ...Array.from({ length: 130 }, (_, index) => new FakePeer(kinds[index % kinds.length] ?? 'silent')),
+  new FakePeer('honest'),
+]
 
-test('who answers well and has nothing of use gives up its place', async (t) => {
-  const crowd = Array.from({ length: 100 }, () => new FakePeer('empty'))
-  const found = await ask(t, [...crowd, new FakePeer('honest')], 3_000 / SOURCE_GRACE_MS)
-  assert.ok(found?.some(({ answer }) => answer === 'good'))
-  assert.ok(crowd.every(({ isDismissed }) => isDismissed))
-})
-
-test('no more than so many questions are open at once', async (t) => {
-  const crowd = Array.from({ length: 200 }, () => new FakePeer('silent'))
-  let openMax = 0
-  await ask(t, crowd, 12, () => {
-    openMax = Math.max(openMax, crowd.filter(({ isAsked, isDismissed }) => isAsked && !isDismissed).length)
+for (const kinds of [['silent'], ['garbage'], ['empty'], ['silent', 'garbage', 'empty']] as const) {
+  test(`130 peers of which all are ${kinds.join(' or ')}, on 64 places, keep nobody from being heard in 0.9 s`, async (t) => {
+    const peers = beforeHonest(...kinds)
+    const found = await ask(t, peers, 900, { placeCount: 64 })
+    assert.ok(found?.some(({ answer }) => answer === 'good'))
   })
-  assert.equal(openMax, CHAIN_PEER_OPEN_COUNT_MAX)
+}
+
+test('nor do 130 that say a little now and then', async (t) => {
+  const peers = beforeHonest('comes')
+  const onPause = (): void => {
+    for (const peer of peers) peer.receivedLength += 100
+  }
+  const found = await ask(t, peers, 900, { onPause, placeCount: 64 })
+  assert.ok(found?.some(({ answer }) => answer === 'good'))
+})
+
+test('who is slow to answer is heard as long as its place is wanted by nobody', async (t) => {
+  const crowd = Array.from({ length: 63 }, () => new FakePeer('silent'))
+  const slow = new FakePeer('late')
+  const onPause = (pauseCount: number): void => {
+    if (pauseCount === 8) slow.answer()
+  }
+  const found = await ask(t, [...crowd, slow], 2_500, { onPause, placeCount: 64 })
+  assert.ok(found?.some(({ answer }) => answer === 'good'))
+})
+
+test('the first that were asked keep their places although others want them', async (t) => {
+  const slow = new FakePeer('late')
+  const onPause = (pauseCount: number): void => {
+    if (pauseCount === 8) slow.answer()
+  }
+  const found = await ask(t, [slow, ...Array.from({ length: 150 }, () => new FakePeer('silent'))], 2_500, {
+    onPause,
+    placeCount: 64,
+  })
+  assert.ok(found?.some(({ answer }) => answer === 'good'))
+})
+
+test('silence is over after as long as anybody waits for a peer', async (t) => {
+  const silent = Array.from({ length: 3 }, () => new FakePeer('silent'))
+  assert.deepEqual(await ask(t, silent, PEER_WAIT_MS + CHAIN_PAUSE_MS), [])
+})
+
+test('one question after the other goes to where fewest were asked: first one of each network, then of each host', async (t) => {
+  const of = (host: string, count: number): FakePeer[] =>
+    Array.from({ length: count }, () => new FakePeer('comes', host))
+  const [crowd, neighbour, stranger] = [of('192.0.2.1', 40), of('192.0.2.9', 1), of('198.51.100.7', 1)]
+  await ask(t, [...crowd, ...neighbour, ...stranger], CHAIN_BEAT_MS)
+  assert.ok([...neighbour, ...stranger].every(({ isAsked }) => isAsked))
+  assert.equal(crowd.filter(({ isAsked }) => isAsked).length, CHAIN_PEER_COUNT_MAX - 2)
+})
+
+test('who comes while others that know nothing come is waited for', async (t) => {
+  const crowd = Array.from({ length: 5 }, () => new FakePeer('empty'))
+  const there = crowd.slice(0, 1)
+  const onPause = (pauseCount: number): void => {
+    if (pauseCount < 4) there.push(...crowd.slice(pauseCount + 1, pauseCount + 2))
+    else there.push(new FakePeer('honest'))
+  }
+  const found = await ask(t, there, 2_500, { onPause })
+  assert.ok(found?.some(({ answer }) => answer === 'good'))
+})
+
+test('no more than so many answers come at once', async (t) => {
+  const crowd = Array.from({ length: 200 }, () => new FakePeer('comes'))
+  const counts: number[] = []
+  const onPause = (): void => {
+    counts.push(crowd.filter(({ receivedLength, isGivenUp }) => receivedLength > 0 && !isGivenUp).length)
+    for (const peer of crowd) if (peer.isAsked) peer.receivedLength += CHAIN_ALIVE_LENGTH
+  }
+  await ask(t, crowd, 3_000, { onPause })
+  assert.equal(Math.max(...counts), CHAIN_COMING_COUNT_MAX)
+  assert.ok(crowd.filter(({ isGivenUp }) => isGivenUp).length > 0)
 })
 
 test('while an answer comes nobody else is asked, but not for ever', async (t) => {
   const crowd = Array.from({ length: 20 }, () => new FakePeer('comes'))
   const counts: number[] = []
-  await ask(t, crowd, 12, () => {
+  const onPause = (): void => {
     for (const peer of crowd.slice(0, 1)) peer.receivedLength += 20_000
     counts.push(crowd.filter(({ isAsked }) => isAsked).length)
-  })
+  }
+  await ask(t, crowd, 3_000, { onPause })
   assert.deepEqual(counts.slice(0, 7), Array(7).fill(CHAIN_PEER_COUNT_MAX))
   assert.equal(counts.at(-1), crowd.length)
 })

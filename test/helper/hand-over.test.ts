@@ -190,6 +190,7 @@ it('with what it has, a client serves the whole link to others', async () => {
     folder: join(gitDir, 'gittorrent', 'incoming'),
     store,
     peers: met,
+    useless: new Set<TopicPeer>(),
     manners: { failed: new Set(), slow: new Set() },
     signal: new AbortController().signal,
   })

@@ -5,6 +5,7 @@ import { BlockList, isIP } from 'node:net'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { compactAddress, expandAddress, isDialable, mayHearOf } from '../../net/address.ts'
+import { AddressBook } from '../../net/address-book.ts'
 import { classOfHost, formatAddress, NetError, parseAddress } from '../../net/index.ts'
 
 const port = fc.integer({ min: 1, max: 65535 })
@@ -167,4 +168,15 @@ test('wildcards, multicast and names found by strangers are not dialled', () => 
   for (const host of ['0.0.0.0', '::', '224.0.0.1', '255.255.255.255', 'ff02::1', 'example.com']) {
     assert.equal(isDialable({ host, port: 80 }), false, host)
   }
+})
+
+test('of many addresses those of few networks and hosts are dialled after others, however early they came', () => {
+  const book = new AddressBook()
+  const crowd = Array.from({ length: 100 }, (_, index) => ({ host: '192.0.2.1', port: 1 + index }))
+  const network = Array.from({ length: 100 }, (_, index) => ({ host: `203.0.113.${index}`, port: 1 }))
+  const v6 = Array.from({ length: 50 }, (_, index) => ({ host: `2001:db8:1:${index}::1`, port: 1 }))
+  const others = ['192.0.2.2', '198.51.100.1', '2001:db8:2::1', 'named.example'].map((host) => ({ host, port: 7 }))
+  for (const address of [...crowd, ...network, ...v6, ...others]) book.offer(address, 0)
+  const first = Array.from({ length: 9 }, () => book.next()?.host)
+  for (const { host } of others) assert.ok(first.includes(host), `${host} is not among ${first.join(', ')}`)
 })

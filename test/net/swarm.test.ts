@@ -1,7 +1,7 @@
 // Goal: a download ends with the right bytes in the store, or soon with a typed error, whatever the peers do.
 // Method: nets on loopback that seed from memory, some of them honest, and raw sockets that are not.
 import assert from 'node:assert/strict'
-import { createServer } from 'node:net'
+import { createServer, type Socket } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import type { Address, DownloadOptions } from '../../net/index.ts'
 import { LOOPBACK } from '../support/loopback-net.ts'
@@ -20,13 +20,29 @@ async function openSeeder(
   return addressOf(net)
 }
 
-/** Takes connections and says nothing. */
-async function openMute(t: TestContext): Promise<Address> {
-  const mute = createServer(() => {})
-  await new Promise<void>((resolve) => mute.listen(0, '127.0.0.1', resolve))
-  t.after(() => mute.close())
-  const bound = mute.address()
+/** One that does with connections what `onSocket` does. */
+async function openServer(t: TestContext, onSocket: (socket: Socket) => void): Promise<Address> {
+  const server = createServer((socket) => onSocket(socket.on('error', () => {})))
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  t.after(() => server.close())
+  const bound = server.address()
   return { host: '127.0.0.1', port: typeof bound === 'object' && bound !== null ? bound.port : 0 }
+}
+
+/** Takes connections and says nothing. */
+const openMute = (t: TestContext): Promise<Address> => openServer(t, () => {})
+
+/** Greets, without extensions, and then does what `goOn` does. */
+function openGreeting(t: TestContext, goOn: (socket: Socket) => void): Promise<Address> {
+  return openServer(t, (socket) => {
+    socket.once('data', (greeting: Buffer) => {
+      socket.write(greeting.subarray(0, 20))
+      socket.write(Buffer.alloc(8))
+      socket.write(greeting.subarray(28, 48))
+      socket.write('-XX0000-abcdefghijkl')
+      goOn(socket)
+    })
+  })
 }
 
 function into(
@@ -115,6 +131,28 @@ test('a silent peer ends the download after the stall time-out', async (t) => {
   await assert.rejects(net.download(TORRENT, options).result, { code: 'download-stalled' })
 })
 
+test('peers that bring nothing at all end the download sooner, those in whose line it stands do not', async (t) => {
+  const patient = { stallTimeoutMs: 60_000, startTimeoutMs: 200 }
+  const silentSource = { read: () => new Promise<never>(() => {}) }
+  const silent = await openTestNet(t, { listen: LOOPBACK })
+  silent.seed(TORRENT, silentSource)
+  const net = await openTestNet(t)
+  for (const peer of [await openMute(t), addressOf(silent)]) {
+    const download = net.download(TORRENT, into(memoryStore(CONTENT.length), [peer], patient))
+    await assert.rejects(download.result, { code: 'download-stalled' })
+  }
+  const slow = await openSeeder(t, undefined, { uploadLimit: 2_000_000 })
+  await net.download(TORRENT, into(memoryStore(CONTENT.length), [slow, await openMute(t)], patient)).result
+  const choking = await openGreeting(t, () => {})
+  const inLine = net.download(
+    TORRENT,
+    into(memoryStore(CONTENT.length), [choking], { ...patient, stallTimeoutMs: 600 }),
+  )
+  const startedAtMs = performance.now()
+  await assert.rejects(inLine.result, { code: 'download-stalled' })
+  assert.ok(performance.now() - startedAtMs >= 600)
+})
+
 test('a piece now and then is a stall, too', async (t) => {
   // A piece every 270 ms, and seconds for all of them.
   const slow = await openSeeder(t, undefined, { uploadLimit: 60_000 })
@@ -126,22 +164,13 @@ test('a piece now and then is a stall, too', async (t) => {
 })
 
 test('who talks without end and brings nothing does not keep a download alive', async (t) => {
-  const talker = createServer((socket) => {
-    socket.on('error', () => {})
-    socket.once('data', (greeting: Buffer) => {
-      socket.write(greeting.subarray(0, 48))
-      socket.write('-XX0000-abcdefghijkl')
-      // 16 kB of keep-alives at a time.
-      const talk = setInterval(() => socket.write(Buffer.alloc(16_384)), 10)
-      socket.once('close', () => clearInterval(talk))
-    })
+  const talker = await openGreeting(t, (socket) => {
+    // 16 kB of keep-alives at a time.
+    const talk = setInterval(() => socket.write(Buffer.alloc(16_384)), 10)
+    socket.once('close', () => clearInterval(talk))
   })
-  await new Promise<void>((resolve) => talker.listen(0, '127.0.0.1', resolve))
-  t.after(() => talker.close())
-  const bound = talker.address()
-  const port = typeof bound === 'object' && bound !== null ? bound.port : 0
   const net = await openTestNet(t)
-  const options = into(memoryStore(CONTENT.length), [{ host: '127.0.0.1', port }], { stallTimeoutMs: 300 })
+  const options = into(memoryStore(CONTENT.length), [talker], { stallTimeoutMs: 300 })
   const download = net.download(TORRENT, options)
   await assert.rejects(download.result, { code: 'download-stalled' })
   // Not because of how much that is (DOWNLOAD_WASTE_FACTOR_MAX).

@@ -1,22 +1,30 @@
 /**
  * Asks the peers of a topic the `chain` question until enough have answered. A few at a time; each pause in which hardly anything
- * came lets twice as many be asked, up to a bound, beyond which who has said nothing for two pauses loses his turn. So neither liars
- * nor the silent nor the slow, however many came first, keep the honest from being heard; but while answers come, others would only
- * slow them down. The first usable answer ends the asking; who has been asked by then has a moment more.
+ * came lets more be asked. Who has said next to nothing for a pause takes nobody's turn any more, and, but for the first few, his place goes to
+ * an address that waits for one; if none does, he is listened to as before. So neither liars nor the silent nor the slow, however many came
+ * first, keep the honest from being heard; but while answers come, others would only slow them down. Peers of networks and hosts of which
+ * fewest were asked have the next turn. The first usable answer ends the asking, who has been asked by then has a moment more; and so does silence.
  */
 
-import type { Topic, TopicPeer } from '../../../net/index.ts'
+import { NetError, type Topic, type TopicPeer, Turns } from '../../../net/index.ts'
 import { messageOf } from '../../errors.ts'
 import {
+  CHAIN_ALIVE_LENGTH,
   CHAIN_ANSWER_LENGTH_ALL_MAX,
   CHAIN_ANSWER_LENGTH_MAX,
+  CHAIN_BEAT_MS,
+  CHAIN_COMING_COUNT_MAX,
+  CHAIN_LAST_CALL_MS,
   CHAIN_PATIENT_PAUSE_COUNT,
+  CHAIN_PAUSE_MS,
   CHAIN_PEER_ALL_COUNT_MAX,
   CHAIN_PEER_COUNT_MAX,
+  CHAIN_PEER_GROWTH,
+  CHAIN_PEER_KEPT_COUNT,
   CHAIN_PEER_OPEN_COUNT_MAX,
   CHAIN_TIMEOUT_MS,
+  PEER_WAIT_MS,
   RANGE_ALIVE_LENGTH,
-  SOURCE_GRACE_MS,
 } from '../../limits.ts'
 import type { Trace } from '../../trace.ts'
 import { CHAIN_KIND } from '../chain-message.ts'
@@ -31,6 +39,9 @@ export interface PeerAnswer<Answer> {
 /** Questions of one conversation, whoever waits for their answers. */
 export interface Asking<Answer> {
   readonly asked: Set<TopicPeer>
+  readonly turns: Turns
+  /** Who was asked and says nothing, or nothing of use. Not who refused: one that is cloning does, and may have parts of what is wanted. */
+  readonly useless: Set<TopicPeer>
   /** Answers that nobody has taken yet. */
   readonly answers: PeerAnswer<Answer>[]
   readonly open: Set<OpenQuestion>
@@ -43,15 +54,28 @@ export interface Asking<Answer> {
 /** A question that is not answered yet. */
 interface OpenQuestion {
   readonly peer: TopicPeer
-  /** Bytes that the peer had sent before, and at the last pause. */
+  /** Bytes that the peer had sent before, at the last look, and at the last pause. */
   readonly lengthBefore: number
   length: number
-  pauseCount: number
+  lengthAtPause: number
+  /** Next to nothing has come for a pause, or it takes too long. */
+  isSlow: boolean
+  /** Keeps its place while it is slow. */
+  readonly isKept: boolean
+  beatCount: number
   readonly giveUp: () => void
 }
 
 export function noneAsked<Answer>(): Asking<Answer> {
-  return { asked: new Set(), answers: [], open: new Set(), handedLength: 0, onEnd: () => {} }
+  return {
+    asked: new Set(),
+    turns: new Turns(),
+    useless: new Set(),
+    answers: [],
+    open: new Set(),
+    handedLength: 0,
+    onEnd: () => {},
+  }
 }
 
 export interface Question<Answer> {
@@ -66,18 +90,27 @@ export interface Question<Answer> {
   readonly trace: Trace
 }
 
-/** What peers answered within CHAIN_TIMEOUT_MS and nobody had heard before, in the order in which it came; empty on abort. */
+const BEATS_PER_PAUSE = CHAIN_PAUSE_MS / CHAIN_BEAT_MS
+const LAST_CALL_BEATS = CHAIN_LAST_CALL_MS / CHAIN_BEAT_MS
+
+/**
+ * What peers answered within CHAIN_TIMEOUT_MS, or PEER_WAIT_MS if nothing comes by then, and nobody had heard before, in the order in
+ * which it came; empty on abort.
+ */
 export function askPeers<Answer>(topic: Topic, question: Question<Answer>): Promise<PeerAnswer<Answer>[]> {
   const { isUsable, asking, signal } = question
   let turnCount = CHAIN_PEER_COUNT_MAX
-  let pauseCount = 0
+  let beatCount = 0
+  let cameLength = 0
+  let askedCount = 0
+  let isComing = true
   let isOver = false
-  let isLastCall = false
+  let foundAtBeat: number | null = null
   return new Promise((resolve) => {
     const finish = (): void => {
       if (isOver) return
       isOver = true
-      clearInterval(pause)
+      clearInterval(beat)
       clearTimeout(deadline)
       signal.removeEventListener('abort', finish)
       ignoreTopic()
@@ -87,29 +120,46 @@ export function askPeers<Answer>(topic: Topic, question: Question<Answer>): Prom
     const isFound = (): boolean => asking.answers.some(({ answer }) => isUsable(answer))
     const askMore = (): void => {
       if (isOver) return
-      for (const peer of topic.peers()) {
-        const { asked, open } = asking
-        if (isFound() || open.size >= turnCount || asked.size >= CHAIN_PEER_ALL_COUNT_MAX) break
-        if (!asked.has(peer)) void ask(peer, question)
+      const { asked, open } = asking
+      while (!isFound() && asked.size < CHAIN_PEER_ALL_COUNT_MAX) {
+        const openCount = isComing ? open.size : [...open].filter(({ isSlow }) => !isSlow).length
+        const peer = openCount < turnCount ? nextPeer(topic.peers(), asking) : null
+        if (peer === null) break
+        void ask(peer, question)
       }
-      if (isFound() && asking.open.size === 0) finish()
+      if (!isFound()) return
+      foundAtBeat ??= beatCount
+      if (beatCount - foundAtBeat >= LAST_CALL_BEATS || [...open].every(({ isSlow }) => isSlow)) finish()
     }
     asking.onEnd = askMore
-    // Peers may still be on their way when those that are there have failed.
-    const pause = setInterval(() => {
-      if (isFound() ? isLastCall : asking.open.size === 0) finish()
-      isLastCall = isFound()
-      const isComing = ++pauseCount <= CHAIN_PATIENT_PAUSE_COUNT && lengthSincePause(asking.open) >= RANGE_ALIVE_LENGTH
-      if (!isComing) turnCount = Math.min(2 * turnCount, CHAIN_PEER_OPEN_COUNT_MAX)
-      if (asking.open.size >= CHAIN_PEER_OPEN_COUNT_MAX) for (const one of silentOf(asking.open)) one.giveUp()
+    const onPause = (pauseCount: number): void => {
+      // Peers may still be on their way when those that are there have failed.
+      const isAlone = asking.open.size === 0 && asking.asked.size === askedCount
+      askedCount = asking.asked.size
+      const isQuiet = cameLength === 0 && pauseCount * CHAIN_PAUSE_MS >= PEER_WAIT_MS
+      if (!isFound() && (isQuiet || isAlone)) finish()
+      isComing = pauseCount <= CHAIN_PATIENT_PAUSE_COUNT && cameLength >= RANGE_ALIVE_LENGTH
+      cameLength = 0
+      if (!isComing) turnCount = Math.min(CHAIN_PEER_GROWTH * turnCount, CHAIN_PEER_OPEN_COUNT_MAX)
+    }
+    const beat = setInterval(() => {
+      cameLength += lookAt(asking)
+      if (++beatCount % BEATS_PER_PAUSE === 0) onPause(beatCount / BEATS_PER_PAUSE)
       askMore()
-    }, SOURCE_GRACE_MS)
+    }, CHAIN_BEAT_MS)
     const deadline = setTimeout(finish, CHAIN_TIMEOUT_MS)
     const ignoreTopic = topic.onPeer(() => queueMicrotask(askMore))
     signal.addEventListener('abort', finish, { once: true })
     if (signal.aborted) finish()
     askMore()
+    askedCount = asking.asked.size
   })
+}
+
+/** Who is asked next; null if all were asked. */
+function nextPeer(peers: readonly TopicPeer[], { asked, turns }: Asking<unknown>): TopicPeer | null {
+  const waiting = peers.filter((peer) => !asked.has(peer))
+  return waiting[turns.next(waiting.map(({ remote }) => remote))] ?? null
 }
 
 async function ask<Answer>(
@@ -117,9 +167,21 @@ async function ask<Answer>(
   { payload, decode, isUsable, asking, signal, trace }: Question<Answer>,
 ): Promise<void> {
   asking.asked.add(peer)
+  asking.turns.note(peer.remote)
   const given = new AbortController()
+  const isKept = asking.asked.size <= CHAIN_PEER_KEPT_COUNT
+  const giveUp = (): void => given.abort()
   const length = peer.receivedLength
-  const question = { peer, lengthBefore: length, length, pauseCount: 0, giveUp: () => given.abort() }
+  const question = {
+    peer,
+    lengthBefore: length,
+    length,
+    lengthAtPause: length,
+    isSlow: false,
+    isKept,
+    beatCount: 0,
+    giveUp,
+  }
   asking.open.add(question)
   try {
     const responseLengthMax = CHAIN_ANSWER_LENGTH_MAX
@@ -127,14 +189,21 @@ async function ask<Answer>(
     const bytes = await peer.request(CHAIN_KIND, payload, options)
     const answer = decode(bytes)
     asking.answers.push({ peer, answer, length: bytes.length })
-    if (!isUsable(answer)) peer.dismiss()
+    asking.useless.delete(peer)
+    if (!isUsable(answer)) dismiss(peer, asking)
     dropLongest(asking)
   } catch (error) {
     trace(() => `peer ${peer.remote.host}:${peer.remote.port}: ${messageOf(error)}`)
-    peer.dismiss()
+    if (error instanceof NetError && error.code === 'peer-refused') peer.dismiss()
+    else dismiss(peer, asking)
   }
   asking.open.delete(question)
   asking.onEnd()
+}
+
+function dismiss(peer: TopicPeer, { useless }: Asking<unknown>): void {
+  useless.add(peer)
+  peer.dismiss()
 }
 
 /** What was read of an answer takes several times its length: the longest go when all together have too many bytes. */
@@ -149,19 +218,24 @@ function lengthOf(answers: readonly PeerAnswer<unknown>[]): number {
   return answers.reduce((sum, { length }) => sum + length, 0)
 }
 
-/** Bytes that came of open questions since the last pause; begins the next one. */
-function lengthSincePause(open: Iterable<OpenQuestion>): number {
-  let sum = 0
+/** Bytes that came of answers since the last look. Finds out who is slow, and gives up what comes of more answers than may come at once: those that were asked last. */
+function lookAt({ open, useless }: Asking<unknown>): number {
+  let cameLength = 0
+  let comingCount = 0
   for (const question of open) {
-    const length = question.peer.receivedLength
-    sum += length - question.length
-    question.length = length
-    question.pauseCount++
+    const { peer, lengthBefore, isKept } = question
+    const { receivedLength } = peer
+    cameLength += receivedLength - question.length
+    question.length = receivedLength
+    const pauseCount = ++question.beatCount / BEATS_PER_PAUSE
+    if (Number.isInteger(pauseCount)) {
+      question.isSlow =
+        pauseCount > CHAIN_PATIENT_PAUSE_COUNT || receivedLength - question.lengthAtPause < CHAIN_ALIVE_LENGTH
+      question.lengthAtPause = receivedLength
+    }
+    if (question.isSlow) useless.add(peer)
+    if (question.isSlow && !isKept) peer.dismiss()
+    if (receivedLength - lengthBefore >= CHAIN_ALIVE_LENGTH && ++comingCount > CHAIN_COMING_COUNT_MAX) question.giveUp()
   }
-  return sum
-}
-
-/** Those of whom nothing has come for two pauses. */
-function silentOf(open: Iterable<OpenQuestion>): OpenQuestion[] {
-  return [...open].filter(({ pauseCount, length, lengthBefore }) => pauseCount >= 2 && length === lengthBefore)
+  return cameLength
 }

@@ -30,6 +30,8 @@ export interface FollowedClaim {
   readonly claimant: Address | null
   /** Whom to ask, in this order. */
   readonly peers: readonly TopicPeer[]
+  /** Peers of the topic that have nothing of use. */
+  readonly useless: ReadonlySet<TopicPeer>
   readonly webSeeds: WebSeeds
   /** The common directory of the repository, absolute. */
   readonly gitDir: string
@@ -72,7 +74,7 @@ export async function bringLines(
   request: SupplyRequest,
   means: Means,
 ): Promise<Brought> {
-  const { peers, webSeeds, gitDir, held, isKnown } = claim
+  const { peers, useless, webSeeds, gitDir, held, isKnown } = claim
   const { net, topic, context } = means
   const folder = join(gitDir, 'gittorrent', 'incoming')
   await IncomingFile.removeOld(folder)
@@ -86,7 +88,8 @@ export async function bringLines(
     const signal = AbortSignal.any([request.signal, enough.signal])
     const manners = { failed: new Set<TopicPeer>(), slow: new Set<TopicPeer>() }
     const { trace } = context
-    const coming = startAll(lines, started, { net, topic, webSeeds, trace, folder, store, peers, manners, signal })
+    const from = { net, topic, webSeeds, peers, useless, manners }
+    const coming = startAll(lines, started, { ...from, trace, folder, store, signal })
     const isKept = (line: LineTake): boolean => isKeptLine(line, request)
     // What a fetch adds is checked line by line.
     const standsAlone = (line: LineTake): boolean => isKept(line) || !(request.isClone || request.isUnshallow)

@@ -9,7 +9,7 @@
 import { join } from 'node:path'
 import type { Address, Net, Topic, TopicPeer } from '../../../net/index.ts'
 import { messageOf } from '../../errors.ts'
-import { LINK_STALL_TIMEOUT_MS, SWARM_LENGTH_MIN, WEBSEED_AHEAD_LENGTH } from '../../limits.ts'
+import { LINK_STALL_TIMEOUT_MS, LINK_START_TIMEOUT_MS, SWARM_LENGTH_MIN, WEBSEED_AHEAD_LENGTH } from '../../limits.ts'
 import type { SegmentStore } from '../../store/segment-store.ts'
 import type { Trace } from '../../trace.ts'
 import { bringFromWeb } from '../webseed/bring.ts'
@@ -50,6 +50,8 @@ export interface DownloadSurroundings {
   readonly store: SegmentStore
   /** Peers that answered on the topic, the one whose claim is followed first; may be none. */
   readonly peers: readonly TopicPeer[]
+  /** Peers of the topic that are asked for nothing. */
+  readonly useless: ReadonlySet<TopicPeer>
   /** How peers were as senders of ranges, in this conversation. */
   readonly manners: RangeManners
   readonly signal: AbortSignal
@@ -126,7 +128,7 @@ async function bringFromAnyWeb(
 async function startSwarm(
   take: LinkTake,
   file: IncomingFile,
-  { net, topic, peers, store, signal, webSeeds }: DownloadSurroundings,
+  { net, topic, peers, useless, store, signal, webSeeds }: DownloadSurroundings,
   onWebBytes: (count: number) => void,
 ): Promise<Attempt> {
   if (net === null || peers.length === 0) throw noPeer()
@@ -150,6 +152,7 @@ async function startSwarm(
       store: payload,
       present: payload.present(left),
       wanted: [wanted],
+      startTimeoutMs: LINK_START_TIMEOUT_MS,
       stallTimeoutMs: LINK_STALL_TIMEOUT_MS,
       signal,
       onPiece: (range) => file.noteArrived(range),
@@ -175,8 +178,8 @@ async function startSwarm(
     }
   })
   // Others that work with the same repository download the same links: what one has got, the others need not ask a seeder for.
-  const ignoreTopic = topic?.onPeer(({ address }) => {
-    if (address !== null) download.addPeer(address)
+  const ignoreTopic = topic?.onPeer((peer) => {
+    if (peer.address !== null && !useless.has(peer)) download.addPeer(peer.address)
   })
   const ended = download.result.then(() => file.noteArrived(wanted)).finally(() => ignoreTopic?.())
   const seeding = download.result.then(

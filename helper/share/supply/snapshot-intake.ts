@@ -22,7 +22,7 @@ import {
 } from '../../../engine/index.ts'
 import type { Net, Topic, TopicPeer } from '../../../net/index.ts'
 import { HelperError, messageOf } from '../../errors.ts'
-import { LINK_STALL_TIMEOUT_MS, READ_CHUNK_LENGTH } from '../../limits.ts'
+import { LINK_STALL_TIMEOUT_MS, LINK_START_TIMEOUT_MS, READ_CHUNK_LENGTH } from '../../limits.ts'
 import type { Trace } from '../../trace.ts'
 import type { DescribedSnapshot, SnapshotClaim } from '../chain-claim.ts'
 import { bringSnapshotFromWeb } from '../webseed/bring-snapshot.ts'
@@ -116,6 +116,7 @@ async function fromPeers(
     peers: peers.map(({ address, remote }) => address ?? remote),
     store: file,
     present: left > 0 ? [{ offset: 0, length: left }] : [],
+    startTimeoutMs: LINK_START_TIMEOUT_MS,
     stallTimeoutMs: LINK_STALL_TIMEOUT_MS,
     signal,
     onPiece: () => onProgress(running.progress().verifiedLength),

@@ -11,6 +11,7 @@ import { commonDirOf } from '../../git/repository.ts'
 import {
   CHAIN_COUNT_MAX,
   CLAIM_COUNT_MAX,
+  CLAIM_SECOND_LENGTH,
   CLAIM_WASTE_MS_MAX,
   FOLDER_LINE_LENGTH_MIN,
   LINE_LENGTH_MIN,
@@ -164,13 +165,15 @@ class SwarmSupply implements Supply {
       followedCount++
       const startedMs = performance.now()
       const claimant = claim.peer === null ? null : (claim.peer.address ?? claim.peer.remote)
-      const around = { claimant, peers, webSeeds, gitDir, held: [...held], complete: result.haves }
+      const { useless } = asking
+      const around = { claimant, peers, useless, webSeeds, gitDir, held: [...held], complete: result.haves }
       const brought = await this.#bringKnown(offered, around, request)
       this.#remember(brought.intakes, gitDir)
       for (const oid of brought.held) held.add(oid)
       result = sumOfResults(result, brought)
       if (brought.isWhole) break
-      if (brought.held.length === 0) wastedMs += performance.now() - startedMs
+      const earnedMs = (1000 * (brought.bytesFromPeers + (brought.bytesFromWebSeeds ?? 0))) / CLAIM_SECOND_LENGTH
+      wastedMs += Math.max(0, performance.now() - startedMs - earnedMs)
       trace(() => `claim of ${claim.source}: not all of it came, the next source is asked`)
     }
     return result
