@@ -14,7 +14,8 @@ import {
   ASK_MESSAGE_COUNT_MAX,
   ASK_RATE_PER_S,
 } from './limits.ts'
-import { TokenBucket } from './rate.ts'
+import { whoLeaves } from './places.ts'
+import { MONOTONIC, TokenBucket } from './rate.ts'
 import { encodeExtended, encodeHandshake, ID, parseMessages } from './swarm/wire-messages.ts'
 import { INFOHASH_LENGTH } from './torrent.ts'
 
@@ -58,7 +59,7 @@ export class AskService {
   readonly #trace: (line: string) => void
   readonly #finders = new Set<FindByName>()
   readonly #rate = new TokenBucket(ASK_RATE_PER_S, ASK_BURST_COUNT)
-  #openCount = 0
+  readonly #open = new Set<Connection>()
 
   constructor(peerId: Uint8Array, trace: (line: string) => void) {
     this.#peerId = peerId
@@ -75,12 +76,18 @@ export class AskService {
   accept(connection: Connection): boolean {
     const { handshake } = connection
     if (this.#finders.size === 0 || handshake?.extended !== true) return false
-    if (this.#openCount >= ASK_CONNECTION_COUNT_MAX || !this.#rate.take()) return false
-    this.#openCount += 1
+    if (!this.#rate.take()) return false
+    if (this.#open.size >= ASK_CONNECTION_COUNT_MAX) {
+      const leaving = whoLeaves([...this.#open], connection.owner, MONOTONIC.nowMs())
+      if (leaving === null) return false
+      this.#open.delete(leaving)
+      leaving.destroy()
+    }
+    this.#open.add(connection)
     const timer = setTimeout(() => connection.destroy(), ASK_DURATION_MS_MAX)
     connection.once('close', () => {
       clearTimeout(timer)
-      this.#openCount -= 1
+      this.#open.delete(connection)
     })
     void this.#serve(connection, handshake.infohash)
     return true

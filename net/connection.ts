@@ -5,7 +5,7 @@
  */
 import { connect, type Socket } from 'node:net'
 import { Duplex } from 'node:stream'
-import { type Address, formatAddress, plainHost } from './address.ts'
+import { type Address, formatAddress, ownerOf, plainHost } from './address.ts'
 import { NetError } from './errors.ts'
 import { Framer, type Handshake } from './framer.ts'
 import type { Gates } from './gates.ts'
@@ -16,6 +16,8 @@ import {
   IDLE_TIMEOUT_MS,
   UNREAD_TIMEOUT_MS,
 } from './limits.ts'
+import { type Holder, type Worth, worthOfNewcomer } from './places.ts'
+import { MONOTONIC } from './rate.ts'
 import type { SharedSecret } from './secret.ts'
 
 type Callback = (error?: Error | null) => void
@@ -23,7 +25,7 @@ type Callback = (error?: Error | null) => void
 /** Bytes handed to the system at a time, so that it shows whether the peer reads. */
 const PORTION_LENGTH = 64 * 1024
 
-export class Connection extends Duplex {
+export class Connection extends Duplex implements Holder {
   /** Host and port of the peer. */
   readonly id: string
   readonly remoteAddress: string
@@ -37,6 +39,9 @@ export class Connection extends Duplex {
   handshake: Handshake | null = null
   /** Bytes of the peer, overhead included. */
   receivedLength = 0
+  readonly owner: string
+  /** Said anew by the one who takes the connection, once he knows more. */
+  worth: Worth = worthOfNewcomer(MONOTONIC.nowMs())
   /** Narrowed by the one who takes the connection: message ids that may pass. */
   wants: (messageId: number) => boolean = () => true
 
@@ -54,6 +59,7 @@ export class Connection extends Duplex {
     this.remoteAddress = plainHost(socket.remoteAddress ?? '')
     this.remotePort = socket.remotePort ?? 0
     this.id = formatAddress(this.remote)
+    this.owner = ownerOf(this.remote)
     this.outgoing = outgoing
     this.#socket = socket
     this.#gates = gates

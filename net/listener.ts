@@ -15,8 +15,9 @@ import {
   INCOMING_PER_HOST_COUNT_MAX,
   PENDING_CONNECTION_COUNT_MAX,
 } from './limits.ts'
+import { whoLeaves } from './places.ts'
+import { MONOTONIC } from './rate.ts'
 import { SharedSecret } from './secret.ts'
-import { Shares } from './shares.ts'
 
 /** The first byte of a TLS greeting (RFC 8446, 5.1: content type handshake); a plain handshake begins with 0x13. */
 const TLS_HANDSHAKE = 0x16
@@ -42,8 +43,8 @@ export class Listener {
   /** Who came in, and to which door; null until that is known. */
   readonly #sockets = new Map<Socket, Door | null>()
   readonly #hosts = new HostCount(INCOMING_PER_HOST_COUNT_MAX)
-  /** The same sockets by who has them: a network of IPv6 has more addresses than there are places. */
-  readonly #shares = new Shares<Socket>()
+  /** On those sockets, as soon as it is known what to wait for. */
+  readonly #connections = new Set<Connection>()
   /** Without a handshake yet, the oldest first. */
   readonly #pending = new Set<Socket>()
 
@@ -98,31 +99,28 @@ export class Listener {
       socket.destroy()
       return
     }
-    this.#keep(socket, remote, leave)
+    this.#keep(socket, leave)
     const [only, ...others] = this.#doors
     if (only !== undefined && others.length === 0) this.#letIn(socket, only.secret !== null)
     else this.#awaitGreeting(socket)
   }
 
-  /** True if there is a place, or somebody with more of them had to give one up. */
+  /** True if there is a place, or somebody had to give one up. */
   #hasRoomFor(remote: Address): boolean {
-    if (this.#shares.count < INCOMING_CONNECTION_COUNT_MAX) return true
-    const given = this.#shares.roomFor(ownerOf(remote))
-    given?.destroy()
-    return given !== null
+    if (this.#sockets.size < INCOMING_CONNECTION_COUNT_MAX) return true
+    const leaving = whoLeaves([...this.#connections], ownerOf(remote), MONOTONIC.nowMs())
+    leaving?.destroy()
+    return leaving !== null
   }
 
-  #keep(socket: Socket, remote: Address, leave: () => void): void {
-    const owner = ownerOf(remote)
+  #keep(socket: Socket, leave: () => void): void {
     this.#sockets.set(socket, null)
-    this.#shares.add(owner, socket)
     // Silent ones cannot keep others out: the oldest of them makes room.
     const [oldest] = this.#pending
     if (this.#pending.size >= PENDING_CONNECTION_COUNT_MAX) oldest?.destroy()
     this.#pending.add(socket)
     socket.once('close', () => {
       this.#sockets.delete(socket)
-      this.#shares.delete(owner, socket)
       this.#pending.delete(socket)
       leave()
     })
@@ -155,7 +153,11 @@ export class Listener {
     const secrets = [...this.#doors].flatMap(({ secret }) => secret ?? [])
     const guarded = isSecret ? SharedSecret.guardIncoming(socket, secrets, enter) : socket
     const connection = new Connection(guarded, this.#gates, false)
-    connection.once('close', () => socket.destroy())
+    this.#connections.add(connection)
+    connection.once('close', () => {
+      this.#connections.delete(connection)
+      socket.destroy()
+    })
     connection.whenHandshake.then((handshake) => {
       this.#pending.delete(socket)
       if (handshake === null || connection.destroyed) return

@@ -1,28 +1,34 @@
 /**
- * Who holds the places of a topic or swarm, and who gives one up when there is none left (PROTOCOL.md section 8). Whoever is being served
- * keeps his, and for a moment who has just been. Of the others those go first who were of no use or of whom nothing has come yet, then
- * those whose host has most places, then who was idle for longest. So nobody can keep others out by being there, or by coming again and
- * again, and who is pushed out early had nothing to ask.
+ * Who holds the places of a port, topic or swarm, and who gives one up when there is none left (PROTOCOL.md section 8). Whoever is being
+ * served keeps his, and for a moment who has just been. Of the others those go first who were of no use or of whom nothing has come yet,
+ * then those whose host has most places, then who was idle for longest. So nobody can keep others out by being there, or by coming again
+ * and again, and who is pushed out early had nothing to ask.
  * Pure bookkeeping: time is handed in.
  */
 import { PLACE_GRACE_MS } from './limits.ts'
 
 /** What a place is worth. */
 export interface Worth {
-  /** When it came, or last asked or brought something that was worth it. */
+  /** When its holder came, or last asked or brought something that was worth it. */
   readonly activeAtMs: number
-  /** It has nothing of what we want. */
+  /** He has nothing of what we want. */
   readonly isUseless: boolean
-  /** It has neither asked nor brought anything yet. */
+  /** He has neither asked nor brought anything yet. */
   readonly isUntried: boolean
   /** Something is under way. */
   readonly isBusy: boolean
 }
 
 /** One who has a place. */
-export interface Holder extends Worth {
+export interface Holder {
   /** Who is charged for it. */
   readonly owner: string
+  readonly worth: Worth
+}
+
+/** The worth of a place whose holder has just come. */
+export function worthOfNewcomer(nowMs: number): Worth {
+  return { activeAtMs: nowMs, isUseless: false, isUntried: true, isBusy: false }
 }
 
 /**
@@ -34,18 +40,16 @@ export function whoLeaves<Held extends Holder>(holders: readonly Held[], newcome
   for (const { owner } of holders) counts.set(owner, (counts.get(owner) ?? 0) + 1)
   const countOf = (owner: string): number => counts.get(owner) ?? 0
   const newcomerCount = countOf(newcomer) + 1
-  const isIdle = ({ isBusy, isUseless, activeAtMs }: Held): boolean =>
-    isUseless || (!isBusy && nowMs - activeAtMs >= PLACE_GRACE_MS)
-  const isTryingMuch = ({ isUntried, owner }: Held): boolean => isUntried && countOf(owner) >= newcomerCount
+  const isIdle = ({ worth }: Held): boolean =>
+    worth.isUseless || (!worth.isBusy && nowMs - worth.activeAtMs >= PLACE_GRACE_MS)
+  const isTryingMuch = ({ worth, owner }: Held): boolean => worth.isUntried && countOf(owner) >= newcomerCount
   const isGreedy = ({ owner }: Held): boolean => countOf(owner) > newcomerCount
   const leaving = [isIdle, isTryingMuch, isGreedy].map((rule) => holders.filter(rule)).find(({ length }) => length > 0)
-  const isFruitless = ({ isUseless, isUntried }: Held): boolean => isUseless || isUntried
-  const [first] = (leaving ?? []).sort(
-    (a, b) =>
-      Number(isFruitless(b)) - Number(isFruitless(a)) ||
-      Number(a.isBusy) - Number(b.isBusy) ||
-      countOf(b.owner) - countOf(a.owner) ||
-      a.activeAtMs - b.activeAtMs,
-  )
-  return first ?? null
+  const isFruitless = ({ worth }: Held): boolean => worth.isUseless || worth.isUntried
+  const order = (a: Held, b: Held): number =>
+    Number(isFruitless(b)) - Number(isFruitless(a)) ||
+    Number(a.worth.isBusy) - Number(b.worth.isBusy) ||
+    countOf(b.owner) - countOf(a.owner) ||
+    a.worth.activeAtMs - b.worth.activeAtMs
+  return leaving?.reduce((first, other) => (order(other, first) < 0 ? other : first)) ?? null
 }

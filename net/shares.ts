@@ -45,12 +45,6 @@ export class Shares<Thing> {
     there.add(owner)
   }
 
-  /** What has to go for one more of `owner`, from whom has more than he would have then; null if nobody has. */
-  roomFor(owner: string): Thing | null {
-    const count = this.#owners.get(owner)?.size ?? 0
-    return this.#countMax > count + 1 ? this.oldestOfLargest() : null
-  }
-
   /** The first thing of an owner of whom nobody has more; null if there is nothing. */
   oldestOfLargest(): Thing | null {
     const [owner] = this.#byCount.get(this.#countMax) ?? []

@@ -5,11 +5,11 @@
  * dialled goes. Only connections of the same host are compared, because a peer id is free to copy.
  * Where a swarm has all the connections that it may, one of which nothing comes makes room for the next (places.ts).
  */
-import { type Address, ownerOf } from './address.ts'
+import type { Address } from './address.ts'
 import type { Connection } from './connection.ts'
 import { NetError } from './errors.ts'
 import { SWARM_CONNECTION_COUNT_MAX, SWARM_UNREAD_LENGTH_MAX } from './limits.ts'
-import { type Holder, type Worth, whoLeaves } from './places.ts'
+import { whoLeaves } from './places.ts'
 import { MONOTONIC } from './rate.ts'
 import { Bitfield } from './swarm/bitfield.ts'
 import { OutsideLink, type OutsideSource } from './swarm/outside.ts'
@@ -77,42 +77,13 @@ export class SwarmClient {
   }
 }
 
-/** A connection's place in a swarm. */
-class Place implements Holder {
-  readonly connection: Connection
-  readonly owner: string
-  /** Of one who is greeting; once it is of the swarm, that knows. */
-  worth: Worth = { activeAtMs: MONOTONIC.nowMs(), isUseless: false, isUntried: true, isBusy: false }
-
-  constructor(connection: Connection) {
-    this.connection = connection
-    this.owner = ownerOf(connection.remote)
-  }
-
-  get activeAtMs(): number {
-    return this.worth.activeAtMs
-  }
-
-  get isUseless(): boolean {
-    return this.worth.isUseless
-  }
-
-  get isUntried(): boolean {
-    return this.worth.isUntried
-  }
-
-  get isBusy(): boolean {
-    return this.worth.isBusy
-  }
-}
-
 /** Membership in one swarm, over TCP. */
 export class Membership {
   readonly #swarm: Swarm
   readonly #torrent: CheckedTorrent
   readonly #client: SwarmClientOptions
   readonly #onLeave: () => void
-  readonly #places = new Map<Connection, Place>()
+  readonly #connections = new Set<Connection>()
   readonly #outsiders = new Set<OutsideLink>()
   #hasLeft = false
 
@@ -125,7 +96,7 @@ export class Membership {
 
   /** Connections, those still greeting included. */
   get connectionCount(): number {
-    return this.#places.size
+    return this.#connections.size
   }
 
   /** Sources outside the swarm that were not left yet. */
@@ -170,34 +141,32 @@ export class Membership {
   /** Takes a connection, before or after the peer's handshake; false if there are enough, of whom nobody can leave. */
   addConnection(connection: Connection): boolean {
     if (this.#hasLeft || connection.destroyed || !this.#hasRoomFor(connection)) return false
-    const place = new Place(connection)
-    this.#places.set(connection, place)
-    connection.once('close', () => this.#places.delete(connection))
+    this.#connections.add(connection)
+    connection.once('close', () => this.#connections.delete(connection))
     connection.wants = (messageId) => messageId <= ID.extended
     connection.write(encodeHandshake(this.#torrent.infohash, this.#client.peerId))
-    void connection.whenHandshake.then(() => this.#onHandshake(place))
+    void connection.whenHandshake.then(() => this.#onHandshake(connection))
     return true
   }
 
   /** True if there is a place, or somebody had to give one up. */
   #hasRoomFor(connection: Connection): boolean {
-    if (this.#places.size < SWARM_CONNECTION_COUNT_MAX) return true
-    const leaving = whoLeaves([...this.#places.values()], ownerOf(connection.remote), MONOTONIC.nowMs())
+    if (this.#connections.size < SWARM_CONNECTION_COUNT_MAX) return true
+    const leaving = whoLeaves([...this.#connections], connection.owner, MONOTONIC.nowMs())
     if (leaving === null) return false
-    this.#places.delete(leaving.connection)
-    leaving.connection.destroy()
+    this.#connections.delete(leaving)
+    leaving.destroy()
     return true
   }
 
-  #onHandshake(place: Place): void {
-    const { connection } = place
+  #onHandshake(connection: Connection): void {
     const { handshake } = connection
     if (handshake === null || connection.destroyed || this.#hasLeft) return
     const isOther = Buffer.compare(handshake.infohash, this.#torrent.infohash) !== 0
     const isUs = Buffer.compare(handshake.peerId, this.#client.peerId) === 0
     const end = isOther || isUs || this.#isSecond(connection) ? null : this.#swarm.join(this.#linkOf(connection))
     if (end === null) return void connection.destroy()
-    place.worth = end.worth
+    connection.worth = end.worth
     attach(connection, end)
   }
 
@@ -205,7 +174,7 @@ export class Membership {
   #isSecond(connection: Connection): boolean {
     const id = connection.handshake?.peerId ?? new Uint8Array(0)
     const keepsOutgoing = Buffer.compare(this.#client.peerId, id) < 0
-    for (const other of this.#places.keys()) {
+    for (const other of this.#connections) {
       if (other === connection || other.remoteAddress !== connection.remoteAddress || other.handshake === null) continue
       if (Buffer.compare(other.handshake.peerId, id) !== 0) continue
       const isBetter = connection.outgoing === keepsOutgoing && other.outgoing !== keepsOutgoing
@@ -239,7 +208,7 @@ export class Membership {
 
   /** Beats the swarm, if there is anybody in it. */
   tick(): void {
-    if (this.#places.size + this.#outsiders.size > 0) this.#swarm.tick()
+    if (this.#connections.size + this.#outsiders.size > 0) this.#swarm.tick()
   }
 
   /** Ends all connections and forgets the swarm; the store stays. Idempotent. */
@@ -247,7 +216,7 @@ export class Membership {
     if (this.#hasLeft) return
     this.#hasLeft = true
     this.#swarm.leave()
-    for (const connection of this.#places.keys()) connection.destroy()
+    for (const connection of this.#connections) connection.destroy()
     this.#onLeave()
   }
 }

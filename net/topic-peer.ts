@@ -1,12 +1,11 @@
 /**
- * A peer of a topic, and one who may become one: what callers may do with it, how it is found again, and what its place is worth to us
- * (places.ts).
+ * A peer of a topic: what callers may do with it, how it is found again, and what its place is worth to us (places.ts).
  * Stays valid until its connection ends; whether it tells the truth is for callers to find out.
  */
-import { type Address, ownerOf } from './address.ts'
+import type { Address } from './address.ts'
 import type { StreamOptions } from './answer-stream.ts'
 import type { RequestOptions } from './channel.ts'
-import type { Holder } from './places.ts'
+import type { Worth } from './places.ts'
 import type { TopicWire } from './topic-wire.ts'
 
 /** The kind of question about addresses of others (PROTOCOL.md section 5), which everybody asks of everybody. */
@@ -41,30 +40,10 @@ interface PeerPorts {
   readonly onDismissed: () => void
 }
 
-/** One whose hello has not come yet. */
-export class Greeter implements Holder {
-  readonly wire: TopicWire
-  readonly owner: string
-  readonly activeAtMs = performance.now()
-  readonly isUseless = false
-  readonly isUntried = true
-  readonly isBusy = false
-
-  constructor(wire: TopicWire) {
-    this.wire = wire
-    this.owner = ownerOf(wire.connection.remote)
-  }
-
-  get connected(): boolean {
-    return !this.wire.connection.destroyed
-  }
-}
-
-export class ConnectedPeer implements TopicPeer, Holder {
+export class ConnectedPeer implements TopicPeer, Worth {
   readonly id: string
   readonly address: Address | null
   readonly wire: TopicWire
-  readonly owner: string
   readonly #ports: PeerPorts
   activeAtMs = performance.now()
   isUseless = false
@@ -74,7 +53,7 @@ export class ConnectedPeer implements TopicPeer, Holder {
     this.id = id
     this.address = address
     this.wire = wire
-    this.owner = ownerOf(wire.connection.remote)
+    wire.connection.worth = this
     this.#ports = ports
   }
 

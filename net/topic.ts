@@ -11,7 +11,6 @@ import {
   formatAddress,
   isDialable,
   mayHearOf,
-  ownerOf,
   sameAddress,
 } from './address.ts'
 import { AddressBook } from './address-book.ts'
@@ -32,7 +31,7 @@ import {
   TOPIC_SEARCH_FRESH_MS,
 } from './limits.ts'
 import { whoLeaves } from './places.ts'
-import { ConnectedPeer, Greeter, KIND_PEERS, type TopicPeer } from './topic-peer.ts'
+import { ConnectedPeer, KIND_PEERS, type TopicPeer } from './topic-peer.ts'
 import { TopicWire } from './topic-wire.ts'
 import type { WayIn } from './ways.ts'
 
@@ -87,7 +86,7 @@ export class TopicSwarm implements Topic {
   readonly #ports: TopicPorts
   readonly #book = new AddressBook()
   readonly #peers = new Set<ConnectedPeer>()
-  readonly #greeting = new Set<Greeter>()
+  readonly #greeting = new Set<TopicWire>()
   readonly #waiters = new Set<(peer: TopicPeer | null) => void>()
   readonly #listeners = new Set<(peer: TopicPeer) => void>()
   readonly #abort = new AbortController()
@@ -153,11 +152,12 @@ export class TopicSwarm implements Topic {
   /** Takes a connection whose handshake named this topic; false if there are enough, of whom nobody can leave. */
   accept(connection: Connection): boolean {
     if (this.#closing !== null) return false
-    const there = [...this.#greeting, ...this.#peers].filter(({ connected }) => connected)
+    const wires = [...this.#greeting, ...[...this.#peers].map(({ wire }) => wire)]
+    const there = wires.map((wire) => wire.connection).filter(({ destroyed }) => !destroyed)
     if (there.length >= TOPIC_CONNECTION_COUNT_MAX) {
-      const leaving = whoLeaves(there, ownerOf(connection.remote), performance.now())
+      const leaving = whoLeaves(there, connection.owner, performance.now())
       if (leaving === null) return false
-      leaving.wire.close()
+      leaving.destroy()
     }
     void this.#greet(connection, null)
     return true
@@ -173,7 +173,7 @@ export class TopicSwarm implements Topic {
     clearInterval(this.#gossip)
     this.#abort.abort()
     for (const settle of [...this.#waiters]) settle(null)
-    for (const { wire } of [...this.#greeting]) wire.close()
+    for (const wire of [...this.#greeting]) wire.close()
     for (const peer of [...this.#peers]) peer.wire.close()
     this.#ports.onClose()
     await Promise.allSettled(this.#ports.ways.map((way) => way.leave(this.#ports.infohash)))
@@ -264,10 +264,9 @@ export class TopicSwarm implements Topic {
       budget,
       answer: (kind, payload, lengthMax) => this.#answer(wire, kind, payload, lengthMax),
     })
-    const greeter = new Greeter(wire)
-    this.#greeting.add(greeter)
+    this.#greeting.add(wire)
     const hello = await wire.hello
-    this.#greeting.delete(greeter)
+    this.#greeting.delete(wire)
     const id = Buffer.from(connection.handshake?.peerId ?? []).toString('hex')
     const isOther = connection.handshake !== null && Buffer.compare(connection.handshake.infohash, infohash) !== 0
     // A peer id is free to copy: it must not keep its owner out from another host.
@@ -305,7 +304,7 @@ export class TopicSwarm implements Topic {
   ): Promise<Uint8Array | AnswerStream> {
     if (payload.length > REQUEST_PAYLOAD_LENGTH_MAX) throw new Refusal('too-long')
     if (kind === KIND_PEERS) return this.#peersFor(wire.connection)
-    const answer = await this.#ports.answer(kind, payload, ownerOf(wire.connection.remote), lengthMax)
+    const answer = await this.#ports.answer(kind, payload, wire.connection.owner, lengthMax)
     const asker = [...this.#peers].find((peer) => peer.wire === wire)
     asker?.noteActive()
     return answer

@@ -87,20 +87,21 @@ test('questions before the hello, too many of them, and garbage end the connecti
   }
 })
 
-test('those who dial names and stay keep nobody from the topic', async (t) => {
+test('those who dial names and stay keep nobody from asking, nor from the topic', async (t) => {
   const net = await openAnswering(t)
-  const sockets = Array.from({ length: 2 * ASK_CONNECTION_COUNT_MAX }, () => open(t, net))
+  const sockets = Array.from({ length: ASK_CONNECTION_COUNT_MAX + 8 }, () => open(t, net))
   const hungUp = new Promise<void>((resolve) => {
     let count = 0
     for (const socket of sockets) {
       socket.resume()
       socket.once('close', () => {
-        if (++count === ASK_CONNECTION_COUNT_MAX) resolve()
+        if (++count === 8) resolve()
       })
       socket.write(encodeHandshake(NAME, PEER_ID))
     }
   })
   await hungUp
+  assert.deepEqual(await askLikeIn2015(addressOf(net), [NAME], 1), [INFOHASH.toString('hex')])
   const client = await openTestNet(t, { peers: [addressOf(net)] })
   const peer = await client.joinTopic(TOPIC, NO_ANSWERS, { announce: false }).waitForPeer({ timeoutMs: 3_000 })
   assert.ok(peer !== null)

@@ -5,11 +5,13 @@
  */
 
 import assert from 'node:assert/strict'
-import { Server } from 'node:net'
+import { connect, Server, type Socket } from 'node:net'
 import { test } from 'node:test'
-import { ownerOf } from '../../net/address.ts'
-import { openDht, type TopicPeer } from '../../net/index.ts'
-import { Shares } from '../../net/shares.ts'
+import type { Connection } from '../../net/connection.ts'
+import { Gates, openDht, type TopicPeer } from '../../net/index.ts'
+import { INCOMING_CONNECTION_COUNT_MAX } from '../../net/limits.ts'
+import { Listener } from '../../net/listener.ts'
+import { encodeHandshake } from '../../net/swarm/wire-messages.ts'
 import { LOOPBACK } from '../support/loopback-net.ts'
 import { addressOf, NO_ANSWERS, openTestNet, TOPIC } from './fixtures.ts'
 
@@ -67,19 +69,34 @@ test('where there is no IPv6, all addresses are those of IPv4; a port that is ta
   }
 })
 
-test('where all places are taken, who has most of them makes room, a whole /64 together, and nobody for who has as many', () => {
-  const places = new Shares<string>()
-  const take = (host: string): void => places.add(ownerOf({ host, port: 1 }), host)
-  for (let number = 0; number < 5; number++) take(`2001:db8:0:1::${number}`)
-  take('192.0.2.1')
-  take('2001:db8:0:2::1')
-  const roomFor = (host: string): string | null => places.roomFor(ownerOf({ host, port: 2 }))
-  assert.equal(roomFor('192.0.2.2'), '2001:db8:0:1::0')
-  assert.equal(roomFor('192.0.2.1'), '2001:db8:0:1::0')
-  assert.equal(roomFor('2001:db8:0:1::ffff'), null)
-  places.delete(ownerOf({ host: '2001:db8:0:1::0', port: 1 }), '2001:db8:0:1::0')
-  assert.equal(roomFor('2001:db8:0:2::7'), '2001:db8:0:1::1')
-  const equals = new Shares<string>()
-  for (const host of ['192.0.2.1', '192.0.2.2']) equals.add(host, host)
-  assert.equal(equals.roomFor('192.0.2.3'), null)
+test('a port all of whose places are held by connections that do nothing, each of another host, has room for one who comes', async (t) => {
+  const listener = await Listener.open(LOOPBACK, new Gates())
+  t.after(() => listener.close())
+  const sockets: Socket[] = []
+  t.after(() => {
+    for (const socket of sockets) socket.destroy()
+  })
+  let onRouted: () => void = () => {}
+  const routed: Connection[] = []
+  const route = (connection: Connection): boolean => {
+    onRouted()
+    return routed.push(connection) > 0
+  }
+  listener.addDoor({ secret: null, isBanned: () => false, route })
+  const come = (): Promise<void> =>
+    new Promise((resolve, reject) => {
+      const socket = connect(listener.address)
+      sockets.push(socket.on('error', () => {}).once('close', () => reject(new Error('turned away'))))
+      onRouted = resolve
+      socket.write(encodeHandshake(TOPIC, TOPIC))
+    })
+  for (let count = 0; count < INCOMING_CONNECTION_COUNT_MAX; count++) await come()
+  const served = routed[0] ?? assert.fail()
+  served.worth = { activeAtMs: 0, isUseless: false, isUntried: false, isBusy: true }
+  await come()
+  assert.deepEqual(
+    routed.flatMap(({ destroyed }, index) => (destroyed ? [index] : [])),
+    [1],
+    'the longest there of those who are not served',
+  )
 })

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { PLACE_GRACE_MS } from '../../net/limits.ts'
-import { type Holder, whoLeaves } from '../../net/places.ts'
+import { type Holder, type Worth, whoLeaves } from '../../net/places.ts'
 
 const NOW_MS = 100_000
 
@@ -11,8 +11,9 @@ interface Named extends Holder {
   readonly name: string
 }
 
-function holder(name: string, owner: string, idleMs: number, more: Partial<Holder> = {}): Named {
-  return { name, owner, activeAtMs: NOW_MS - idleMs, isUseless: false, isUntried: false, isBusy: false, ...more }
+function holder(name: string, owner: string, idleMs: number, more: Partial<Worth> = {}): Named {
+  const worth = { activeAtMs: NOW_MS - idleMs, isUseless: false, isUntried: false, isBusy: false, ...more }
+  return { name, owner, worth }
 }
 
 function leaving(...holders: Named[]): string | null {
