@@ -12,7 +12,7 @@ import { messageOf } from '../../errors.ts'
 import { LINK_STALL_TIMEOUT_MS, LINK_START_TIMEOUT_MS, SWARM_LENGTH_MIN, WEBSEED_AHEAD_LENGTH } from '../../limits.ts'
 import type { SegmentStore } from '../../store/segment-store.ts'
 import type { Trace } from '../../trace.ts'
-import { bringFromWeb } from '../webseed/bring.ts'
+import { bringTakeFromWeb } from '../webseed/bring.ts'
 import { rangesOf } from '../webseed/ranges.ts'
 import { infoOfLink } from '../webseed/torrent-info.ts'
 import type { WebSeeds } from '../webseed/web-seeds.ts'
@@ -84,7 +84,7 @@ export async function startDownload(take: LinkTake, around: DownloadSurroundings
   const ended = fromPeers.ended
     .catch(async (error: unknown) => {
       around.trace(() => `link ${name}: ${messageOf(error)}`)
-      await bringFromAnyWeb({ take, file, fileStart, onBytes }, around, error)
+      await bringTakeFromWeb(take, { file, fileStart, onBytes }, around, error)
     })
     .catch((error: unknown) => file.noteFailed(error))
   const { receivedLength, stop } = fromPeers
@@ -103,26 +103,6 @@ const NOTHING_STARTED = { receivedLength: () => 0, stop: async () => {} }
 
 function nothingFor(error: unknown): Attempt {
   return { ...NOTHING_STARTED, ended: Promise.reject(error) }
-}
-
-/** Tries web seeds in order; rejects with what the last one said, or with `failure` if there is none. */
-async function bringFromAnyWeb(
-  what: Pick<Parameters<typeof bringFromWeb>[1], 'take' | 'file' | 'fileStart' | 'onBytes'>,
-  { webSeeds, signal, trace }: DownloadSurroundings,
-  failure: unknown,
-): Promise<void> {
-  let last = failure
-  for (const seed of signal.aborted ? [] : await webSeeds.found) {
-    if (seed.urlOf(what.take.link) === null || webSeeds.failed.has(seed)) continue
-    try {
-      return await bringFromWeb(seed, { ...what, connections: webSeeds.connections, signal })
-    } catch (error) {
-      last = error
-      if (!signal.aborted) webSeeds.failed.add(seed)
-      trace(() => messageOf(error))
-    }
-  }
-  throw last
 }
 
 async function startSwarm(

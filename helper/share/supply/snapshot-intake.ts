@@ -21,11 +21,11 @@ import {
   writePackHeader,
 } from '../../../engine/index.ts'
 import type { Net, Topic, TopicPeer } from '../../../net/index.ts'
-import { HelperError, messageOf } from '../../errors.ts'
+import { HelperError } from '../../errors.ts'
 import { LINK_STALL_TIMEOUT_MS, LINK_START_TIMEOUT_MS, READ_CHUNK_LENGTH } from '../../limits.ts'
 import type { Trace } from '../../trace.ts'
 import type { DescribedSnapshot, SnapshotClaim } from '../chain-claim.ts'
-import { bringSnapshotFromWeb } from '../webseed/bring-snapshot.ts'
+import { bringSnapshotFromWeb } from '../webseed/bring.ts'
 import { infoOfSnapshot } from '../webseed/torrent-info.ts'
 import type { WebSeeds } from '../webseed/web-seeds.ts'
 import { checkAdded } from './added-check.ts'
@@ -64,7 +64,11 @@ export async function takeSnapshot(offered: SnapshotClaim, around: SnapshotSurro
   try {
     let bytesFromWebSeeds = 0
     const bytesFromPeers = await fromPeers(claim, file, around).catch(async (error: unknown) => {
-      bytesFromWebSeeds = await fromAnyWeb(claim, file, around, error)
+      const onBytes = (count: number): void => {
+        bytesFromWebSeeds += count
+        around.onProgress(bytesFromWebSeeds)
+      }
+      await bringSnapshotFromWeb(claim, { file, fileStart: 0, onBytes }, around, error)
       return 0
     })
     const commit = await index(claim, file, around)
@@ -74,34 +78,6 @@ export async function takeSnapshot(offered: SnapshotClaim, around: SnapshotSurro
     // What came is kept for the next try, which goes on where this one ended.
     await (isTaken ? file.remove() : file.close()).catch(() => {})
   }
-}
-
-/** Tries web seeds in order; rejects with what the last one said, or with `failure` if there is none. */
-async function fromAnyWeb(
-  claim: DescribedSnapshot,
-  file: IncomingFile,
-  { webSeeds, signal, trace, onProgress }: SnapshotSurroundings,
-  failure: unknown,
-): Promise<number> {
-  const { connections, failed } = webSeeds
-  let received = 0
-  const onBytes = (count: number): void => {
-    received += count
-    onProgress(received)
-  }
-  let last = failure
-  for (const seed of signal.aborted ? [] : await webSeeds.found) {
-    if (seed.urlOfSnapshot(claim) === null || failed.has(seed)) continue
-    try {
-      await bringSnapshotFromWeb(seed, { claim, file, connections, signal, onBytes })
-      return received
-    } catch (error) {
-      last = error
-      if (!signal.aborted) failed.add(seed)
-      trace(() => messageOf(error))
-    }
-  }
-  throw last
 }
 
 async function fromPeers(
