@@ -9,6 +9,16 @@ import { type SimulatedLine, type SimulatedMember, SimulatedNetwork } from './si
 const END_MS = 20 * 60_000
 const GOOD_LINE = { delayMs: 0.2, lossShare: 0 }
 
+export interface Crowd {
+  readonly peerCount: number
+  /** Peers that leave when they have half of it. */
+  readonly leaverCount?: number
+  /** Peers whose line is ten times slower than the others'. */
+  readonly slowCount?: number
+  /** Bytes per second. */
+  readonly sourceRate?: number
+}
+
 export interface CrowdOutcome {
   /** Times of the peers over the fluid bound, ascending. */
   readonly ratios: readonly number[]
@@ -20,10 +30,9 @@ export interface CrowdOutcome {
 /** Peers that start together behind a source whose uplink is an eighth of their lines. */
 export async function simulateCrowd(
   seed: number,
-  { peerCount, leaverCount = 0, slowCount = 0 }: { peerCount: number; leaverCount?: number; slowCount?: number },
+  { peerCount, leaverCount = 0, slowCount = 0, sourceRate = 625_000 }: Crowd,
 ): Promise<CrowdOutcome> {
   const lengthBytes = 4 * 2 ** 20
-  const sourceRate = 625_000
   const network = new SimulatedNetwork(seed, lengthBytes, 16_384)
   const source = network.add('source', { ...GOOD_LINE, upRate: sourceRate, downRate: 8 * sourceRate }, true)
   const rateOf = (index: number): number => (sourceRate * 8) / (index < slowCount ? 10 : 1)

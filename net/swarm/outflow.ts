@@ -34,7 +34,7 @@ export interface OutflowPorts {
 export class Outflow {
   readonly #ports: OutflowPorts
   /** Null for a source that became complete only now: everybody knows already what it has. */
-  readonly #unveiling: Unveiling | null
+  readonly #unveiling: Unveiling<SwarmPeer> | null
   readonly #chokedAtMs = new Map<SwarmPeer, number>()
   #decidedAtMs: number
   /** Peers that download, as of the last tick. */
@@ -43,7 +43,7 @@ export class Outflow {
   constructor(ports: OutflowPorts) {
     this.#ports = ports
     const { torrent, have, availability, random, clock } = ports
-    this.#unveiling = have.isFull ? new Unveiling(torrent.pieceCount, availability, random) : null
+    this.#unveiling = have.isFull ? new Unveiling(torrent, availability, random) : null
     this.#decidedAtMs = clock.nowMs()
   }
 
@@ -54,8 +54,8 @@ export class Outflow {
 
   join(peer: SwarmPeer): void {
     this.#chokedAtMs.set(peer, peer.joinedAtMs)
-    this.#unveiling?.add(peer)
-    this.#unveil(peer)
+    this.#unveiling?.add(peer, peer.pieces, peer.joinedAtMs)
+    this.#unveil()
   }
 
   leave(peer: SwarmPeer): void {
@@ -69,15 +69,14 @@ export class Outflow {
     else if (peer.amChoking && hasPlace(this.#ports.peers, this.#ports.clock.nowMs())) this.#unchoke(peer)
   }
 
-  /** The peer has said what it has; what it lacks is shown to it by and by. */
-  onPieces(peer: SwarmPeer): void {
+  /** A peer has said what it has; what it lacks is shown to it by and by. */
+  onPieces(): void {
     this.#unveiling?.onPieces()
-    this.#unveil(peer)
+    this.#unveil()
   }
 
   onHave(peer: SwarmPeer, index: number): void {
-    this.#unveiling?.onHave(peer, index, this.#ports.clock.nowMs())
-    this.#unveil(peer)
+    if (this.#unveiling?.onHave(peer, index, this.#ports.clock.nowMs()) === true) this.#unveil()
   }
 
   /** Shows everything to a peer that wants only some of it. */
@@ -85,9 +84,10 @@ export class Outflow {
     this.#show(peer, this.#unveiling?.showAll(peer) ?? [])
   }
 
-  #unveil(peer: SwarmPeer): void {
+  #unveil(): void {
     const isAlone = this.#crowdCount < 2
-    this.#show(peer, this.#unveiling?.next(peer, peer.pieces, isAlone, this.#ports.clock.nowMs()) ?? [])
+    const chosen = this.#unveiling?.next(isAlone, this.#ports.clock.nowMs()) ?? []
+    for (const [peer, indexes] of chosen) this.#show(peer, indexes)
   }
 
   #show(peer: SwarmPeer, indexes: readonly number[]): void {
@@ -196,9 +196,9 @@ export class Outflow {
     this.#crowdCount = 0
     for (const peer of this.#ports.peers) if (peer.isInterested && !peer.pieces.isFull) this.#crowdCount += 1
     for (const peer of this.#ports.peers) {
-      if (!unveiling.isVeiled(peer)) continue
-      if (this.#crowdCount < 2 && nowMs - peer.joinedAtMs > ALONE_AFTER_MS) this.showAll(peer)
-      else this.#unveil(peer)
+      const isAlone = this.#crowdCount < 2 && nowMs - peer.joinedAtMs > ALONE_AFTER_MS
+      if (isAlone && unveiling.isVeiled(peer)) this.showAll(peer)
     }
+    this.#unveil()
   }
 }

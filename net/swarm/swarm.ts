@@ -235,7 +235,7 @@ export class Swarm {
       isWanted ||= this.#intake?.wants(index) === true
     }
     this.#availability.addPeer(peer.pieces)
-    this.#outflow.onPieces(peer)
+    this.#outflow.onPieces()
     if (isWanted) this.#beInterested(peer)
     return null
   }

@@ -22,6 +22,12 @@ for (const crowd of CROWDS) {
   })
 }
 
+test('a crowd of 32 behind a slow source is sent each piece once', async () => {
+  const { ratios, sourceUpload } = await simulateCrowd(1, { peerCount: 32, sourceRate: 250_000 })
+  assert.ok((ratios.at(-1) ?? 9) <= 1.1, `worst ${ratios.at(-1)}`)
+  assert.equal(sourceUpload, 1)
+})
+
 test('nobody who stays is stuck, whatever the weather', async () => {
   for (const seed of [1, 2, 3]) {
     const { stuck, leftCount, memberCount } = await simulateWeather(seed)

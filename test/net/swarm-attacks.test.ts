@@ -85,6 +85,26 @@ test('peers that are interested and ask for nothing delay nobody twice over', as
   assert.ok(tookMs <= 2 * honestMs, `${tookMs} against ${honestMs} ms`)
 })
 
+const MANNERS: Readonly<Record<string, (message: WireMessage) => readonly Uint8Array[]>> = {
+  'ask for all they are shown and never have it': (message) =>
+    message.type === 'have' ? [encodeMessage(ID.request, message.index, 0, 16_384)] : [],
+  'ask for what they are shown and say at once that they have it': (message) =>
+    message.type === 'have'
+      ? [encodeMessage(ID.request, message.index, 0, 16_384), encodeMessage(ID.have, message.index)]
+      : [],
+}
+
+for (const [manner, answer] of Object.entries(MANNERS)) {
+  test(`peers that ${manner} delay nobody twice over`, async () => {
+    const tookMs = await timeOf((network, source) => {
+      for (let count = 0; count < 20; count++) {
+        joinAs(network, source, [encodeMessage(ID.haveNone), encodeMessage(ID.interested)], answer)
+      }
+    })
+    assert.ok(tookMs <= 2 * honestMs, `${tookMs} against ${honestMs} ms`)
+  })
+}
+
 test('peers that claim to have everything and serve nothing delay nobody twice over', async () => {
   const claim: Attack = (network, source, member) => {
     for (const victim of [source, member]) {
