@@ -18,6 +18,9 @@ export const REFS_PAGE_LENGTH = 1024 * 1024
 /** Refs documents of a publisher that are known to be undamaged, without reading them again for each page. */
 export const SERVED_DOCUMENT_COUNT_MAX = 256
 
+/** Records that are known to be genuine, without verifying them again for each question: about a kilobyte each. */
+export const GENUINE_ITEM_COUNT_MAX = 1_024
+
 /** Records in one answer: profile, repository, those of delegates, successors. */
 export const RECORDS_ANSWER_COUNT_MAX = 64
 

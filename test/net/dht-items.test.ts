@@ -140,6 +140,16 @@ test('who has a seq already is told of it without the value', async (t) => {
   assert.deepEqual(await told(10n), ['seq', 'token'])
 })
 
+test('a put asks anew who is near: a node that has come since the last one gets it, too', async (t) => {
+  const nodes = await openNodes(t, 2)
+  await at(nodes, 0).putItem(itemOf(1))
+  const newcomer = await openDht({ listen: LOOPBACK, bootstrap: [at(nodes, 0).address] })
+  t.after(() => newcomer.close())
+  await newcomer.lookup(TARGET, () => {}, new AbortController().signal)
+  await at(nodes, 0).putItem(itemOf(2))
+  assert.equal((await asker(t, newcomer)('get', { target: TARGET })).get('seq'), 2n)
+})
+
 test('an immutable item is kept under the hash of its value, as test 3 of BEP 44 has it', async (t) => {
   const [node] = await openNodes(t, 1)
   assert.ok(node !== undefined)
