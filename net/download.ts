@@ -7,12 +7,8 @@ import { setMaxListeners } from 'node:events'
 import { type Address, formatAddress } from './address.ts'
 import type { Connection } from './connection.ts'
 import { NetError } from './errors.ts'
-import {
-  DOWNLOAD_ALIVE_LENGTH,
-  DOWNLOAD_REDIAL_COUNT_MAX,
-  DOWNLOAD_REDIAL_DELAY_MS,
-  DOWNLOAD_WASTE_FACTOR_MAX,
-} from './limits.ts'
+import { DOWNLOAD_REDIAL_COUNT_MAX, DOWNLOAD_REDIAL_DELAY_MS, DOWNLOAD_WASTE_FACTOR_MAX } from './limits.ts'
+import { Patience } from './patience.ts'
 import { Bitfield } from './swarm/bitfield.ts'
 import type { OutsideSource } from './swarm/outside.ts'
 import { BLOCK_LENGTH } from './swarm/wire-messages.ts'
@@ -288,33 +284,21 @@ export class DownloadTask {
 
   /** Looks every now and then whether enough has arrived. */
   #startWatch(): void {
-    let aliveAtMs = performance.now()
-    let aliveLength = 0
-    let takenAtMs = aliveAtMs
-    let takenLength = 0
-    let connectedAtMs: number | null = null
     const { stallTimeoutMs, startTimeoutMs = stallTimeoutMs } = this.#options
+    const patience = new Patience({ stallTimeoutMs, startTimeoutMs }, performance.now())
     const look = (): void => {
-      const nowMs = performance.now()
-      // What else peers say keeps nobody waiting.
-      const nowTakenLength = this.#swarm?.takenLength ?? 0
-      if (nowTakenLength > takenLength) takenAtMs = nowMs
-      takenLength = nowTakenLength
-      const left = this.torrent.lengthBytes - this.#verifiedLength
-      if (takenLength - aliveLength >= Math.min(DOWNLOAD_ALIVE_LENGTH, left)) {
-        aliveAtMs = nowMs
-        aliveLength = takenLength
+      const arrivals = {
+        // What else peers say keeps nobody waiting.
+        takenLength: this.#swarm?.takenLength ?? 0,
+        leftLength: this.torrent.lengthBytes - this.#verifiedLength,
+        isExpectant: this.#isExpectant(),
       }
-      if (this.#isExpectant()) connectedAtMs ??= nowMs
-      else connectedAtMs = null
-      const isMute = takenLength === 0 && connectedAtMs !== null && nowMs - connectedAtMs > startTimeoutMs
-      const isStalled = isMute || nowMs - takenAtMs > stallTimeoutMs || nowMs - aliveAtMs > 2 * stallTimeoutMs
       const isWaste = this.#receivedLength() > DOWNLOAD_WASTE_FACTOR_MAX * this.torrent.lengthBytes + 2 ** 24
-      if (isWaste || isStalled) {
+      if (patience.isOver(performance.now(), arrivals) || isWaste) {
         this.fail(new NetError('download-stalled', `download: less than due in ${stallTimeoutMs} ms, ask other peers`))
       }
     }
-    if (!this.#settled) this.#watch = setInterval(look, Math.max(10, Math.min(stallTimeoutMs, startTimeoutMs) / 8))
+    if (!this.#settled) this.#watch = setInterval(look, patience.intervalMs)
   }
 
   /** Those who are connected, and nobody else, should be bringing something. */
