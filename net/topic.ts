@@ -51,6 +51,8 @@ export interface Topic {
   peers(): TopicPeer[]
   /** Resolves with the first usable peer, or null when all ways in have answered with none, at the deadline, or on abort. */
   waitForPeer(options: { timeoutMs: number; signal?: AbortSignal | undefined }): Promise<TopicPeer | null>
+  /** Somebody is about to become a peer: addresses wait to be dialled, or hellos are under way. */
+  readonly isMeeting: boolean
   /** Calls `listener` for every usable peer, those that are there at once; returns how to stop. */
   onPeer(listener: (peer: TopicPeer) => void): () => void
   /** Tries an address that the caller knows; it is trusted like a static peer. */
@@ -177,6 +179,10 @@ export class TopicSwarm implements Topic {
     for (const peer of [...this.#peers]) peer.wire.close()
     this.#ports.onClose()
     await Promise.allSettled(this.#ports.ways.map((way) => way.leave(this.#ports.infohash)))
+  }
+
+  get isMeeting(): boolean {
+    return this.#book.waitingCount + this.#greeting.size > 0
   }
 
   #isSettled(): boolean {

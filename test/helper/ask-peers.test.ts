@@ -70,7 +70,7 @@ function topicOf(crowd: readonly FakePeer[], placeCount: number): Topic {
     }
     return placed
   }
-  return { peers, onPeer: () => () => {} } as unknown as Topic
+  return { peers, isMeeting: false, onPeer: () => () => {} } as unknown as Topic
 }
 
 /** Asks `peers` and turns the clock until an answer is found or so many milliseconds have gone; returns what was found. */
@@ -235,4 +235,39 @@ test('of answers that have too many bytes together the longest are passed over, 
   }
   const all = await lengthsKept(long, 0)
   assert.ok(all.length > 0 && all.reduce((sum, length) => sum + length, 0) <= CHAIN_ANSWER_LENGTH_ALL_MAX)
+})
+
+test('an answer much longer than one of use is not read before that has failed', async () => {
+  const peerWith = (length: number, later: Promise<unknown>) => ({
+    remote: { host: '192.0.2.1', port: length },
+    receivedLength: 0,
+    dismiss: () => {},
+    request: async () => {
+      await later
+      return new Uint8Array(length)
+    },
+  })
+  const turn = new Promise((resolve) => setImmediate(resolve))
+  const [quick, similar, long] = [peerWith(1_000, Promise.resolve()), peerWith(2_000, turn), peerWith(50_000, turn)]
+  const topic = {
+    peers: () => [quick, similar, long] as unknown as TopicPeer[],
+    isMeeting: false,
+    onPeer: () => () => {},
+  } as unknown as Topic
+  const read: number[] = []
+  const question = {
+    payload: new Uint8Array(0),
+    decode: (bytes: Uint8Array) => {
+      read.push(bytes.length)
+      return bytes.length
+    },
+    isUsable: () => true,
+    asking: noneAsked<number>(),
+    signal: new AbortController().signal,
+    trace: openTrace({}),
+  }
+  await askPeers(topic, question)
+  assert.deepEqual(read, [1_000, 2_000])
+  await askPeers(topic, question)
+  assert.deepEqual(read, [1_000, 2_000, 50_000])
 })

@@ -7,7 +7,7 @@
  */
 
 import { NetError, type Topic, type TopicPeer, Turns } from '../../../net/index.ts'
-import { messageOf } from '../../errors.ts'
+import { HelperError, messageOf } from '../../errors.ts'
 import {
   CHAIN_ALIVE_LENGTH,
   CHAIN_ANSWER_LENGTH_ALL_MAX,
@@ -45,6 +45,11 @@ export interface Asking<Answer> {
   /** Answers that nobody has taken yet. */
   readonly answers: PeerAnswer<Answer>[]
   readonly open: Set<OpenQuestion>
+  /** Much longer answers than one of use, not read yet: reading them takes the processor from what is wanted now. */
+  readonly unread: (() => void)[]
+  unreadLength: number
+  /** Bytes of the shortest answer of use; null as long as there is none. */
+  usableLength: number | null
   /** Bytes of answers that were handed out. */
   handedLength: number
   /** Called with each answer, and when a question has failed. */
@@ -73,6 +78,9 @@ export function noneAsked<Answer>(): Asking<Answer> {
     useless: new Set(),
     answers: [],
     open: new Set(),
+    unread: [],
+    unreadLength: 0,
+    usableLength: null,
     handedLength: 0,
     onEnd: () => {},
   }
@@ -91,6 +99,10 @@ export interface Question<Answer> {
 }
 
 const BEATS_PER_PAUSE = CHAIN_PAUSE_MS / CHAIN_BEAT_MS
+/** Pauses after which peers that are about to come are not waited for. */
+const IDLE_PAUSE_COUNT_MAX = 2
+/** An answer so many times longer than one of use waits until that has failed. */
+const UNREAD_FACTOR = 4
 const LAST_CALL_BEATS = CHAIN_LAST_CALL_MS / CHAIN_BEAT_MS
 
 /**
@@ -103,6 +115,7 @@ export function askPeers<Answer>(topic: Topic, question: Question<Answer>): Prom
   let beatCount = 0
   let cameLength = 0
   let askedCount = 0
+  let idlePauseCount = 0
   let isComing = true
   let isOver = false
   let foundAtBeat: number | null = null
@@ -134,10 +147,11 @@ export function askPeers<Answer>(topic: Topic, question: Question<Answer>): Prom
     asking.onEnd = askMore
     const onPause = (pauseCount: number): void => {
       // Peers may still be on their way when those that are there have failed.
-      const isAlone = asking.open.size === 0 && asking.asked.size === askedCount
+      const isIdle = asking.open.size === 0 && asking.asked.size === askedCount && !topic.isMeeting
+      idlePauseCount = isIdle ? idlePauseCount + 1 : 0
       askedCount = asking.asked.size
       const isQuiet = cameLength === 0 && pauseCount * CHAIN_PAUSE_MS >= PEER_WAIT_MS
-      if (!isFound() && (isQuiet || isAlone)) finish()
+      if (!isFound() && (isQuiet || idlePauseCount === IDLE_PAUSE_COUNT_MAX)) finish()
       isComing = pauseCount <= CHAIN_PATIENT_PAUSE_COUNT && cameLength >= RANGE_ALIVE_LENGTH
       cameLength = 0
       if (!isComing) turnCount = Math.min(CHAIN_PEER_GROWTH * turnCount, CHAIN_PEER_OPEN_COUNT_MAX)
@@ -151,6 +165,8 @@ export function askPeers<Answer>(topic: Topic, question: Question<Answer>): Prom
     const ignoreTopic = topic.onPeer(() => queueMicrotask(askMore))
     signal.addEventListener('abort', finish, { once: true })
     if (signal.aborted) finish()
+    asking.usableLength = null
+    for (const read of asking.unread.splice(0)) read()
     askMore()
     askedCount = asking.asked.size
   })
@@ -187,7 +203,13 @@ async function ask<Answer>(
     const responseLengthMax = CHAIN_ANSWER_LENGTH_MAX
     const options = { timeoutMs: CHAIN_TIMEOUT_MS, responseLengthMax, signal: AbortSignal.any([signal, given.signal]) }
     const bytes = await peer.request(CHAIN_KIND, payload, options)
+    if (!isReadNow(bytes.length, asking)) {
+      asking.open.delete(question)
+      asking.onEnd()
+      await untilAskedAgain(bytes.length, asking)
+    }
     const answer = decode(bytes)
+    if (isUsable(answer)) asking.usableLength = Math.min(bytes.length, asking.usableLength ?? bytes.length)
     asking.answers.push({ peer, answer, length: bytes.length })
     asking.useless.delete(peer)
     if (!isUsable(answer)) dismiss(peer, asking)
@@ -199,6 +221,19 @@ async function ask<Answer>(
   }
   asking.open.delete(question)
   asking.onEnd()
+}
+
+function isReadNow(length: number, { usableLength }: Asking<unknown>): boolean {
+  return usableLength === null || length <= UNREAD_FACTOR * usableLength
+}
+
+/** @throws HelperError 'chain-malformed' where too much waits already */
+async function untilAskedAgain(length: number, asking: Asking<unknown>): Promise<void> {
+  if (asking.unreadLength + length > CHAIN_ANSWER_LENGTH_ALL_MAX)
+    throw new HelperError('chain-malformed', `chain answer: expected one of use, got ${length} bytes more`)
+  asking.unreadLength += length
+  await new Promise<void>((resolve) => asking.unread.push(resolve))
+  asking.unreadLength -= length
 }
 
 function dismiss(peer: TopicPeer, { useless }: Asking<unknown>): void {
