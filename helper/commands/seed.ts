@@ -17,7 +17,7 @@ import { isPublicOrigin } from '../public-origin.ts'
 import { secretFileFor } from '../share/secret-file.ts'
 import { serveChains } from '../share/serve.ts'
 import { topicOf } from '../share/topic.ts'
-import { ANY_PORT, netOptionsFor } from '../share/ways-in.ts'
+import { ANY_PORT, netOptionsFor, passing } from '../share/ways-in.ts'
 import type { Trace } from '../trace.ts'
 import type { Origin } from '../url.ts'
 import { WebService } from '../web/web-service.ts'
@@ -138,7 +138,8 @@ async function serve(
   const groups = [...new Set(offers.map(fileOf))].map((file) => offers.filter((offer) => fileOf(offer) === file))
   const gates = new Gates(settings)
   const web = await WebService.open(http, settings, gates)
-  const netOptions = groups.map((group) => ({ ...netOptionsOf(group, settings, trace), gates }))
+  const ofGroups = groups.map((group) => ({ ...netOptionsOf(group, settings, trace), gates }))
+  const netOptions = Number.isFinite(lingerMs) ? ofGroups.map(passing) : ofGroups
   const nets = await openNets(netOptions).catch(async (error: unknown) => {
     await web?.close()
     throw error

@@ -14,6 +14,9 @@ import { after, before, it } from 'node:test'
 import { type ByteMeter, startByteMeter } from '../../bench/byte-meter.ts'
 import { DemoWorld, type RunningSeeder } from '../../bench/demo-world.ts'
 import { generateRepository } from '../../bench/generate-repository.ts'
+import { topicOf } from '../../helper/share/topic.ts'
+import { parseRemoteUrl } from '../../helper/url.ts'
+import { formatAddress, openDht } from '../../net/index.ts'
 import { DaemonProcess } from './daemon-process.ts'
 
 const RUNNER_COUNT = 6
@@ -108,10 +111,23 @@ it('with one static peer and nothing else', async () => {
   assert.ok(sent < plainBytes / 2, `${sent} bytes for 3 clones, ${plainBytes} for a plain one`)
 })
 
-it('seed --once --linger serves for that long and ends with status 0', async () => {
+it('seed --once --linger serves for that long, in no table of the DHT where it announces, and ends with status 0', async () => {
   const quiet = ['--no-dht', '--no-lsd', '--listen', '127.0.0.1:0']
+  const node = await openDht({ listen: { host: '127.0.0.1', port: 0 }, bootstrap: [] })
+  const ways = ['--no-lsd', '--listen', '127.0.0.1:0', '--dht-bootstrap', formatAddress(node.address)]
   const startedMs = performance.now()
-  const { stderr } = await world.run('gittorrent', ['seed', 'plain.git', '--once', '--linger', '1s', ...quiet])
+  const { stderr } = await world.run('gittorrent', ['seed', 'plain.git', '--once', '--linger', '1s', ...ways])
+  assert.deepEqual(node.nodes(), [])
+  const asker = await openDht({ listen: { host: '127.0.0.1', port: 0 }, bootstrap: [node.address] })
+  const found: string[] = []
+  const url = parseRemoteUrl(origin)
+  const topic = topicOf(url.kind === 'origin' ? url : assert.fail(origin))
+  await asker.lookup(topic, (peer) => found.push(formatAddress(peer)), new AbortController().signal)
+  await Promise.all([asker.close(), node.close()])
+  assert.ok(
+    found.some((address) => stderr.includes(`seeding on ${address}`)),
+    `${found} ${stderr}`,
+  )
   assert.ok(performance.now() - startedMs >= 1000)
   assert.match(stderr, /seeding on 127\.0\.0\.1:\d+/)
   const once = await world.run('gittorrent', ['seed', 'plain.git', '--once', ...quiet])
