@@ -84,6 +84,8 @@ export const SWARM_UNREAD_LENGTH_MAX = 1024 * 1024
 /** Milliseconds in which a peer must read on while something lies ready for it: 64 KiB, or one longer message. */
 export const UNREAD_TIMEOUT_MS = 60_000
 
+/** `peers` questions in a row without an answer after which a peer counts as mute, and is dropped. */
+export const PEERS_UNANSWERED_COUNT_MAX = 3
 /** Addresses in one answer to `peers`. */
 export const PEERS_ANSWER_COUNT_MAX = 50
 /** Milliseconds between two `peers` questions to the same peer. */

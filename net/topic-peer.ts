@@ -48,6 +48,8 @@ export class ConnectedPeer implements TopicPeer, Worth {
   activeAtMs = performance.now()
   isUseless = false
   isUntried = true
+  /** `peers` questions in a row that it has not answered. */
+  unansweredCount = 0
 
   constructor(id: string, address: Address | null, wire: TopicWire, ports: PeerPorts) {
     this.id = id

@@ -22,6 +22,7 @@ import { decodePeers, encodePeers } from './gossip.ts'
 import {
   PEERS_INTERVAL_MS,
   PEERS_TIMEOUT_MS,
+  PEERS_UNANSWERED_COUNT_MAX,
   REQUEST_PAYLOAD_LENGTH_MAX,
   TOPIC_CONNECTION_COUNT_MAX,
   TOPIC_DIAL_COUNT_MAX,
@@ -337,10 +338,15 @@ export class TopicSwarm implements Topic {
     try {
       const options = { timeoutMs: PEERS_TIMEOUT_MS, responseLengthMax: REQUEST_PAYLOAD_LENGTH_MAX }
       const answer = await peer.request(KIND_PEERS, new Uint8Array(0), options)
+      peer.unansweredCount = 0
       for (const address of decodePeers(answer)) this.#offer(address, classOfHost(peer.remote.host), false)
     } catch (error) {
       if (!(error instanceof NetError)) throw error
-      if (error.code === 'message-malformed') peer.wire.close()
+      // Whose line is full of something else may be late.
+      const isUnanswered = error.code === 'timeout' && !peer.isBusy
+      peer.unansweredCount = isUnanswered ? peer.unansweredCount + 1 : 0
+      const isMute = peer.unansweredCount >= PEERS_UNANSWERED_COUNT_MAX
+      if (error.code === 'message-malformed' || isMute) peer.wire.close()
     }
   }
 }

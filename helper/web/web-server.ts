@@ -1,12 +1,21 @@
 /**
  * Our own web server: plain HTTP/1.1 of node:http, whose parser is strict, with every wait and count bounded. One request at a time on
  * a connection: who sends the next one before the answer is there is cut off, because answers in waiting take memory.
+ * Where there are as many connections as there may be, one that asks nothing makes room for the next, by the rule of all places.
  * Left out: TLS (a reverse proxy has it), compression, several ranges in one answer.
  */
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import { type Address, HostCount } from '../../net/index.ts'
+import {
+  type Address,
+  type Holder,
+  HostCount,
+  ownerOf,
+  type Worth,
+  whoLeaves,
+  worthOfNewcomer,
+} from '../../net/index.ts'
 import { Turns } from '../daemon/turns.ts'
 import { HelperError, messageOf } from '../errors.ts'
 import {
@@ -20,11 +29,28 @@ import {
 } from '../limits.ts'
 import { type AnswerPorts, answer } from './answer.ts'
 
+/** A connection and what its place is worth. */
+class Visitor implements Holder {
+  readonly socket: Socket
+  readonly owner: string
+  worth: Worth = worthOfNewcomer(performance.now())
+
+  constructor(socket: Socket) {
+    this.socket = socket
+    this.owner = ownerOf({ host: socket.remoteAddress ?? '', port: socket.remotePort ?? 0 })
+  }
+
+  /** A request of his begins to be answered, or has been. */
+  note(isBusy: boolean): void {
+    this.worth = { activeAtMs: performance.now(), isUseless: false, isUntried: false, isBusy }
+  }
+}
+
 export class WebServer {
   readonly address: Address
   readonly #server: Server
   readonly #hosts = new HostCount(WEB_PER_HOST_COUNT_MAX)
-  readonly #busy = new Set<Socket>()
+  readonly #visitors = new Map<Socket, Visitor>()
   readonly #ports: AnswerPorts
 
   private constructor(server: Server, listen: Address, ports: Omit<AnswerPorts, 'reads'>) {
@@ -33,7 +59,6 @@ export class WebServer {
     this.address = { host: listen.host, port }
     this.#server = server
     this.#ports = { ...ports, reads: new Turns(WEB_READ_PARALLEL_COUNT) }
-    server.maxConnections = WEB_CONNECTION_COUNT_MAX
     server.maxHeadersCount = WEB_HEADER_COUNT_MAX
     server.on('connection', (socket) => this.#onConnection(socket))
     server.on('request', (request, response) => this.#onRequest(request, response))
@@ -65,19 +90,39 @@ export class WebServer {
   }
 
   #onConnection(socket: Socket): void {
+    const visitor = new Visitor(socket)
     const leave = this.#hosts.enter(socket.remoteAddress ?? '')
-    if (leave === null) socket.destroy()
-    else socket.once('close', leave)
+    if (leave === null || !this.#hasRoomFor(visitor)) {
+      leave?.()
+      socket.destroy()
+      return
+    }
+    this.#visitors.set(socket, visitor)
+    socket.once('close', () => {
+      this.#visitors.delete(socket)
+      leave()
+    })
+  }
+
+  /** True if there is a place, or somebody had to give one up. */
+  #hasRoomFor(visitor: Visitor): boolean {
+    if (this.#visitors.size < WEB_CONNECTION_COUNT_MAX) return true
+    const leaving = whoLeaves([...this.#visitors.values()], visitor.owner, performance.now())
+    if (leaving === null) return false
+    this.#visitors.delete(leaving.socket)
+    leaving.socket.destroy()
+    return true
   }
 
   #onRequest(request: IncomingMessage, response: ServerResponse): void {
     const { socket } = request
-    if (this.#busy.has(socket)) {
+    const visitor = this.#visitors.get(socket)
+    if (visitor === undefined || visitor.worth.isBusy) {
       socket.destroy()
       return
     }
-    this.#busy.add(socket)
-    const end = (): void => void this.#busy.delete(socket)
+    visitor.note(true)
+    const end = (): void => visitor.note(false)
     response.once('finish', end)
     response.once('close', end)
     response.on('error', () => {})
