@@ -9,7 +9,7 @@ import assert from 'node:assert/strict'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
-import { ATTACKS, type Ground, PADDING_LENGTH } from '../../bench/attackers.ts'
+import { ATTACKS, CROWDS, type Ground, PADDING_LENGTH } from '../../bench/attackers.ts'
 import { DemoWorld } from '../../bench/demo-world.ts'
 import { generateRepository } from '../../bench/generate-repository.ts'
 import { buildChains, type Chains } from '../../helper/build/chains.ts'
@@ -102,6 +102,17 @@ describe('side by side', { concurrency: 3 }, () => {
         await attackers.close()
       }
     })
+  }
+})
+
+it('a crowd that knows nothing, more than a client dials, does not keep the clone from the honest peer', async () => {
+  const attackers = await CROWDS.find(({ name }) => name.endsWith('that know nothing'))?.open(ground)
+  assert.ok(attackers !== undefined)
+  try {
+    const bytes = await cloneWith('crowd', [...attackers.settings, `gittorrent.peer=${honest}`])
+    assert.ok(bytes.peers > bytes.origin, `${bytes.peers} bytes from peers, ${bytes.origin} from the origin`)
+  } finally {
+    await attackers.close()
   }
 })
 

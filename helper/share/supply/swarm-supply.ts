@@ -159,13 +159,16 @@ class SwarmSupply implements Supply {
       if (offered.length === 0 && followedCount === 0) return { ...result, note: 'nothing that others have is lacking' }
       const length = lengthOf(offered.flatMap(({ takes }) => takes))
       if (length + result.bytesFromPeers > (request.lengthMax ?? Number.POSITIVE_INFINITY)) continue
-      const others = claims.flatMap(({ peer }) => (peer === null || peer === claim.peer ? [] : peer))
+      const { useless } = asking
+      // A hundred that know nothing would fill the places of each link.
+      const others = claims.flatMap(({ peer }) =>
+        peer === null || peer === claim.peer || useless.has(peer) ? [] : peer,
+      )
       const peers = claim.peer === null ? others : [claim.peer, ...others]
       if (!isNews(offered, peers, known)) continue
       followedCount++
       const startedMs = performance.now()
       const claimant = claim.peer === null ? null : (claim.peer.address ?? claim.peer.remote)
-      const { useless } = asking
       const around = { claimant, peers, useless, webSeeds, gitDir, held: [...held], complete: result.haves }
       const brought = await this.#bringKnown(offered, around, request)
       this.#remember(brought.intakes, gitDir)
