@@ -101,8 +101,9 @@ export interface Question<Answer> {
 const BEATS_PER_PAUSE = CHAIN_PAUSE_MS / CHAIN_BEAT_MS
 /** Pauses after which peers that are about to come are not waited for. */
 const IDLE_PAUSE_COUNT_MAX = 2
-/** An answer so many times longer than one of use waits until that has failed. */
+/** An answer so many times longer than one of use, and than this, waits until that has failed. */
 const UNREAD_FACTOR = 4
+const UNREAD_LENGTH_MIN = 512 * 1024
 const LAST_CALL_BEATS = CHAIN_LAST_CALL_MS / CHAIN_BEAT_MS
 
 /**
@@ -224,7 +225,7 @@ async function ask<Answer>(
 }
 
 function isReadNow(length: number, { usableLength }: Asking<unknown>): boolean {
-  return usableLength === null || length <= UNREAD_FACTOR * usableLength
+  return usableLength === null || length <= Math.max(UNREAD_LENGTH_MIN, UNREAD_FACTOR * usableLength)
 }
 
 /** @throws HelperError 'chain-malformed' where too much waits already */
