@@ -39,6 +39,9 @@ import { CatFile } from '../../helper/git/cat-file.ts'
 import { readCommits } from '../../helper/git/commits.ts'
 import type { ObjectFormat } from '../support/object-writer.ts'
 
+/** Picked once: each time they show that they give the bytes of the norm, which takes longer than a small line. */
+const NATIVE = { deflate: pickDeflate(), deflatePart: pickDeflatePart() }
+
 /** Small bounds, so that histories of forty commits meet them. */
 export const TIGHT: FormatParameters = { ...GT1, checkpointModulus: 2, depthMax: 6, spineDepthMax: 4, depthStep: 2 }
 
@@ -157,8 +160,8 @@ function toolsOf(catFile: CatFile, options: HarnessOptions): WorkTools {
     readContents: (oids, lengthMax, types) =>
       inPieces(oids, pickRead, (piece, at) => catFile.readUpTo(piece, lengthMax, types.slice(at))),
     stream: (oid) => catFile.stream(oid),
-    deflate: options.deflate ?? pickDeflate(),
-    deflatePart: options.deflatePart ?? pickDeflatePart(),
+    deflate: options.deflate ?? NATIVE.deflate,
+    deflatePart: options.deflatePart ?? NATIVE.deflatePart,
     openSinks: options.openSinks ?? (() => () => new MemorySink()),
     cacheLengthMax: options.cacheLengthMax ?? 1 << 24,
     heavyGate: { enter() {}, leave() {} },

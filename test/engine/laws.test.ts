@@ -25,37 +25,26 @@ import { withTemporaryDirectory } from '../support/temporary-directory.ts'
 import { buildLine, packOf, TIGHT } from './harness.ts'
 import { holdsForHistories } from './history-laws.ts'
 
-const RUNS = 25
-
-it('a segment holds exactly what its tip reaches and its base does not, each object once', () =>
+it('segments hold exactly what tip reaches and base does not, and concatenate to a pack that git indexes, each object as it was', () =>
   holdsForHistories(
-    async ({ directory, objectFormat, tip }) => {
+    async ({ directory, objectFormat, tip }, scratch) => {
+      const segments = await buildLine(directory, objectFormat, tip, { parameters: TIGHT })
       let below = new Set<string>()
-      for (const segment of await buildLine(directory, objectFormat, tip, { parameters: TIGHT })) {
+      for (const segment of segments) {
         const reachable = await reachableObjects(directory, [segment.tip])
         assert.deepEqual([...segment.oids].sort(), [...difference(reachable, below)].sort())
         below = reachable
       }
-    },
-    { numRuns: RUNS },
-  ))
-
-it('all bodies of a line concatenate to a pack that git indexes, with every object as it was', () =>
-  holdsForHistories(
-    async ({ directory, objectFormat, tip }, scratch) => {
-      const segments = await buildLine(directory, objectFormat, tip, { parameters: TIGHT })
       const [unpacked] = await unpackLinks(join(scratch, 'u'), [packOf(segments, objectFormat)], objectFormat)
       assert.ok(unpacked !== undefined)
       const original = await allObjects(directory)
       const decoded = await allObjects(unpacked.directory)
-      assert.equal(
-        decoded.size,
-        segments.reduce((sum, { objectCount }) => sum + objectCount, 0),
-      )
+      const entryCount = segments.reduce((sum, { objectCount }) => sum + objectCount, 0)
+      assert.equal(decoded.size, entryCount)
       for (const [oid, object] of decoded) assert.deepEqual(object, original.get(oid))
       for (const { depth } of await verifiedEntries(unpacked.packPath, objectFormat)) assert.ok(depth <= TIGHT.depthMax)
     },
-    { numRuns: RUNS },
+    { numRuns: 25 },
   ))
 
 it('git fsck says of the links only what it says of the same objects in the original', () =>

@@ -50,7 +50,11 @@ export class DaemonScene {
 
   /** A clone with all its segments. */
   async builtClone(name: string): Promise<void> {
-    await cp(join(this.world.folder, 'built'), join(this.world.folder, name), { recursive: true })
+    await this.copy('built', name)
+  }
+
+  async copy(of: string, name: string): Promise<void> {
+    await cp(join(this.world.folder, of), join(this.world.folder, name), { recursive: true })
   }
 
   /** The same, given to a daemon that serves it by now. */

@@ -7,7 +7,8 @@
 import assert from 'node:assert/strict'
 import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { after, before, it } from 'node:test'
+import { after, before, describe, it } from 'node:test'
+import type { DaemonProcess } from './daemon-process.ts'
 import { AUTHOR, DaemonScene, isServing } from './daemon-scene.ts'
 
 let scene: DaemonScene
@@ -87,25 +88,34 @@ const BLOWS: Readonly<Record<string, Blow>> = {
   },
 }
 
-for (const [name, { costsSegments, strike }] of Object.entries(BLOWS)) {
-  it(`a kept clone of the swarm is available again after ${name}`, async () => {
-    const daemon = await scene.start([], 'home-blows')
-    const directory = `struck-${name.replace(/\W+/g, '-')}`
-    await scene.keptClone(daemon, `source-of-${directory}`)
-    await scene.world.viaSwarm(['clone', '--quiet', scene.url, directory], daemon.settings())
-    await scene.build(directory)
-    await daemon.ask('add', directory)
-    await daemon.until(directory, isServing)
-    await daemon.ask('remove', `source-of-${directory}`)
-    const saidLength = daemon.said.length
-    await strike(directory)
-    if (costsSegments) await daemon.says(/building/, saidLength)
-    await daemon.until(directory, isServing)
-    await scene.assertAvailable(daemon)
-    await daemon.ask('remove', directory)
-    await daemon.end()
+describe('a kept clone of the swarm is available again after', () => {
+  let daemon: DaemonProcess
+
+  before(async () => {
+    daemon = await scene.start([], 'home-blows')
+    await scene.keptClone(daemon, 'source')
+    await scene.world.viaSwarm(['clone', '--quiet', scene.url, 'cloned'], daemon.settings())
+    await scene.build('cloned')
+    await daemon.ask('remove', 'source')
   })
-}
+
+  after(() => daemon.end())
+
+  for (const [name, { costsSegments, strike }] of Object.entries(BLOWS)) {
+    it(name, async () => {
+      const directory = `struck-${name.replace(/\W+/g, '-')}`
+      await scene.copy('cloned', directory)
+      await daemon.ask('add', directory)
+      await daemon.until(directory, isServing)
+      const saidLength = daemon.said.length
+      await strike(directory)
+      if (costsSegments) await daemon.says(/building/, saidLength)
+      await daemon.until(directory, isServing)
+      await scene.assertAvailable(daemon)
+      await daemon.ask('remove', directory)
+    })
+  }
+})
 
 it('a repository that vanishes is not served, and is again when it is back', async () => {
   const daemon = await scene.start([], 'home-move')
