@@ -14,7 +14,7 @@ import {
   ASK_MESSAGE_COUNT_MAX,
   ASK_RATE_PER_S,
 } from './limits.ts'
-import { whoLeaves } from './places.ts'
+import { makeRoom } from './places.ts'
 import { MONOTONIC, TokenBucket } from './rate.ts'
 import { encodeExtended, encodeHandshake, ID, parseMessages } from './swarm/wire-messages.ts'
 import { INFOHASH_LENGTH } from './torrent.ts'
@@ -77,12 +77,7 @@ export class AskService {
     const { handshake } = connection
     if (this.#finders.size === 0 || handshake?.extended !== true) return false
     if (!this.#rate.take()) return false
-    if (this.#open.size >= ASK_CONNECTION_COUNT_MAX) {
-      const leaving = whoLeaves([...this.#open], connection.owner, MONOTONIC.nowMs())
-      if (leaving === null) return false
-      this.#open.delete(leaving)
-      leaving.destroy()
-    }
+    if (!makeRoom(this.#open, ASK_CONNECTION_COUNT_MAX, connection.owner, MONOTONIC.nowMs())) return false
     this.#open.add(connection)
     const timer = setTimeout(() => connection.destroy(), ASK_DURATION_MS_MAX)
     connection.once('close', () => {

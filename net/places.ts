@@ -31,6 +31,21 @@ export function worthOfNewcomer(nowMs: number): Worth {
   return { activeAtMs: nowMs, isUseless: false, isUntried: true, isBusy: false }
 }
 
+/** True if there is a place for one more of `newcomer`, or somebody had to give one up, who is no holder any more then. */
+export function makeRoom<Held extends Holder & { destroy(): unknown }>(
+  holders: Set<Held>,
+  countMax: number,
+  newcomer: string,
+  nowMs: number,
+): boolean {
+  if (holders.size < countMax) return true
+  const leaving = whoLeaves([...holders], newcomer, nowMs)
+  if (leaving === null) return false
+  holders.delete(leaving)
+  leaving.destroy()
+  return true
+}
+
 /**
  * Who of `holders` gives up a place for one more of `newcomer`; null if nobody has to. While nobody is idle, it is one who is untried, of a host
  * with no fewer places than the newcomer's would have then; while all have just been served, one of a host that would still have more.

@@ -9,7 +9,7 @@ import type { Address } from './address.ts'
 import type { Connection } from './connection.ts'
 import { NetError } from './errors.ts'
 import { SWARM_CONNECTION_COUNT_MAX, SWARM_UNREAD_LENGTH_MAX } from './limits.ts'
-import { whoLeaves } from './places.ts'
+import { makeRoom } from './places.ts'
 import { MONOTONIC } from './rate.ts'
 import { Bitfield } from './swarm/bitfield.ts'
 import { OutsideLink, type OutsideSource } from './swarm/outside.ts'
@@ -140,22 +140,13 @@ export class Membership {
 
   /** Takes a connection, before or after the peer's handshake; false if there are enough, of whom nobody can leave. */
   addConnection(connection: Connection): boolean {
-    if (this.#hasLeft || connection.destroyed || !this.#hasRoomFor(connection)) return false
+    if (this.#hasLeft || connection.destroyed) return false
+    if (!makeRoom(this.#connections, SWARM_CONNECTION_COUNT_MAX, connection.owner, MONOTONIC.nowMs())) return false
     this.#connections.add(connection)
     connection.once('close', () => this.#connections.delete(connection))
     connection.wants = (messageId) => messageId <= ID.extended
     connection.write(encodeHandshake(this.#torrent.infohash, this.#client.peerId))
     void connection.whenHandshake.then(() => this.#onHandshake(connection))
-    return true
-  }
-
-  /** True if there is a place, or somebody had to give one up. */
-  #hasRoomFor(connection: Connection): boolean {
-    if (this.#connections.size < SWARM_CONNECTION_COUNT_MAX) return true
-    const leaving = whoLeaves([...this.#connections], connection.owner, MONOTONIC.nowMs())
-    if (leaving === null) return false
-    this.#connections.delete(leaving)
-    leaving.destroy()
     return true
   }
 

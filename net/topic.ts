@@ -31,7 +31,7 @@ import {
   TOPIC_PER_PEER_COUNT_MAX,
   TOPIC_SEARCH_FRESH_MS,
 } from './limits.ts'
-import { whoLeaves } from './places.ts'
+import { makeRoom } from './places.ts'
 import { ConnectedPeer, KIND_PEERS, type TopicPeer } from './topic-peer.ts'
 import { TopicWire } from './topic-wire.ts'
 import type { WayIn } from './ways.ts'
@@ -156,12 +156,8 @@ export class TopicSwarm implements Topic {
   accept(connection: Connection): boolean {
     if (this.#closing !== null) return false
     const wires = [...this.#greeting, ...[...this.#peers].map(({ wire }) => wire)]
-    const there = wires.map((wire) => wire.connection).filter(({ destroyed }) => !destroyed)
-    if (there.length >= TOPIC_CONNECTION_COUNT_MAX) {
-      const leaving = whoLeaves(there, connection.owner, performance.now())
-      if (leaving === null) return false
-      leaving.destroy()
-    }
+    const there = new Set(wires.map((wire) => wire.connection).filter(({ destroyed }) => !destroyed))
+    if (!makeRoom(there, TOPIC_CONNECTION_COUNT_MAX, connection.owner, performance.now())) return false
     void this.#greet(connection, null)
     return true
   }
