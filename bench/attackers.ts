@@ -295,4 +295,9 @@ export const ATTACKS: readonly Attack[] = [
     open: ({ topic, chains: { chains } }) =>
       peersOf(topic, Array(3).fill({ answer: answerOf(chains), offered: chains, uploadLimit: 1_000 })),
   },
+  {
+    name: 'right answers at 40 kB/s, which no stall ends',
+    open: ({ topic, chains: { chains } }) =>
+      peersOf(topic, [{ answer: answerOf(chains), offered: chains, uploadLimit: 40_000 }]),
+  },
 ]

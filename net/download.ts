@@ -47,6 +47,8 @@ export interface DownloadProgress {
   readonly verifiedLength: number
   /** Verified bytes that were there at the start. */
   readonly presentLength: number
+  /** Bytes of blocks that were lacking and came, verified or not. */
+  readonly takenLength: number
   /** Bytes received from each peer, protocol overhead included. */
   readonly peers: readonly { readonly address: Address; readonly connected: boolean; readonly receivedLength: number }[]
 }
@@ -114,6 +116,7 @@ export class DownloadTask {
       lengthBytes: this.torrent.lengthBytes,
       verifiedLength: this.#verifiedLength,
       presentLength: this.#presentLength,
+      takenLength: this.#swarm?.takenLength ?? 0,
       peers: [...this.#tallies].map(({ address, connection, receivedLength }) => ({
         address,
         connected: connection?.destroyed === false,

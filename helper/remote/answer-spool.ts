@@ -20,7 +20,8 @@ export class AnswerSpool {
   private readonly file: FileHandle
   /** Resolves when no more is kept. */
   readonly settled: Promise<void>
-  private keptLength = 0
+  /** Bytes that came and wait. */
+  keptLength = 0
   private readLength = 0
   private isTaken = false
   private isBroken = false
@@ -45,6 +46,11 @@ export class AnswerSpool {
     const file = await open(path, 'wx+')
     await rm(path)
     return new AnswerSpool(reader, scanner, file)
+  }
+
+  /** Nothing more is read before it is taken: the answer is whole, or has as many bytes as wait at most. */
+  get isFull(): boolean {
+    return this.isWhole || this.fullSinceMs !== null
   }
 
   /** Stops to keep and gives the answer from its start; null if it broke off, or stood unread for long. */

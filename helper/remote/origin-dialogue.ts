@@ -1,7 +1,7 @@
 /**
  * The relay's end towards the origin: requests go out, answers pass to git packet by packet through a change, or as they come.
- * One request may go out ahead of its time, when what it says is there is not checked yet; its answer waits in a spool and is
- * passed on only if all of that turned out true, else the origin is asked again. A connection that was idle for long, or that
+ * One request may go out ahead of its time, when what it says is there is not checked yet, or may come sooner from elsewhere; its answer
+ * waits in a spool and is passed on only if all of that turned out true, else the origin is asked again. A connection that was idle for long, or that
  * is full of an answer which nobody wants any more, is opened anew.
  */
 import { messageOf } from '../errors.ts'
@@ -13,6 +13,7 @@ import type { ByteWriter } from './byte-writer.ts'
 import type { OriginStream } from './origin-stream.ts'
 import { AnswerScanner, type Packet, readPacket, textOf } from './pkt-line.ts'
 import type { Change } from './sideband-all.ts'
+import type { OriginAnswer } from './supply.ts'
 
 export interface OriginManners {
   /** An inner git-remote-http ends each answer with 0002 and asks over connections of its own; else an answer ends with a flush. */
@@ -43,6 +44,8 @@ export class OriginDialogue {
   private activeMs = performance.now()
   private ahead: Ahead | null = null
   private asksAhead = true
+  /** Resolves when what was given up is out of the way. */
+  private dropping: Promise<void> = Promise.resolve()
 
   constructor(stream: OriginStream, client: ByteWriter, manners: OriginManners) {
     this.stream = stream
@@ -104,14 +107,38 @@ export class OriginDialogue {
 
   /**
    * Asks what is to be passed on later, once in a conversation; the answer waits in a file in `folder`. Until `passAhead` only `question`
-   * may be called.
+   * may be called. What was asked beside is given up.
    * @param haves commits that the request names and that are not known to be there yet
    */
   askAhead(request: Uint8Array, haves: readonly string[], folder: string): void {
     if (!this.asksAhead) return
     this.asksAhead = false
     this.manners.trace(() => `the origin is asked ahead, with ${haves.length} haves`)
+    this.ahead = this.startAhead(request, haves, folder)
+  }
+
+  /** Asks what `passAhead` passes on unless it is dropped, because it came from elsewhere; what was asked ahead before is given up. */
+  askBeside(request: Uint8Array, haves: readonly string[], folder: string): OriginAnswer {
+    this.manners.trace(() => `the origin is asked beside others, with ${haves.length} haves`)
+    const ahead = this.startAhead(request, haves, folder)
+    this.ahead = ahead
+    let there: AnswerSpool | null = null
+    void ahead.spool.then((spool) => {
+      there = spool
+    })
+    return {
+      keptLength: () => there?.keptLength ?? 0,
+      isFull: () => there?.isFull === true,
+      drop: () => {
+        if (this.ahead === ahead) void this.dropAhead().catch(() => {})
+      },
+    }
+  }
+
+  private startAhead(request: Uint8Array, haves: readonly string[], folder: string): Ahead {
+    const dropped = this.dropAhead()
     const ask = async (): Promise<AnswerSpool> => {
+      await dropped
       await this.ask(request)
       return AnswerSpool.open(this.stream.reader, new AnswerScanner(this.last), folder)
     }
@@ -119,7 +146,7 @@ export class OriginDialogue {
       this.manners.trace(() => `cannot ask ahead: ${messageOf(error)}`)
       return null
     })
-    this.ahead = { haves, spool }
+    return { haves, spool }
   }
 
   /**
@@ -145,13 +172,17 @@ export class OriginDialogue {
   }
 
   /** Gives up what was asked ahead. */
-  private async dropAhead(): Promise<void> {
-    const spool = await this.ahead?.spool
-    if (spool === undefined) return
-    this.manners.trace(() => 'asked ahead: in vain')
+  private dropAhead(): Promise<void> {
+    const { ahead } = this
     this.ahead = null
-    spool?.close()
-    if (spool?.isWhole !== true) await this.reconnect()
+    const drop = async ({ spool: coming }: Ahead): Promise<void> => {
+      const spool = await coming
+      this.manners.trace(() => 'asked ahead: in vain')
+      spool?.close()
+      if (spool?.isWhole !== true) await this.reconnect()
+    }
+    if (ahead !== null) this.dropping = this.dropping.then(() => drop(ahead))
+    return this.dropping
   }
 
   /** Opens the service anew, and passes over what it can do. */

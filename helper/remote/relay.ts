@@ -22,6 +22,12 @@ import type { AnnotatedTag } from './ref-memory.ts'
 import type { Session } from './session.ts'
 import { ShallowInfoFilter } from './shallow-info.ts'
 import { type Change, inBands } from './sideband-all.ts'
+import type { OriginAnswer } from './supply.ts'
+
+/** Where answers wait. */
+function incomingFolder(gitDir: string): string {
+  return join(gitDir, 'gittorrent', 'incoming')
+}
 
 export interface RelayOptions {
   readonly isStateless: boolean
@@ -227,7 +233,8 @@ class Relay {
     })
     const onArrived = (expected: readonly string[]): void => this.askAhead(packets, request, expected)
     const knownAmong = (oids: readonly string[]): Promise<ReadonlySet<string> | null> => this.knownAmong(oids, wants)
-    const how = { isClone, isShallow: isShallowClone, isUnshallow, knownAmong, onArrived }
+    const askOrigin = (known: readonly string[]): OriginAnswer | null => this.askAll(packets, request, known)
+    const how = { isClone, isShallow: isShallowClone, isUnshallow, knownAmong, onArrived, askOrigin }
     await supply.bringOnce({ objectFormat, wants, haves, ...how }, clientGone)
   }
 
@@ -255,8 +262,16 @@ class Relay {
     if (gitDir === null || !isFinal || isRestElsewhere) return
     // Which tags follow is known when the commits that they name are there.
     if (this.unwantedTags(request).length > 0) return
-    const folder = join(gitDir, 'gittorrent', 'incoming')
-    this.origin.askAhead(encodeWith(packets, { haves: expected }), expected, folder)
+    this.origin.askAhead(encodeWith(packets, { haves: expected }), expected, incomingFolder(gitDir))
+  }
+
+  /** Asks for all of a clone that is lacking beyond `haves`, in case that the origin has it there sooner than others. */
+  private askAll(packets: readonly Packet[], request: FetchRequest, haves: readonly string[]): OriginAnswer | null {
+    const { gitDir, supply } = this.session
+    const isFinal = (request.isPlain || request.isShallowClone) && request.isDone && request.haves.length === 0
+    const mayLackTags = haves.length > 0 && this.unwantedTags(request).length > 0
+    if (gitDir === null || !isFinal || mayLackTags || supply.mirrors.repositories.length > 0) return null
+    return this.origin.askBeside(encodeWith(packets, { haves }), haves, incomingFolder(gitDir))
   }
 
   private async readRequest(): Promise<Packet[]> {

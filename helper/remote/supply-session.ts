@@ -18,7 +18,15 @@ import { TemporaryRefs } from './temporary-refs.ts'
 
 export type Wanted = Pick<
   SupplyRequest,
-  'objectFormat' | 'wants' | 'haves' | 'isClone' | 'isShallow' | 'isUnshallow' | 'knownAmong' | 'onArrived'
+  | 'objectFormat'
+  | 'wants'
+  | 'haves'
+  | 'isClone'
+  | 'isShallow'
+  | 'isUnshallow'
+  | 'knownAmong'
+  | 'onArrived'
+  | 'askOrigin'
 >
 
 export interface SupplySurroundings {

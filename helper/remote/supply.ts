@@ -39,8 +39,23 @@ export interface SupplyRequest {
    * Nothing of it is checked yet. May be told again when another source is followed.
    */
   readonly onArrived?: ((expected: readonly string[]) => void) | undefined
+  /**
+   * Asks the origin for all that is lacking beyond `haves`, while it comes from elsewhere too; null where an answer could not be passed on
+   * to git. Absent where there is no origin that has it all. Not while `knownAmong` is being asked.
+   */
+  readonly askOrigin?: ((haves: readonly string[]) => OriginAnswer | null) | undefined
   readonly progress: Progress
   readonly signal: AbortSignal
+}
+
+/** An answer of the origin, of which nothing has been passed on yet. Git gets it when the supply has ended, unless it was dropped. */
+export interface OriginAnswer {
+  /** Bytes that came so far. */
+  keptLength(): number
+  /** It is there, or as much of it as waits unread. */
+  isFull(): boolean
+  /** Gives it up; idempotent. */
+  drop(): void
 }
 
 export interface BroughtSnapshot {

@@ -5,17 +5,15 @@
  */
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
+import { CHAIN_ANSWER_LENGTH_ALL_MAX, CHAIN_ANSWER_LENGTH_MAX, PEER_WAIT_MS } from '../../helper/limits.ts'
+import { askPeers, noneAsked } from '../../helper/share/supply/ask-peers.ts'
 import {
   CHAIN_ALIVE_LENGTH,
-  CHAIN_ANSWER_LENGTH_ALL_MAX,
-  CHAIN_ANSWER_LENGTH_MAX,
   CHAIN_BEAT_MS,
   CHAIN_COMING_COUNT_MAX,
   CHAIN_PAUSE_MS,
   CHAIN_PEER_COUNT_MAX,
-  PEER_WAIT_MS,
-} from '../../helper/limits.ts'
-import { askPeers, noneAsked } from '../../helper/share/supply/ask-peers.ts'
+} from '../../helper/share/supply/limits.ts'
 import { openTrace } from '../../helper/trace.ts'
 import type { Topic, TopicPeer } from '../../net/index.ts'
 

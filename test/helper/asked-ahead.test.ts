@@ -54,6 +54,31 @@ for (const transport of ['file', 'ssh', 'git', 'http'] as const) {
           assert.match(trace, /asked ahead: in vain/)
         })
       }))
+
+    it('what the origin sent while the swarm was slow is passed on, and it is asked once', () =>
+      withRemoteWorld(async (world) => {
+        await world.supply(commitAt(world, -5))
+        await withTransport(world, transport, async (url, environment, served) => {
+          const trace = await cloneAndCompare(world, url, { ...environment, GITTORRENT_TEST_BESIDE: 'use' })
+          assert.match(
+            trace,
+            /the origin is asked beside others, with 0 haves[\s\S]*supply: 0 haves[\s\S]*the answer holds/,
+          )
+          const requests = served?.requests() ?? []
+          const half = requests.length / 2
+          assert.deepEqual(requests.slice(0, half), requests.slice(half))
+        })
+      }))
+
+    it('when the swarm was quicker that answer is dropped, and the origin asked for the rest', () =>
+      withRemoteWorld(async (world) => {
+        await world.supply(commitAt(world, -5))
+        await withTransport(world, transport, async (url, environment) => {
+          const trace = await cloneAndCompare(world, url, { ...environment, GITTORRENT_TEST_BESIDE: 'drop' })
+          assert.match(trace, /asked beside others[\s\S]*in vain[\s\S]*the answer holds/)
+          assert.match(trace, /asked ahead, with 1 haves/)
+        })
+      }))
   })
 }
 

@@ -116,6 +116,15 @@ it('a crowd that knows nothing, more than a client dials, does not keep the clon
   }
 })
 
+it('who always brings a little, alone, is left for the origin as soon as that is quicker', async () => {
+  await withAttack('right answers at 40 kB/s, which no stall ends', async (settings) => {
+    const { trace, bytes } = await world.viaSwarm(['clone', '--quiet', '--mirror', url, 'dawdled'], settings)
+    assert.match(trace, /the origin is asked beside others[\s\S]*bytes are left to the origin[\s\S]*the answer holds/)
+    assert.ok(bytes.origin > bytes.peers)
+    assert.deepEqual(await readdir(join(world.folder, 'dawdled', 'gittorrent', 'incoming')), [])
+  })
+})
+
 /** True for a clone that has a pack which git leaves alone. */
 async function hasKeptPack(name: string): Promise<boolean> {
   return (await readdir(join(world.folder, name, 'objects', 'pack'))).some((file) => file.endsWith('.keep'))

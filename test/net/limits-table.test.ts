@@ -3,8 +3,9 @@
 // Method: the tables are read as text, the constants as the modules export them.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import * as helperLimits from '../../helper/limits.ts'
+import * as generalLimits from '../../helper/limits.ts'
 import * as publishLimits from '../../helper/publish/limits.ts'
+import * as supplyLimits from '../../helper/share/supply/limits.ts'
 import * as limits from '../../net/limits.ts'
 import { readProjectFile } from '../tidy/project.ts'
 
@@ -42,6 +43,8 @@ function rowsBetween(path: string, start: string, end: string): string[][] {
     .split('\n')
     .flatMap((line) => (/^\| .*`[A-Z].* \|$/.test(line) ? [line.slice(2, -2).split(' | ')] : []))
 }
+
+const helperLimits = { ...generalLimits, ...supplyLimits }
 
 const ROWS = rowsBetween('net/PROTOCOL.md', '## 8. Bounds', '## 9.')
 const HELPER_ROWS = rowsBetween('net/PROTOCOL.md', '## 10. What', '## 11.')

@@ -9,9 +9,16 @@
 import { NetError, type Topic, type TopicPeer, Turns } from '../../../net/index.ts'
 import { HelperError, messageOf } from '../../errors.ts'
 import {
-  CHAIN_ALIVE_LENGTH,
   CHAIN_ANSWER_LENGTH_ALL_MAX,
   CHAIN_ANSWER_LENGTH_MAX,
+  CHAIN_TIMEOUT_MS,
+  PEER_WAIT_MS,
+  RANGE_ALIVE_LENGTH,
+} from '../../limits.ts'
+import type { Trace } from '../../trace.ts'
+import { CHAIN_KIND } from '../chain-message.ts'
+import {
+  CHAIN_ALIVE_LENGTH,
   CHAIN_BEAT_MS,
   CHAIN_COMING_COUNT_MAX,
   CHAIN_LAST_CALL_MS,
@@ -22,12 +29,7 @@ import {
   CHAIN_PEER_GROWTH,
   CHAIN_PEER_KEPT_COUNT,
   CHAIN_PEER_OPEN_COUNT_MAX,
-  CHAIN_TIMEOUT_MS,
-  PEER_WAIT_MS,
-  RANGE_ALIVE_LENGTH,
-} from '../../limits.ts'
-import type { Trace } from '../../trace.ts'
-import { CHAIN_KIND } from '../chain-message.ts'
+} from './limits.ts'
 
 export interface PeerAnswer<Answer> {
   readonly peer: TopicPeer

@@ -11,11 +11,13 @@ import type { SupplyContext, SupplyRequest } from '../../remote/supply.ts'
 import { SegmentStore } from '../../store/segment-store.ts'
 import type { WebSeeds } from '../webseed/web-seeds.ts'
 import { banClaimant } from './ban-claimant.ts'
+import type { BesideOrigin } from './beside-origin.ts'
 import { type Incoming, isSwarmed } from './download.ts'
 import { fsckWanted } from './fsck.ts'
 import { IncomingFile } from './incoming.ts'
 import { indexThreads, isKeptLine } from './kept-line.ts'
 import { type Failure, type Intake, takeIn } from './line-intake.ts'
+import type { Arrivals } from './origin-race.ts'
 import { type LineTake, lengthOf } from './plan.ts'
 import { Quarantine } from './quarantine.ts'
 import { startAll } from './start-all.ts'
@@ -41,6 +43,7 @@ export interface FollowedClaim {
   readonly complete: readonly string[]
   /** The origin has the tops of all lines, which it is being asked; if not, nothing is taken in. */
   readonly isKnown: Promise<boolean>
+  readonly besideOrigin: BesideOrigin
 }
 
 /** Ways to peers, and what the conversation is about. */
@@ -74,7 +77,7 @@ export async function bringLines(
   request: SupplyRequest,
   means: Means,
 ): Promise<Brought> {
-  const { peers, useless, webSeeds, gitDir, held, isKnown } = claim
+  const { peers, useless, webSeeds, gitDir, held, isKnown, besideOrigin } = claim
   const { net, topic, context } = means
   const folder = join(gitDir, 'gittorrent', 'incoming')
   await IncomingFile.removeOld(folder)
@@ -83,9 +86,14 @@ export async function bringLines(
   const store = new SegmentStore(gitDir)
   const quarantine = await Quarantine.open(gitDir, request.signal)
   const enough = new AbortController()
-  void isKnown.then((isAllKnown) => isAllKnown || enough.abort())
+  let endWatch = (): void => {}
+  void isKnown.then((isAllKnown) => {
+    if (!isAllKnown) enough.abort()
+    else if (!enough.signal.aborted) endWatch = besideOrigin.watch(() => arrivalsOf(lines, started), claim.complete)
+  })
+  const isWantedStill = async (): Promise<boolean> => (await isKnown) && !besideOrigin.isLeft
   try {
-    const signal = AbortSignal.any([request.signal, enough.signal])
+    const signal = AbortSignal.any([request.signal, enough.signal, besideOrigin.left])
     const manners = { failed: new Set<TopicPeer>(), slow: new Set<TopicPeer>() }
     const { trace } = context
     const from = { net, topic, webSeeds, peers, useless, manners }
@@ -102,7 +110,7 @@ export async function bringLines(
       const incoming = indexes.flatMap((index) => coming[index] ?? [])
       return takePack({ lines: pack, incoming, started, quarantine, onArrived, signal }, claim, request, context)
     })
-    const isWanted = await isKnown
+    const isWanted = await isWantedStill()
     const intakes = isWanted ? taken : lines.map(() => null)
     const isChecked = (index: number): boolean => lines.slice(index, index + 1).some(isKept)
     const tops = await completeTops(intakes, isChecked, quarantine, held, !request.isUnshallow)
@@ -115,11 +123,12 @@ export async function bringLines(
   } finally {
     shown.end()
     enough.abort()
+    endWatch()
     await quarantine.close()
     // What a swarm brought is kept for the next try, which goes on where this one ended; ranges are not, nor what nobody wants.
     for (const { file, take, stop } of started) {
       await stop()
-      await (isSwarmed(take) && (await isKnown) ? file.close() : file.remove()).catch(() => {})
+      await (isSwarmed(take) && (await isWantedStill()) ? file.close() : file.remove()).catch(() => {})
     }
     await store.close()
   }
@@ -140,6 +149,7 @@ async function takePack(
     fsckObjects: fsckWanted(config),
     threadCount: isKept ? indexThreads(config) : null,
     onArrived,
+    signal,
     trace,
   })
   if (outcome === 'not-exact' && claimant !== null) await banClaimant(claimant, settings.peerMemory, trace)
@@ -168,6 +178,19 @@ function showProgress(
     progress.update(title, `${percent}% (${humanBytes(received)} of ${humanBytes(total)})`)
   }, PROGRESS_INTERVAL_MS)
   return { done: (length) => progress.done(title, humanBytes(length)), end: () => clearInterval(show) }
+}
+
+/** What came of lines, and what is still to come, that did not begin as well. */
+function arrivalsOf(lines: readonly LineTake[], started: readonly Incoming[]): Arrivals {
+  const begun = started.map((incoming) => incoming.arrivals())
+  const begunLength = lengthOf(started.map(({ take }) => take))
+  return {
+    cameLength: begun.reduce((sum, { cameLength }) => sum + cameLength, 0),
+    leftLength:
+      lengthOf(lines.flatMap(({ takes }) => takes)) -
+      begunLength +
+      begun.reduce((sum, { leftLength }) => sum + leftLength, 0),
+  }
 }
 
 function sumOf(incoming: readonly Incoming[], lengthOf: (one: Incoming) => number): number {

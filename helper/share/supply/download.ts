@@ -7,7 +7,7 @@
  */
 
 import { join } from 'node:path'
-import type { Address, Net, Topic, TopicPeer } from '../../../net/index.ts'
+import type { Address, Download, DownloadProgress, Net, Topic, TopicPeer } from '../../../net/index.ts'
 import { messageOf } from '../../errors.ts'
 import { LINK_STALL_TIMEOUT_MS, LINK_START_TIMEOUT_MS, SWARM_LENGTH_MIN, WEBSEED_AHEAD_LENGTH } from '../../limits.ts'
 import type { SegmentStore } from '../../store/segment-store.ts'
@@ -18,6 +18,7 @@ import { infoOfLink } from '../webseed/torrent-info.ts'
 import type { WebSeeds } from '../webseed/web-seeds.ts'
 import { IncomingFile } from './incoming.ts'
 import { LinkStore } from './link-store.ts'
+import type { Arrivals } from './origin-race.ts'
 import { bodyRangeOf, type LinkTake } from './plan.ts'
 import { noPeer, type RangeManners } from './range-race.ts'
 import { bringRanges } from './range-take.ts'
@@ -31,6 +32,8 @@ export interface Incoming {
   receivedLength(): number
   /** Bytes that came from web seeds so far. */
   webLength(): number
+  /** What came of it so far, from peers and web seeds, and what is still to come. */
+  arrivals(): Arrivals
   /** Settles when all but the last WEBSEED_AHEAD_LENGTH bytes are there, or the download ends. */
   readonly ending: Promise<void>
   /** Settles when the download ends; never rejects, failure reaches the file's readers. */
@@ -87,19 +90,35 @@ export async function startDownload(take: LinkTake, around: DownloadSurroundings
       await bringTakeFromWeb(take, { file, fileStart, onBytes }, around, error)
     })
     .catch((error: unknown) => file.noteFailed(error))
+  let hasEnded = false
+  void ended.then(() => {
+    hasEnded = true
+  })
+  const arrivals = (): Arrivals => {
+    const { takenLength, presentLength } = fromPeers.progress()
+    const cameLength = takenLength + webLength
+    const leftLength = hasEnded ? 0 : Math.max(0, bodyRangeOf(take).length - presentLength - cameLength)
+    return { cameLength, leftLength }
+  }
   const { receivedLength, stop } = fromPeers
   const ending = Promise.race([isEnding, ended])
-  return { take, file, fileStart, receivedLength, webLength: () => webLength, ending, ended, stop }
+  return { take, file, fileStart, receivedLength, webLength: () => webLength, arrivals, ending, ended, stop }
 }
 
 interface Attempt {
   receivedLength(): number
+  /** Bytes that came from peers, verified or not, and those that were there. */
+  progress(): Pick<DownloadProgress, 'takenLength' | 'presentLength'>
   /** Rejects when not all came. */
   readonly ended: Promise<void>
   stop(): Promise<void>
 }
 
-const NOTHING_STARTED = { receivedLength: () => 0, stop: async () => {} }
+const NOTHING_STARTED = {
+  receivedLength: () => 0,
+  progress: () => ({ takenLength: 0, presentLength: 0 }),
+  stop: async () => {},
+}
 
 function nothingFor(error: unknown): Attempt {
   return { ...NOTHING_STARTED, ended: Promise.reject(error) }
@@ -139,10 +158,6 @@ async function startSwarm(
       keepSeeding: true,
     },
   )
-  const receivedLength = (): number => {
-    const { verifiedLength, presentLength } = download.progress()
-    return Math.max(0, verifiedLength - presentLength - webLength)
-  }
   let webLength = 0
   const onBytes = (count: number): void => {
     webLength += count
@@ -170,7 +185,21 @@ async function startSwarm(
     download.cancel()
     await (await seeding)?.close()
   }
-  return { receivedLength, ended, stop }
+  return { ...shareOfPeers(download, () => webLength), ended, stop }
+}
+
+/** What of a download did not come from web seeds. */
+function shareOfPeers(download: Download, webLength: () => number): Pick<Attempt, 'receivedLength' | 'progress'> {
+  return {
+    receivedLength: () => {
+      const { verifiedLength, presentLength } = download.progress()
+      return Math.max(0, verifiedLength - presentLength - webLength())
+    },
+    progress: () => {
+      const { takenLength, presentLength } = download.progress()
+      return { takenLength: Math.max(0, takenLength - webLength()), presentLength }
+    },
+  }
 }
 
 function startRange(take: LinkTake, file: IncomingFile, { peers, manners, signal }: DownloadSurroundings): Attempt {
@@ -180,7 +209,8 @@ function startRange(take: LinkTake, file: IncomingFile, { peers, manners, signal
   }
   const { offset: fileStart } = bodyRangeOf(take)
   const ended = bringRanges({ take, file, fileStart, peers, manners, signal, onBytes })
-  return { ...NOTHING_STARTED, receivedLength: () => received, ended }
+  const progress = () => ({ takenLength: received, presentLength: 0 })
+  return { ...NOTHING_STARTED, receivedLength: () => received, progress, ended }
 }
 
 function uniqueAddresses(addresses: readonly Address[]): Address[] {

@@ -41,6 +41,8 @@ export interface IntakeOptions {
   readonly threadCount: number | null
   /** Called when git has all bytes, before it says what it thinks of them. */
   readonly onArrived: () => void
+  /** Nothing of it is wanted any more. */
+  readonly signal: AbortSignal
   readonly trace: Trace
 }
 
@@ -67,6 +69,7 @@ export async function takeIn(
       return (await failureOf(intakes, quarantine, options)) ?? intakes
     }
     // What came and cannot be read would be tried for ever.
+    if (options.signal.aborted) break
     const isLess = outcome.left.flatMap(segmentsOf).length < there.flatMap(segmentsOf).length
     there = isLess ? outcome.left : []
   }

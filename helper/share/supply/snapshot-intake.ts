@@ -20,7 +20,7 @@ import {
   sourceOfBytes,
   writePackHeader,
 } from '../../../engine/index.ts'
-import type { Net, Topic, TopicPeer } from '../../../net/index.ts'
+import type { Download, Net, Topic, TopicPeer } from '../../../net/index.ts'
 import { HelperError } from '../../errors.ts'
 import { LINK_STALL_TIMEOUT_MS, LINK_START_TIMEOUT_MS, READ_CHUNK_LENGTH } from '../../limits.ts'
 import type { Trace } from '../../trace.ts'
@@ -29,8 +29,10 @@ import { bringSnapshotFromWeb } from '../webseed/bring.ts'
 import { infoOfSnapshot } from '../webseed/torrent-info.ts'
 import type { WebSeeds } from '../webseed/web-seeds.ts'
 import { checkAdded } from './added-check.ts'
+import type { BesideOrigin } from './beside-origin.ts'
 import { IncomingFile } from './incoming.ts'
 import { LooseCommit } from './loose-commit.ts'
+import type { Arrivals } from './origin-race.ts'
 import { type PackIndexer, Quarantine } from './quarantine.ts'
 
 export interface SnapshotSurroundings {
@@ -39,6 +41,7 @@ export interface SnapshotSurroundings {
   /** Peers that offered it; may be none. */
   readonly peers: readonly TopicPeer[]
   readonly webSeeds: WebSeeds
+  readonly besideOrigin: BesideOrigin
   /** The common directory of the repository, absolute. */
   readonly gitDir: string
   readonly objectFormat: ObjectFormat
@@ -55,15 +58,27 @@ export interface TakenSnapshot {
 }
 
 /** @throws NetError, HelperError when it did not come or is not whole */
-export async function takeSnapshot(offered: SnapshotClaim, around: SnapshotSurroundings): Promise<TakenSnapshot> {
+export async function takeSnapshot(offered: SnapshotClaim, surroundings: SnapshotSurroundings): Promise<TakenSnapshot> {
+  const { besideOrigin } = surroundings
+  const around = { ...surroundings, signal: AbortSignal.any([surroundings.signal, besideOrigin.left]) }
   const claim = { ...offered, info: await infoOfSnapshot(offered, around.webSeeds) }
   const folder = join(around.gitDir, 'gittorrent', 'incoming')
   await IncomingFile.removeOld(folder)
   const file = await IncomingFile.open(join(folder, Buffer.from(claim.infohash).toString('hex')))
   let isTaken = false
+  let bytesFromWebSeeds = 0
+  let download: Download | null = null
+  const arrivals = (): Arrivals => {
+    const { takenLength, presentLength } = download?.progress() ?? { takenLength: 0, presentLength: 0 }
+    const cameLength = takenLength + bytesFromWebSeeds
+    return { cameLength, leftLength: Math.max(0, claim.lengthBytes - presentLength - cameLength) }
+  }
+  const endWatch = besideOrigin.watch(arrivals, [])
   try {
-    let bytesFromWebSeeds = 0
-    const bytesFromPeers = await fromPeers(claim, file, around).catch(async (error: unknown) => {
+    const noteDownload = (begun: Download): void => {
+      download = begun
+    }
+    const bytesFromPeers = await fromPeers(claim, file, around, noteDownload).catch(async (error: unknown) => {
       const onBytes = (count: number): void => {
         bytesFromWebSeeds += count
         around.onProgress(bytesFromWebSeeds)
@@ -71,12 +86,14 @@ export async function takeSnapshot(offered: SnapshotClaim, around: SnapshotSurro
       await bringSnapshotFromWeb(claim, { file, fileStart: 0, onBytes }, around, error)
       return 0
     })
+    endWatch()
     const commit = await index(claim, file, around)
     isTaken = true
     return { bytesFromPeers, bytesFromWebSeeds, commit }
   } finally {
+    endWatch()
     // What came is kept for the next try, which goes on where this one ended.
-    await (isTaken ? file.remove() : file.close()).catch(() => {})
+    await (isTaken || besideOrigin.isLeft ? file.remove() : file.close()).catch(() => {})
   }
 }
 
@@ -84,6 +101,7 @@ async function fromPeers(
   claim: DescribedSnapshot,
   file: IncomingFile,
   { net, topic, peers, signal, onProgress }: SnapshotSurroundings,
+  onBegun: (download: Download) => void,
 ): Promise<number> {
   if (net === null || peers.length === 0)
     throw new HelperError('chain-malformed', 'snapshot: expected a peer, got none')
@@ -97,6 +115,7 @@ async function fromPeers(
     signal,
     onPiece: () => onProgress(running.progress().verifiedLength),
   })
+  onBegun(running)
   // Others of a farm that clone the same commit bring what they have got of it.
   const ignoreTopic = topic?.onPeer(({ address }) => {
     if (address !== null) running.addPeer(address)

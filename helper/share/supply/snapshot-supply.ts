@@ -14,6 +14,7 @@ import type { SnapshotClaim } from '../chain-claim.ts'
 import { decodeSnapshots, encodeChainQuestion } from '../chain-message.ts'
 import type { WebSeeds } from '../webseed/web-seeds.ts'
 import { askPeers, noneAsked } from './ask-peers.ts'
+import type { BesideOrigin } from './beside-origin.ts'
 import { takeSnapshot } from './snapshot-intake.ts'
 
 export interface SnapshotSupplyPorts {
@@ -24,6 +25,7 @@ export interface SnapshotSupplyPorts {
   /** The common directory of the repository, absolute. */
   readonly gitDir: string
   readonly fsckObjects: boolean
+  readonly besideOrigin: BesideOrigin
   readonly trace: Trace
 }
 
@@ -35,7 +37,7 @@ interface Offer {
 
 /** Brings a snapshot, if anybody has one; never rejects because of what others do. */
 export async function bringSnapshot(request: SupplyRequest, ports: SnapshotSupplyPorts): Promise<SupplyResult> {
-  const { net, topic, webSeeds, trace, gitDir, fsckObjects } = ports
+  const { net, topic, webSeeds, trace, gitDir, fsckObjects, besideOrigin } = ports
   const offers = await firstOffers([offerOfPeers(request, ports), offerOfWeb(webSeeds)])
   let note = 'nobody has a snapshot'
   for (const { claim, peers } of offers) {
@@ -45,14 +47,17 @@ export async function bringSnapshot(request: SupplyRequest, ports: SnapshotSuppl
       request.progress.update(title, `${humanBytes(received)} of ${humanBytes(claim.lengthBytes)}`)
     try {
       const { objectFormat, signal } = request
-      const around = { net, topic, peers, webSeeds, gitDir, objectFormat, fsckObjects, trace, signal, onProgress }
+      const from = { net, topic, peers, webSeeds, besideOrigin }
+      const around = { ...from, gitDir, objectFormat, fsckObjects, trace, signal, onProgress }
       const { commit, ...bytes } = await takeSnapshot(claim, around)
       request.progress.done(title, humanBytes(claim.lengthBytes))
+      besideOrigin.drop()
       return { ...NOTHING_SUPPLIED, ...bytes, snapshot: commit, peerCount: peers.length }
     } catch (error) {
       if (request.signal.aborted) throw error
       note = messageOf(error)
       trace(() => note)
+      if (besideOrigin.isLeft) break
     }
   }
   return { ...NOTHING_SUPPLIED, note }

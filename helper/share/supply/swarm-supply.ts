@@ -10,9 +10,6 @@ import { messageOf } from '../../errors.ts'
 import { commonDirOf } from '../../git/repository.ts'
 import {
   CHAIN_COUNT_MAX,
-  CLAIM_COUNT_MAX,
-  CLAIM_SECOND_LENGTH,
-  CLAIM_WASTE_MS_MAX,
   FOLDER_LINE_LENGTH_MIN,
   LINE_LENGTH_MIN,
   PEER_WAIT_FOR_FETCH_MS,
@@ -36,10 +33,12 @@ import { hasNoWayIn, netOptionsFor, passing, passingListen } from '../ways-in.ts
 import type { WebSeedLocation } from '../webseed/web-seed.ts'
 import { ManifestReader, openWebSeeds, type WebSeeds } from '../webseed/web-seeds.ts'
 import { type Asking, askPeers, noneAsked } from './ask-peers.ts'
+import { BesideOrigin } from './beside-origin.ts'
 import { type Brought, bringLines, type FollowedClaim } from './bring-lines.ts'
 import { type Claim, claimOfPeer, rankClaims } from './claims.ts'
 import { fsckWanted } from './fsck.ts'
 import { rememberSegments } from './kept-line.ts'
+import { CLAIM_COUNT_MAX, CLAIM_SECOND_LENGTH, CLAIM_WASTE_MS_MAX } from './limits.ts'
 import type { Intake } from './line-intake.ts'
 import { matchOf, planFor } from './match.ts'
 import { type LineTake, lengthOf, longLines } from './plan.ts'
@@ -106,7 +105,9 @@ class SwarmSupply implements Supply {
     try {
       if (request.isShallow) {
         const gitDir = await commonDirOf(request.gitDir)
-        const around = { net: this.#net, topic: this.#topic, webSeeds, gitDir, fsckObjects: fsckWanted(config), trace }
+        const fsckObjects = fsckWanted(config)
+        const besideOrigin = new BesideOrigin(request, settings.downloadLimit, trace)
+        const around = { net: this.#net, topic: this.#topic, webSeeds, gitDir, fsckObjects, besideOrigin, trace }
         return await bringSnapshot(request, around)
       }
       return await this.#followClaims(webSeeds, await commonDirOf(request.gitDir), request)
@@ -135,7 +136,8 @@ class SwarmSupply implements Supply {
    * then peers that have turned up meanwhile; the origin is left with it when none is left, or too much time has gone for nothing.
    */
   async #followClaims(webSeeds: WebSeeds, gitDir: string, request: SupplyRequest): Promise<SupplyResult> {
-    const { trace } = this.#context
+    const { trace, settings } = this.#context
+    const besideOrigin = new BesideOrigin(request, settings.downloadLimit, trace)
     const asking = noneAsked<readonly ChainClaim[]>()
     const claims = await this.#firstClaims(webSeeds, asking, request)
     const tried = new Set<Claim>()
@@ -169,12 +171,22 @@ class SwarmSupply implements Supply {
       followedCount++
       const startedMs = performance.now()
       const claimant = claim.peer === null ? null : (claim.peer.address ?? claim.peer.remote)
-      const around = { claimant, peers, useless, webSeeds, gitDir, held: [...held], complete: result.haves }
+      const around = {
+        claimant,
+        peers,
+        useless,
+        webSeeds,
+        gitDir,
+        held: [...held],
+        complete: result.haves,
+        besideOrigin,
+      }
       const brought = await this.#bringKnown(offered, around, request)
       this.#remember(brought.intakes, gitDir)
       for (const oid of brought.held) held.add(oid)
       result = sumOfResults(result, brought)
-      if (brought.isWhole) break
+      if (brought.isWhole) besideOrigin.drop()
+      if (brought.isWhole || besideOrigin.isLeft) break
       const earnedMs = (1000 * (brought.bytesFromPeers + (brought.bytesFromWebSeeds ?? 0))) / CLAIM_SECOND_LENGTH
       wastedMs += Math.max(0, performance.now() - startedMs - earnedMs)
       trace(() => `claim of ${claim.source}: not all of it came, the next source is asked`)
@@ -195,7 +207,7 @@ class SwarmSupply implements Supply {
     const asked = knownLines(offered, request)
     const isKnown = asked.then((lines) => lines.length === offered.length)
     const brought = await bringLines(offered, { ...claim, isKnown }, request, means)
-    if (await isKnown) return brought
+    if ((await isKnown) || claim.besideOrigin.isLeft) return brought
     const lines = await asked
     means.context.trace(() => `the origin has the tops of ${lines.length} of ${offered.length} lines`)
     return lines.length === 0

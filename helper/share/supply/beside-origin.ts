@@ -1,0 +1,61 @@
+/**
+ * Watches over what peers and web seeds bring in one conversation, and has the origin asked for it as well when they are slow
+ * (origin-race.ts). Where it cannot be asked before git asks, as in a fetch, the slow are left at once: what the origin then sends is no more
+ * than what they would have brought. Where there is no origin, nothing is watched.
+ */
+import type { OriginAnswer, SupplyRequest } from '../../remote/supply.ts'
+import type { Trace } from '../../trace.ts'
+import { type Arrivals, ORIGIN_LOOK_MS, OriginRace } from './origin-race.ts'
+
+export class BesideOrigin {
+  readonly #askOrigin: SupplyRequest['askOrigin']
+  readonly #race: OriginRace
+  readonly #trace: Trace
+  readonly #leaving = new AbortController()
+  #answer: OriginAnswer | null = null
+
+  constructor({ askOrigin }: SupplyRequest, downloadLimit: number | null, trace: Trace) {
+    this.#askOrigin = askOrigin
+    this.#race = new OriginRace(downloadLimit)
+    this.#trace = trace
+  }
+
+  /** The origin is to bring what is lacking. */
+  get isLeft(): boolean {
+    return this.left.aborted
+  }
+
+  /** Aborted when the origin is to bring what is lacking. */
+  get left(): AbortSignal {
+    return this.#leaving.signal
+  }
+
+  /**
+   * Watches over what comes, one claim at a time; returns how to stop.
+   * @param haves commits that are complete here, and that the origin has
+   */
+  watch(arrivals: () => Arrivals, haves: readonly string[]): () => void {
+    if (this.#askOrigin === undefined) return () => {}
+    this.#race.begin(performance.now())
+    const timer = setInterval(() => this.#look(arrivals(), haves), ORIGIN_LOOK_MS)
+    return () => clearInterval(timer)
+  }
+
+  #look(arrivals: Arrivals, haves: readonly string[]): void {
+    const answer = this.#answer
+    const kept = answer === null ? null : { keptLength: answer.keptLength(), isFull: answer.isFull() }
+    const verdict = this.#race.look(performance.now(), arrivals, kept)
+    if (verdict === 'ask') this.#answer = this.#askOrigin?.(haves) ?? null
+    if (verdict === 'leave' || (verdict === 'ask' && this.#answer === null)) {
+      this.#trace(() => `slow: ${arrivals.leftLength} bytes are left to the origin`)
+      this.#leaving.abort()
+    }
+    if (verdict === 'drop') this.drop()
+  }
+
+  /** The origin need not bring what it was asked for. */
+  drop(): void {
+    this.#answer?.drop()
+    this.#answer = null
+  }
+}

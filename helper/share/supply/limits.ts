@@ -1,0 +1,44 @@
+/**
+ * Bounds of asking peers for chains and of following what they claim. As in helper/limits.ts, each has its unit and its reason;
+ * PROTOCOL.md section 10 says who can push against them.
+ */
+
+/**
+ * Peers that are asked for their chains: at first, times as many after each pause in which hardly anything came, and at once, of which the slow
+ * do not count; and in all, when nothing usable comes.
+ */
+export const CHAIN_PEER_COUNT_MAX = 4
+export const CHAIN_PEER_GROWTH = 4
+export const CHAIN_PEER_OPEN_COUNT_MAX = 64
+export const CHAIN_PEER_ALL_COUNT_MAX = 256
+/** Milliseconds of such a pause, between two looks, and for others who were asked once one has answered with something of use. */
+export const CHAIN_PAUSE_MS = 200
+export const CHAIN_BEAT_MS = 50
+export const CHAIN_LAST_CALL_MS = 150
+/** Bytes in a pause of who is not slow: less is what peers say besides. And answers that come at the same time; further ones are broken off. */
+export const CHAIN_ALIVE_LENGTH = 1024
+export const CHAIN_COMING_COUNT_MAX = 32
+/** Peers asked first that keep their places though they are slow: where addresses wait, honest peers that are slow are not all pushed out. */
+export const CHAIN_PEER_KEPT_COUNT = 8
+/** Pauses in which answers that come keep others from being asked: 1.4 s, so that who sends rubbish steadily gains no more. */
+export const CHAIN_PATIENT_PAUSE_COUNT = 7
+
+/**
+ * Claims of chains that are followed one after the other, and the milliseconds that may go for those of which not all came: a peer that
+ * brings nothing (LINK_START_TIMEOUT_MS) leaves time for two more. So many bytes make up for a second.
+ */
+export const CLAIM_COUNT_MAX = 8
+export const CLAIM_WASTE_MS_MAX = 8_000
+export const CLAIM_SECOND_LENGTH = 64 * 1024
+
+/**
+ * A claim that brings less than so many bytes in so many milliseconds (256 KiB/s), and would go on for longer than that, is slow: the origin is
+ * asked as well. Lower, and who pretends to be a slow line would be waited for; higher, and crowds behind a slow seeder would all turn to the origin.
+ */
+export const SLOW_LENGTH = 768 * 1024
+export const SLOW_WINDOW_MS = 3_000
+export const SLOW_LEFT_MS = 10_000
+/** Both bring for at least and at most so many milliseconds, from when so many bytes came of the origin: before, it counts objects. */
+export const ORIGIN_RACE_MS_MIN = 1_000
+export const ORIGIN_RACE_MS = 4_000
+export const ORIGIN_BEGUN_LENGTH = 16 * 1024
