@@ -8,7 +8,7 @@ import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { after, before, it } from 'node:test'
+import { before, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { inflateSync } from 'node:zlib'
 import xxhash from 'xxhash-wasm'
@@ -18,6 +18,7 @@ import { openRepository } from '../../helper/git/repository.ts'
 import { git } from '../support/git.ts'
 import { createRepository } from '../support/object-writer.ts'
 import { directoryUntilExit } from '../support/temporary-directory.ts'
+import { untilFileEnds } from '../support/until-file-ends.ts'
 import { readLink } from './format-reader.ts'
 
 const DOCUMENT = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..', 'engine', 'FORMAT.md')
@@ -35,10 +36,8 @@ before(async () => {
   await createRepository(directory)
   await git(['fast-import', '--quiet'], { directory, input: block('fast-import') })
   const repository = await openRepository(directory)
-  built = await buildChains(repository, [await resolveTip(repository, 'HEAD')], { threadCount: 1 })
+  built = untilFileEnds(await buildChains(repository, [await resolveTip(repository, 'HEAD')], { threadCount: 1 }))
 })
-
-after(() => built.close())
 
 /** The text between the fences of the one block of this kind. */
 function block(kind: string): string {

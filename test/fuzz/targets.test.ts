@@ -5,9 +5,10 @@
  */
 
 import assert from 'node:assert/strict'
-import { after, test } from 'node:test'
+import { test } from 'node:test'
 import { CampaignThread } from '../../fuzz/driver/campaign-thread.ts'
 import { regressionsOf, targetNames } from '../../fuzz/driver/target.ts'
+import { whenFileEnds } from '../support/until-file-ends.ts'
 
 /** Seeds and what once failed come first; the rest is the same in every run, and longer campaigns have gone before. */
 const EXECUTION_COUNT = 200
@@ -17,7 +18,7 @@ const PLANTED = '../test/fuzz/planted'
 
 const thread = new CampaignThread()
 
-after(() => thread.end())
+whenFileEnds(() => thread.end())
 
 for (const target of targetNames()) {
   test(`${target} holds on ${EXECUTION_COUNT} inputs`, async () => {

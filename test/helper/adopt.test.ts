@@ -10,9 +10,10 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { cp, readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { after, before, it } from 'node:test'
+import { before, it } from 'node:test'
 import { DemoWorld } from '../../bench/demo-world.ts'
 import { generateRepository } from '../../bench/generate-repository.ts'
+import { untilFileEnds } from '../support/until-file-ends.ts'
 
 const STEPS = ['built', 'indexing', 'indexed', 'released', 'noted', 'repacking', 'repacked']
 
@@ -21,15 +22,13 @@ let chain: string
 let objects: string[]
 
 before(async () => {
-  world = await DemoWorld.open()
+  world = untilFileEnds(await DemoWorld.open())
   await generateRepository(join(world.folder, 'origin.git'), { commitCount: 700, seed: 8 })
   await world.git('clone', '--quiet', '--no-local', 'origin.git', 'base')
   await world.run('gittorrent', ['seed', 'base', '--once', '--origin', 'git://127.0.0.1/x'])
   chain = await chainOf('base')
   objects = await objectsOf('base')
 })
-
-after(() => world.close())
 
 async function chainOf(directory: string): Promise<string> {
   return (await world.run('gittorrent', ['chain', directory, '--json'])).stdout

@@ -9,7 +9,7 @@ import assert from 'node:assert/strict'
 import { createHash, randomBytes } from 'node:crypto'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { after, before, it } from 'node:test'
+import { before, it } from 'node:test'
 import { padChain } from '../../bench/attackers.ts'
 import { DemoWorld } from '../../bench/demo-world.ts'
 import { PACK_HEADER_LENGTH, writePackHeader } from '../../engine/index.ts'
@@ -26,6 +26,7 @@ import { formatAddress, type Net, openNet } from '../../net/index.ts'
 import { bodyOf } from '../engine/pack-ports.ts'
 import { type CommitToImport, importCommits } from '../support/fast-import.ts'
 import { gitBytes, gitOutcome } from '../support/git.ts'
+import { untilFileEnds } from '../support/until-file-ends.ts'
 
 const QUIET = { peers: [], trackers: [], dht: false, dhtBootstrap: [], lsd: false }
 
@@ -70,19 +71,16 @@ function sceneCommits(): CommitToImport[] {
 }
 
 before(async () => {
-  world = await DemoWorld.open()
+  world = untilFileEnds(await DemoWorld.open())
   await importCommits(join(world.folder, 'origin.git'), sceneCommits())
   await world.git('-C', 'origin.git', 'symbolic-ref', 'HEAD', 'refs/heads/main')
   await world.startDaemon()
   url = `gittorrent::${world.originUrl('origin.git')}`
   await world.git('clone', '--quiet', '--bare', 'origin.git', 'seed.git')
   const repository = await openRepository(join(world.folder, 'seed.git'))
-  chains = await buildChains(repository, await publicTips(repository, 'origin', false), { threadCount: 1 })
-})
-
-after(async () => {
-  await chains.close()
-  await world.close()
+  chains = untilFileEnds(
+    await buildChains(repository, await publicTips(repository, 'origin', false), { threadCount: 1 }),
+  )
 })
 
 const shortName = ({ ref }: Pick<Chain, 'ref'>): string => ref.slice('refs/heads/'.length)

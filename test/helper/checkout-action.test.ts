@@ -8,9 +8,10 @@
 import assert from 'node:assert/strict'
 import { appendFile, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { after, before, it } from 'node:test'
+import { before, it } from 'node:test'
 import { DemoWorld } from '../../bench/demo-world.ts'
 import { generateRepository } from '../../bench/generate-repository.ts'
+import { untilFileEnds } from '../support/until-file-ends.ts'
 import { AUTHOR } from './daemon-scene.ts'
 import { startSmartHttp, type TestOrigin } from './origin.ts'
 
@@ -22,7 +23,7 @@ let parent: string
 let refusedCount = 0
 
 before(async () => {
-  world = await DemoWorld.open()
+  world = untilFileEnds(await DemoWorld.open())
   await generateRepository(join(world.folder, 'part.git'), { commitCount: 600, seed: 8 })
   await world.run('gittorrent', ['chain', 'part.git', '--snapshot'])
   origin = await startSmartHttp(world.folder, (request, response) => {
@@ -31,6 +32,7 @@ before(async () => {
     response.writeHead(401, { 'www-authenticate': 'Basic realm="x"' }).end()
     return true
   })
+  untilFileEnds(origin)
   parent = await withSubmodule()
   await world.git('-C', 'part.git', 'config', 'remote.origin.url', `${origin.url}/part.git`)
   const quiet = { GITTORRENT_DHT: 'false', GITTORRENT_LSD: 'false' }
@@ -39,11 +41,6 @@ before(async () => {
   const adoption = `[url "gittorrent::lfs=${origin.url}/"]\n\tinsteadOf = ${origin.url}/\n`
   const allowance = '[protocol "gittorrent"]\n\tallow = always\n'
   await appendFile(join(world.folder, 'home', '.gitconfig'), `[gittorrent]\n${settings}${adoption}${allowance}`)
-})
-
-after(async () => {
-  await origin.close()
-  await world.close()
 })
 
 /** A repository `parent.git` with `part.git` as a submodule; its tip. */

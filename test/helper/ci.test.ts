@@ -8,11 +8,12 @@
 import assert from 'node:assert/strict'
 import { chmod, mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { after, before, it } from 'node:test'
+import { before, it } from 'node:test'
 import { DemoWorld } from '../../bench/demo-world.ts'
 import { generateRepository } from '../../bench/generate-repository.ts'
 import { type StaticServer, startStaticServer } from '../../bench/static-server.ts'
 import { parseManifest } from '../../helper/export/manifest.ts'
+import { untilFileEnds } from '../support/until-file-ends.ts'
 import { projectRoot } from '../tidy/project.ts'
 import { startSmartHttp, type TestOrigin } from './origin.ts'
 
@@ -39,7 +40,7 @@ esac`,
 }
 
 before(async () => {
-  world = await DemoWorld.open()
+  world = untilFileEnds(await DemoWorld.open())
   await generateRepository(join(world.folder, 'origin.git'), { commitCount: 600, seed: 41 })
   const bin = join(world.folder, 'stand-ins')
   await mkdir(bin)
@@ -50,14 +51,8 @@ before(async () => {
   await mkdir(join(world.folder, 'modules'))
   await symlink(projectRoot, join(world.folder, 'modules', 'gittorrent-swarm'))
   await mkdir(join(world.folder, 'published'))
-  http = await startSmartHttp(world.folder)
-  web = await startStaticServer(join(world.folder, 'published'))
-})
-
-after(async () => {
-  await web.close()
-  await http.close()
-  await world.close()
+  http = untilFileEnds(await startSmartHttp(world.folder))
+  web = untilFileEnds(await startStaticServer(join(world.folder, 'published')))
 })
 
 /** Shell lines of a workflow: `run:` of GitHub, `script:` of GitLab. */

@@ -5,23 +5,22 @@
 
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
-import { after, before, it } from 'node:test'
+import { before, it } from 'node:test'
 import { DemoWorld, type RunningSeeder } from '../../bench/demo-world.ts'
 import { generateRepository } from '../../bench/generate-repository.ts'
 import { parseAddress } from '../../net/index.ts'
 import { askLikeIn2015 } from '../net/client-of-2015.ts'
+import { untilFileEnds } from '../support/until-file-ends.ts'
 
 let world: DemoWorld
 let seeder: RunningSeeder
 
 before(async () => {
-  world = await DemoWorld.open()
+  world = untilFileEnds(await DemoWorld.open())
   await generateRepository(join(world.folder, 'origin.git'), { commitCount: 300, seed: 4 })
   await world.startDaemon()
   seeder = await world.startSeeder('origin.git')
 })
-
-after(() => world.close())
 
 const ask = (oids: readonly string[], count: number): Promise<string[]> =>
   askLikeIn2015(

@@ -10,8 +10,9 @@ import { once } from 'node:events'
 import { stat, writeFile } from 'node:fs/promises'
 import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
-import { after, before, it } from 'node:test'
+import { before, it } from 'node:test'
 import { pathToFileURL } from 'node:url'
+import { untilFileEnds } from '../support/until-file-ends.ts'
 import { AUTHOR, DaemonScene, isServing } from './daemon-scene.ts'
 
 const YEAR_MS = 365 * 24 * 3_600_000
@@ -32,10 +33,8 @@ globalThis.Date = class extends Date {
 let scene: DaemonScene
 
 before(async () => {
-  scene = await DaemonScene.open()
+  scene = untilFileEnds(await DaemonScene.open())
 })
-
-after(() => scene.close())
 
 /** Adds commits to the origin and fetches them into a clone. */
 async function addCommits(clone: string, count: number): Promise<void> {

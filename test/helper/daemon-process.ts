@@ -62,7 +62,12 @@ export class DaemonProcess {
       stdio: ['ignore', 'ignore', 'pipe'],
     })
     const daemon = new DaemonProcess(world, child, folder)
-    await daemon.says(/seeding on/)
+    try {
+      await daemon.says(/seeding on/)
+    } catch (error) {
+      child.kill('SIGKILL')
+      throw error
+    }
     return daemon
   }
 

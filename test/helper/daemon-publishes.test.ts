@@ -7,11 +7,12 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { after, before, it } from 'node:test'
+import { before, it } from 'node:test'
 import type { PublicationStatus } from '../../helper/daemon/publication-status.ts'
 import { repositorySalt } from '../../helper/publish/names.ts'
 import { type Dht, itemTarget, openDht } from '../../net/index.ts'
 import { directoryUntilExit } from '../support/temporary-directory.ts'
+import { untilFileEnds } from '../support/until-file-ends.ts'
 import { PublishedWorld, type RunningPublisher } from './published-world.ts'
 
 const ITEM_AGE_MS = 6_000
@@ -26,7 +27,7 @@ let key: { id: string; publicKey: string }
 let url: string
 
 before(async () => {
-  world = await PublishedWorld.open(directoryUntilExit())
+  world = untilFileEnds(await PublishedWorld.open(directoryUntilExit()))
   world.environmentOfAll = { GITTORRENT_TEST_PACE_S: '1' }
   const [first] = await world.startDht(30, ITEM_AGE_MS)
   asker = await openDht({
@@ -34,15 +35,11 @@ before(async () => {
     itemAgeMsMax: ITEM_AGE_MS,
     bootstrap: first === undefined ? [] : [first.address],
   })
+  untilFileEnds(asker)
   await world.makeRepository('owner', 'project', 40)
   key = await world.keygen('owner')
   url = `gittorrent://${key.id}/project`
   daemon = await world.startCommand('owner', ['daemon'])
-})
-
-after(async () => {
-  await asker.close()
-  await world.close()
 })
 
 /** Looks until what is found is as wanted. */

@@ -29,12 +29,17 @@ export class DaemonScene {
 
   static async open(): Promise<DaemonScene> {
     const world = await DemoWorld.open()
-    await generateRepository(join(world.folder, 'origin.git'), { commitCount: 400, seed: 5 })
-    await world.startDaemon()
-    const scene = new DaemonScene(world)
-    await world.git('clone', '--quiet', world.originUrl('origin.git'), 'built')
-    await scene.build('built')
-    return scene
+    try {
+      await generateRepository(join(world.folder, 'origin.git'), { commitCount: 400, seed: 5 })
+      await world.startDaemon()
+      const scene = new DaemonScene(world)
+      await world.git('clone', '--quiet', world.originUrl('origin.git'), 'built')
+      await scene.build('built')
+      return scene
+    } catch (error) {
+      await world.close()
+      throw error
+    }
   }
 
   /** Builds in the foreground: a daemon does it at low priority, which a loaded machine never comes to. */

@@ -8,7 +8,7 @@
 import assert from 'node:assert/strict'
 import { readdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { after, before, it } from 'node:test'
+import { before, it } from 'node:test'
 import { buildChains } from '../../helper/build/chains.ts'
 import { resolveTip } from '../../helper/build/history.ts'
 import { SnapshotStore } from '../../helper/build/snapshots.ts'
@@ -16,6 +16,7 @@ import type { RepositoryStatus } from '../../helper/daemon/status.ts'
 import { openRepository } from '../../helper/git/repository.ts'
 import { importLine } from '../support/fast-import.ts'
 import { withTemporaryDirectory } from '../support/temporary-directory.ts'
+import { untilFileEnds } from '../support/until-file-ends.ts'
 import type { DaemonProcess } from './daemon-process.ts'
 import { DaemonScene, isServing } from './daemon-scene.ts'
 
@@ -23,10 +24,8 @@ let scene: DaemonScene
 let shallowCount = 0
 
 before(async () => {
-  scene = await DaemonScene.open()
+  scene = untilFileEnds(await DaemonScene.open())
 })
-
-after(() => scene.close())
 
 const hasSnapshot = ({ state, snapshots }: RepositoryStatus): boolean => state === 'serving' && snapshots.length > 0
 

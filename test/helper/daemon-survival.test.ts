@@ -8,16 +8,15 @@ import assert from 'node:assert/strict'
 import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
+import { untilFileEnds } from '../support/until-file-ends.ts'
 import type { DaemonProcess } from './daemon-process.ts'
 import { AUTHOR, DaemonScene, isServing } from './daemon-scene.ts'
 
 let scene: DaemonScene
 
 before(async () => {
-  scene = await DaemonScene.open()
+  scene = untilFileEnds(await DaemonScene.open())
 })
-
-after(() => scene.close())
 
 it('new commits are built and served once they are fetched', async () => {
   const daemon = await scene.start([], 'home-watch')

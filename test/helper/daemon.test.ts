@@ -7,16 +7,15 @@ import assert from 'node:assert/strict'
 import { chmod, mkdir, rm, stat, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { join } from 'node:path'
-import { after, before, it } from 'node:test'
+import { before, it } from 'node:test'
+import { untilFileEnds } from '../support/until-file-ends.ts'
 import { AUTHOR, DaemonScene, isServing } from './daemon-scene.ts'
 
 let scene: DaemonScene
 
 before(async () => {
-  scene = await DaemonScene.open()
+  scene = untilFileEnds(await DaemonScene.open())
 })
-
-after(() => scene.close())
 
 it('nothing is seeded unless asked: a clone is left alone', async () => {
   const daemon = await scene.start([], 'home-default')

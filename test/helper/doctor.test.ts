@@ -8,7 +8,7 @@ import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
 import { createServer, type Server, type Socket } from 'node:net'
 import { join } from 'node:path'
-import { after, before, it } from 'node:test'
+import { before, it } from 'node:test'
 import { DemoWorld } from '../../bench/demo-world.ts'
 import { startStaticServer } from '../../bench/static-server.ts'
 import { parseGitConfig, readSettings, type Settings } from '../../helper/config.ts'
@@ -20,15 +20,14 @@ import { encodeManifest } from '../../helper/export/manifest.ts'
 import { openNetMemory } from '../../helper/share/net-memory.ts'
 import { formatAddress, openDht, openTracker } from '../../net/index.ts'
 import { openLoopbackNet } from '../support/loopback-net.ts'
+import { untilFileEnds } from '../support/until-file-ends.ts'
 import { readProjectFile } from '../tidy/project.ts'
 
 let world: DemoWorld
 
 before(async () => {
-  world = await DemoWorld.open()
+  world = untilFileEnds(await DemoWorld.open())
 })
-
-after(() => world.close())
 
 /** What the doctor finds with a configuration, and how it ends. */
 async function examine(

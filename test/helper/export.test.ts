@@ -9,13 +9,14 @@ import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { appendFile, mkdir, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { after, before, it } from 'node:test'
+import { before, it } from 'node:test'
 import bencodeOracle from 'bencode-oracle'
 import { DemoWorld } from '../../bench/demo-world.ts'
 import { generateRepository } from '../../bench/generate-repository.ts'
 import { type Manifest, parseManifest } from '../../helper/export/manifest.ts'
 import { recordIn } from '../../helper/export/torrent-file.ts'
 import { isAtHand } from '../support/debian-program.ts'
+import { untilFileEnds } from '../support/until-file-ends.ts'
 
 const BASE = ['--base-url', 'https://cdn.example.org/project']
 
@@ -23,13 +24,9 @@ let world: DemoWorld
 let mainCommits: readonly string[]
 
 before(async () => {
-  world = await DemoWorld.open()
+  world = untilFileEnds(await DemoWorld.open())
   await generateRepository(join(world.folder, 'origin.git'), { commitCount: 900, seed: 5 })
   mainCommits = (await world.git('-C', 'origin.git', 'rev-list', '--first-parent', 'main')).split('\n')
-})
-
-after(async () => {
-  await world.close()
 })
 
 async function runExport(out: string, ...args: string[]) {

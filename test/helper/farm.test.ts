@@ -10,13 +10,14 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { after, before, it } from 'node:test'
+import { before, it } from 'node:test'
 import { type ByteMeter, startByteMeter } from '../../bench/byte-meter.ts'
 import { DemoWorld, type RunningSeeder } from '../../bench/demo-world.ts'
 import { generateRepository } from '../../bench/generate-repository.ts'
 import { topicOf } from '../../helper/share/topic.ts'
 import { parseRemoteUrl } from '../../helper/url.ts'
 import { formatAddress, openDht } from '../../net/index.ts'
+import { untilFileEnds, whenFileEnds } from '../support/until-file-ends.ts'
 import { DaemonProcess } from './daemon-process.ts'
 
 const RUNNER_COUNT = 6
@@ -29,22 +30,17 @@ let tracker: string
 let plainBytes: number
 
 before(async () => {
-  world = await DemoWorld.open()
+  world = untilFileEnds(await DemoWorld.open())
   await world.git('config', '--global', 'maintenance.auto', 'false')
   await generateRepository(join(world.folder, 'origin.git'), { commitCount: 700, seed: 71 })
   await world.startDaemon()
-  meter = await startByteMeter(Number(new URL(world.originUrl('origin.git')).port))
+  meter = untilFileEnds(await startByteMeter(Number(new URL(world.originUrl('origin.git')).port)))
   origin = `git://127.0.0.1:${meter.port}/origin.git`
   daemon = await DaemonProcess.start(world)
+  whenFileEnds(() => daemon.end())
   tracker = /tracker at (\S+)/.exec(daemon.said)?.[1] ?? assert.fail(daemon.said)
   await world.git('clone', '--quiet', '--bare', origin, 'plain.git')
   plainBytes = meter.sentBytes()
-})
-
-after(async () => {
-  await daemon.end()
-  await meter.close()
-  await world.close()
 })
 
 interface Runner {

@@ -8,9 +8,10 @@ import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { after, before, it } from 'node:test'
+import { before, it } from 'node:test'
 import { DemoWorld, type RunningSeeder } from '../../bench/demo-world.ts'
 import { generateRepository } from '../../bench/generate-repository.ts'
+import { untilFileEnds } from '../support/until-file-ends.ts'
 import { DaemonProcess } from './daemon-process.ts'
 import { SmallDisk } from './small-disk.ts'
 
@@ -22,21 +23,16 @@ let url: string
 const disks: SmallDisk[] = []
 
 before(async () => {
-  world = await DemoWorld.open()
+  world = untilFileEnds(await DemoWorld.open())
   await generateRepository(join(world.folder, 'origin.git'), { commitCount: 400, seed: 5 })
   await world.startDaemon()
   seeder = await world.startSeeder('origin.git')
   url = `gittorrent::${world.originUrl('origin.git')}`
 })
 
-after(async () => {
-  for (const disk of disks) await disk.close()
-  await world.close()
-})
-
 async function openDisk(length: number): Promise<SmallDisk> {
   const disk = await SmallDisk.open(join(world.folder, `disk-${disks.length}`), length)
-  disks.push(disk)
+  disks.push(untilFileEnds(disk))
   return disk
 }
 

@@ -9,7 +9,7 @@ import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { after, before, it } from 'node:test'
+import { before, it } from 'node:test'
 import { DemoWorld } from '../../bench/demo-world.ts'
 import { type StaticServerOptions, startStaticServer } from '../../bench/static-server.ts'
 import { createCheckpointRule, GT1 } from '../../engine/index.ts'
@@ -31,6 +31,7 @@ import { openTrace } from '../../helper/trace.ts'
 import { parseOrigin } from '../../helper/url.ts'
 import { type Address, formatAddress, type Net, type Topic, type TopicPeer } from '../../net/index.ts'
 import { openLoopbackNet } from '../support/loopback-net.ts'
+import { untilFileEnds } from '../support/until-file-ends.ts'
 
 const BRANCH = 'refs/heads/main'
 const COMMIT_COUNT = 640
@@ -44,17 +45,16 @@ let oldChains: Chains
 let claim: ChainClaim
 let newTip: string
 let partial: LinkTake
-const nets: Net[] = []
 
 before(async () => {
-  world = await DemoWorld.open()
+  world = untilFileEnds(await DemoWorld.open())
   await world.git('init', '--quiet', '--bare', '--initial-branch=main', 'origin.git')
   await world.run('git', ['-C', 'origin.git', 'fast-import', '--quiet'], { input: history() })
   newTip = await world.git('-C', 'origin.git', 'rev-parse', 'HEAD')
   await world.startDaemon()
   topic = topicOf(parseOrigin(world.originUrl('origin.git')))
   url = `gittorrent::${world.originUrl('origin.git')}`
-  newChains = await chainsOf('new.git')
+  newChains = untilFileEnds(await chainsOf('new.git'))
   const levelOf = await createCheckpointRule(GT1)
   const [claimed] = decodeChainAnswer(encodeChainAnswer(newChains.chains), 'sha1', levelOf)
   assert.ok(claimed !== undefined)
@@ -63,14 +63,7 @@ before(async () => {
   assert.ok(found !== null, 'the history has a link that can be lacking in part')
   partial = found.take
   await world.git('-C', 'origin.git', 'update-ref', BRANCH, found.held)
-  oldChains = await chainsOf('old.git')
-})
-
-after(async () => {
-  for (const net of nets) await net.close()
-  await newChains.close()
-  await oldChains.close()
-  await world.close()
+  oldChains = untilFileEnds(await chainsOf('old.git'))
 })
 
 /** Commits in one line, each with a blob that neither compresses nor resembles another one. */
@@ -115,7 +108,7 @@ async function openPeer(chains: Chains, readerOf: (link: LinkFile) => Read = (li
 
 async function openClient(peers: readonly Address[]): Promise<Net> {
   const net = await openLoopbackNet({ peers })
-  nets.push(net)
+  untilFileEnds(net)
   return net
 }
 

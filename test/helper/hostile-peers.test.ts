@@ -8,7 +8,7 @@
 import assert from 'node:assert/strict'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { after, before, describe, it } from 'node:test'
+import { before, describe, it } from 'node:test'
 import { ATTACKS, CROWDS, type Ground, PADDING_LENGTH } from '../../bench/attackers.ts'
 import { DemoWorld } from '../../bench/demo-world.ts'
 import { generateRepository } from '../../bench/generate-repository.ts'
@@ -21,6 +21,7 @@ import { topicOf } from '../../helper/share/topic.ts'
 import { parseOrigin } from '../../helper/url.ts'
 import { formatAddress, type Net } from '../../net/index.ts'
 import { openLoopbackNet } from '../support/loopback-net.ts'
+import { untilFileEnds } from '../support/until-file-ends.ts'
 
 const QUIET = ['gittorrent.dht=false', 'gittorrent.lsd=false']
 
@@ -36,26 +37,19 @@ async function chainsOf(name: string): Promise<Chains> {
 }
 
 before(async () => {
-  world = await DemoWorld.open()
+  world = untilFileEnds(await DemoWorld.open())
   await generateRepository(join(world.folder, 'origin.git'), { commitCount: 1_000, seed: 9 })
   await generateRepository(join(world.folder, 'other.git'), { commitCount: 150, seed: 10 })
   await world.startDaemon()
   await world.git('clone', '--quiet', '--bare', 'origin.git', 'seed.git')
   const topic = topicOf(parseOrigin(world.originUrl('origin.git')))
-  ground = { topic, chains: await chainsOf('seed.git'), others: await chainsOf('other.git') }
+  const chains = untilFileEnds(await chainsOf('seed.git'))
+  ground = { topic, chains, others: untilFileEnds(await chainsOf('other.git')) }
   url = `gittorrent::${world.originUrl('origin.git')}`
-  const { chains } = ground.chains
-  honestPeer = await openLoopbackNet()
-  for (const { links } of chains) for (const link of links) honestPeer.seed(link, link)
-  honestPeer.joinTopic(topic, { onRequest: async () => encodeChainAnswer(chains) }, { announce: false })
+  honestPeer = untilFileEnds(await openLoopbackNet())
+  for (const { links } of chains.chains) for (const link of links) honestPeer.seed(link, link)
+  honestPeer.joinTopic(topic, { onRequest: async () => encodeChainAnswer(chains.chains) }, { announce: false })
   honest = honestPeer.address === null ? '' : formatAddress(honestPeer.address)
-})
-
-after(async () => {
-  await honestPeer.close()
-  await ground.chains.close()
-  await ground.others.close()
-  await world.close()
 })
 
 /** Names of all objects that the origin's refs reach, by the state of its refs. */

@@ -9,7 +9,7 @@ import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { after, before, describe, it } from 'node:test'
+import { before, describe, it } from 'node:test'
 import { TIP_PARALLEL_COUNT } from '../../helper/publish/limits.ts'
 import { publisherTopic } from '../../helper/publish/names.ts'
 import { decodeRecord } from '../../helper/publish/record.ts'
@@ -27,6 +27,7 @@ import { formatAddress, type Net, parseAddress, Refusal, type TopicPeer } from '
 import { gitBytes } from '../support/git.ts'
 import { openLoopbackNet } from '../support/loopback-net.ts'
 import { directoryUntilExit } from '../support/temporary-directory.ts'
+import { untilFileEnds } from '../support/until-file-ends.ts'
 import { PublishedWorld, type RunningPublisher } from './published-world.ts'
 
 const NOTHING = { onRequest: () => Promise.reject(new Refusal('unknown-kind')) }
@@ -54,7 +55,7 @@ let head: string
 const never = (): Promise<never> => new Promise(() => {})
 
 before(async () => {
-  world = await PublishedWorld.open(directoryUntilExit())
+  world = untilFileEnds(await PublishedWorld.open(directoryUntilExit()))
   await world.makeRepository('owner', 'project', 12)
   await writeFile(join(world.folder, 'project', 'large'), randomBytes(6 * 2 ** 20))
   head = await world.commit('owner', 'project', 'large')
@@ -69,8 +70,6 @@ before(async () => {
     document = await peer.request(REFS_KIND, encodeRefsQuestion({ hash, offset: 0 }), ASK)
   })
 })
-
-after(() => world.close())
 
 /** Connects to the honest publisher as one more peer. */
 async function withPeer<T>(use: (peer: TopicPeer) => Promise<T>): Promise<T> {

@@ -11,7 +11,7 @@ import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } fr
 import { createServer as createHttpServer } from 'node:http'
 import { connect, type Server, type Socket } from 'node:net'
 import { join } from 'node:path'
-import { after, before, it } from 'node:test'
+import { before, it } from 'node:test'
 import { createServer as createTlsServer } from 'node:tls'
 import { DemoWorld } from '../../bench/demo-world.ts'
 import { generateRepository } from '../../bench/generate-repository.ts'
@@ -23,6 +23,7 @@ import { commandPage } from '../../helper/manual/man-page.ts'
 import { type Manual, parseManual } from '../../helper/manual/manual.ts'
 import { plain, sectionText } from '../../helper/manual/plain-text.ts'
 import { isAtHand } from '../support/debian-program.ts'
+import { untilFileEnds, whenFileEnds } from '../support/until-file-ends.ts'
 import { projectRoot, readProjectFile } from '../tidy/project.ts'
 import { startSmartHttp, type TestOrigin, writeFakeSsh } from './origin.ts'
 
@@ -36,16 +37,13 @@ const servers: Server[] = []
 const sockets = new Set<Socket>()
 
 before(async () => {
-  world = await DemoWorld.open()
+  world = untilFileEnds(await DemoWorld.open())
   await generateRepository(join(world.folder, 'project.git'), { commitCount: 60, seed: 2 })
-  origin = await startSmartHttp(world.folder)
-})
-
-after(async () => {
-  for (const socket of sockets) socket.destroy()
-  for (const server of servers) server.close()
-  await origin.close()
-  await world.close()
+  origin = untilFileEnds(await startSmartHttp(world.folder))
+  whenFileEnds(() => {
+    for (const socket of sockets) socket.destroy()
+    for (const server of servers) server.close()
+  })
 })
 
 async function ours(...args: string[]): Promise<string> {

@@ -7,12 +7,13 @@
 
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { connect, createServer, type Server, type Socket } from 'node:net'
+import { connect, createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
-import { after, before, it } from 'node:test'
+import { before, it } from 'node:test'
 import { type ByteMeter, startByteMeter } from '../../bench/byte-meter.ts'
 import { DemoWorld } from '../../bench/demo-world.ts'
 import { generateRepository } from '../../bench/generate-repository.ts'
+import { untilFileEnds, whenFileEnds } from '../support/until-file-ends.ts'
 import { startSmartHttp, type TestOrigin } from './origin.ts'
 
 const QUIET = ['gittorrent.dht=false', 'gittorrent.lsd=false']
@@ -20,23 +21,22 @@ const QUIET = ['gittorrent.dht=false', 'gittorrent.lsd=false']
 let world: DemoWorld
 let meter: ByteMeter
 let http: TestOrigin
-let listener: Server
 let heard: Buffer[]
 let url: string
 let mirrorUrl: string
 const sockets = new Set<Socket>()
 
 before(async () => {
-  world = await DemoWorld.open()
+  world = untilFileEnds(await DemoWorld.open())
   await world.git('config', '--global', 'maintenance.auto', 'false')
   await generateRepository(join(world.folder, 'origin.git'), { commitCount: 500, seed: 91 })
   await world.git('clone', '--quiet', '--mirror', 'origin.git', 'mirror.git')
   await world.startDaemon()
   const { port } = new URL(world.originUrl('origin.git'))
-  meter = await startByteMeter(Number(port))
-  http = await startSmartHttp(world.folder)
+  meter = untilFileEnds(await startByteMeter(Number(port)))
+  http = untilFileEnds(await startSmartHttp(world.folder))
   heard = []
-  listener = createServer((client) => {
+  const listener = createServer((client) => {
     const server = connect(Number(port), '127.0.0.1')
     for (const socket of [client, server]) {
       sockets.add(socket)
@@ -45,19 +45,15 @@ before(async () => {
     client.on('data', (bytes) => heard.push(bytes))
     client.pipe(server).pipe(client)
   }).listen(0, '127.0.0.1')
+  whenFileEnds(() => {
+    for (const socket of sockets) socket.destroy()
+    listener.close()
+  })
   await once(listener, 'listening')
   const address = listener.address()
   assert.ok(typeof address === 'object' && address !== null)
   mirrorUrl = `git://127.0.0.1:${address.port}/mirror.git`
   url = `git://127.0.0.1:${meter.port}/origin.git`
-})
-
-after(async () => {
-  for (const socket of sockets) socket.destroy()
-  listener.close()
-  await http.close()
-  await meter.close()
-  await world.close()
 })
 
 function publish(...args: string[]): Promise<unknown> {

@@ -8,12 +8,13 @@
 import assert from 'node:assert/strict'
 import { utimes } from 'node:fs/promises'
 import { join } from 'node:path'
-import { after, before, it } from 'node:test'
+import { before, it } from 'node:test'
 import { type ByteMeter, startByteMeter } from '../../bench/byte-meter.ts'
 import { DemoWorld } from '../../bench/demo-world.ts'
 import { generateRepository } from '../../bench/generate-repository.ts'
 import { type StaticServer, startStaticServer } from '../../bench/static-server.ts'
 import { keptMirrorUrls, NO_MIRRORS, withList } from '../../helper/remote/mirrors.ts'
+import { untilFileEnds } from '../support/until-file-ends.ts'
 import { startSmartHttp, type TestOrigin } from './origin.ts'
 
 const QUIET = ['gittorrent.dht=false', 'gittorrent.lsd=false']
@@ -26,25 +27,18 @@ let gitUrl: string
 let httpUrl: string
 
 before(async () => {
-  world = await DemoWorld.open()
+  world = untilFileEnds(await DemoWorld.open())
   await world.git('config', '--global', 'maintenance.auto', 'false')
   await generateRepository(join(world.folder, 'origin.git'), { commitCount: 900, seed: 31 })
   await world.startDaemon()
-  meter = await startByteMeter(Number(new URL(world.originUrl('origin.git')).port))
-  http = await startSmartHttp(world.folder)
-  web = await startStaticServer(world.folder)
+  meter = untilFileEnds(await startByteMeter(Number(new URL(world.originUrl('origin.git')).port)))
+  http = untilFileEnds(await startSmartHttp(world.folder))
+  web = untilFileEnds(await startStaticServer(world.folder))
   gitUrl = `git://127.0.0.1:${meter.port}/origin.git`
   httpUrl = `${http.url}/origin.git`
   await world.run('gittorrent', ['export', 'origin.git', '--out', 'public', '--base-url', `${web.url}/public`])
   await world.git('clone', '--quiet', gitUrl, 'plain')
   await world.run('gittorrent', ['mirrors', 'publish', 'origin.git', '--folder', 'public'])
-})
-
-after(async () => {
-  await http.close()
-  await web.close()
-  await meter.close()
-  await world.close()
 })
 
 async function assertEqual(directory: string, plain: string): Promise<void> {

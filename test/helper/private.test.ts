@@ -8,12 +8,13 @@ import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { chmod, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { after, before, it } from 'node:test'
+import { before, it } from 'node:test'
 import { DemoWorld, type RunningSeeder } from '../../bench/demo-world.ts'
 import { generateRepository } from '../../bench/generate-repository.ts'
 import type { Finding } from '../../helper/doctor/finding.ts'
 import { asDict, decodeBencode, encodeBencode, parseAddress } from '../../net/index.ts'
 import { openLoopbackNet } from '../support/loopback-net.ts'
+import { untilFileEnds, whenFileEnds } from '../support/until-file-ends.ts'
 import { DaemonProcess } from './daemon-process.ts'
 
 const QUIET = ['gittorrent.dht=false', 'gittorrent.lsd=false']
@@ -25,7 +26,7 @@ let url: string
 let tracker: string
 
 before(async () => {
-  world = await DemoWorld.open()
+  world = untilFileEnds(await DemoWorld.open())
   await world.git('config', '--global', 'maintenance.auto', 'false')
   await generateRepository(join(world.folder, 'origin.git'), { commitCount: 500, seed: 61 })
   await world.startDaemon()
@@ -36,16 +37,11 @@ before(async () => {
   const secretFile = join(world.folder, 'secret')
   await world.git('config', '--global', 'gittorrent.secretFile', secretFile)
   daemon = await DaemonProcess.start(world, ['--tracker-origin', world.originUrl('origin.git')])
+  whenFileEnds(() => daemon.end())
   tracker = /tracker at (\S+)/.exec(daemon.said)?.[1] ?? assert.fail(daemon.said)
   world.waysIn = { tracker, bootstrap: '127.0.0.1:1' }
   seeder = await world.startSeeder('origin.git')
   await world.git('config', '--global', '--unset', 'gittorrent.secretFile')
-})
-
-after(async () => {
-  await seeder.stop()
-  await daemon.end()
-  await world.close()
 })
 
 it('the doctor finds the port and the tracker of the daemon', async () => {

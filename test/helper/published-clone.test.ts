@@ -7,8 +7,9 @@ import assert from 'node:assert/strict'
 import type { Stats } from 'node:fs'
 import { cp, readdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { after, before, it } from 'node:test'
+import { before, it } from 'node:test'
 import { directoryUntilExit } from '../support/temporary-directory.ts'
+import { untilFileEnds } from '../support/until-file-ends.ts'
 import { PublishedWorld, type RunningPublisher } from './published-world.ts'
 
 let world: PublishedWorld
@@ -16,7 +17,7 @@ let publisher: RunningPublisher
 let key: { id: string; publicKey: string }
 
 before(async () => {
-  world = await PublishedWorld.open(directoryUntilExit())
+  world = untilFileEnds(await PublishedWorld.open(directoryUntilExit()))
   await world.startDht(30)
   await world.makeRepository('owner', 'project', 40)
   key = await world.keygen('owner')
@@ -29,8 +30,6 @@ before(async () => {
     'a@example.org',
   )
 })
-
-after(() => world.close())
 
 const refsOf = (directory: string): Promise<string> =>
   world.git('owner', '-C', directory, 'for-each-ref', '--format=%(objectname) %(refname)', 'refs/heads', 'refs/tags')

@@ -5,8 +5,9 @@
 import assert from 'node:assert/strict'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { after, before, it } from 'node:test'
+import { before, it } from 'node:test'
 import { directoryUntilExit } from '../support/temporary-directory.ts'
+import { untilFileEnds } from '../support/until-file-ends.ts'
 import { PublishedWorld, type RunningPublisher } from './published-world.ts'
 
 let world: PublishedWorld
@@ -15,15 +16,13 @@ let owner: { id: string; publicKey: string }
 let next: { id: string; publicKey: string }
 
 before(async () => {
-  world = await PublishedWorld.open(directoryUntilExit())
+  world = untilFileEnds(await PublishedWorld.open(directoryUntilExit()))
   await world.startDht(12)
   await world.makeRepository('owner', 'project', 6)
   ;[owner, next] = [await world.keygen('owner'), await world.keygen('vault')]
   const backup = join(world.folder, 'next')
   await writeFile(backup, await world.run('vault', 'gittorrent', 'keys', 'export', next.id))
 })
-
-after(() => world.close())
 
 it('a delegate pushes what was delegated, readers see it, and no more than that', async () => {
   const { publicKey } = await world.keygen('delegate')

@@ -7,9 +7,10 @@ import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { after, before, test } from 'node:test'
+import { before, test } from 'node:test'
 import { promisify } from 'node:util'
 import { directoryUntilExit } from '../support/temporary-directory.ts'
+import { untilFileEnds } from '../support/until-file-ends.ts'
 import { makeOpenPgpKey } from './openpgp-key.ts'
 import { startSmartHttp, type TestOrigin } from './origin.ts'
 import { type Outcome, PublishedWorld } from './published-world.ts'
@@ -22,8 +23,8 @@ let ssh: readonly string[]
 let allow: readonly string[]
 
 before(async () => {
-  world = await PublishedWorld.open(folder)
-  origin = await startSmartHttp(folder)
+  world = untilFileEnds(await PublishedWorld.open(folder))
+  origin = untilFileEnds(await startSmartHttp(folder))
   await run('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', join(folder, 'signer')])
   const allowed = join(folder, 'allowed')
   await writeFile(allowed, `author@example.com ${await readFile(join(folder, 'signer.pub'), 'utf8')}`)
@@ -31,11 +32,6 @@ before(async () => {
   allow = ['-c', `gpg.ssh.allowedSignersFile=${allowed}`]
   await world.git('owner', 'init', '--quiet', 'origin')
   for (const message of ['first', 'second', 'third']) await commit(message, ...ssh)
-})
-
-after(async () => {
-  await origin.close()
-  await world.close()
 })
 
 async function commit(message: string, ...settings: string[]): Promise<string> {

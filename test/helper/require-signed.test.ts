@@ -6,9 +6,10 @@ import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { after, before, test } from 'node:test'
+import { before, test } from 'node:test'
 import { promisify } from 'node:util'
 import { directoryUntilExit } from '../support/temporary-directory.ts'
+import { untilFileEnds } from '../support/until-file-ends.ts'
 import { makeOpenPgpKey } from './openpgp-key.ts'
 import { type Outcome, PublishedWorld } from './published-world.ts'
 
@@ -19,7 +20,7 @@ let ssh: readonly string[]
 let allow: readonly string[]
 
 before(async () => {
-  world = await PublishedWorld.open(folder)
+  world = untilFileEnds(await PublishedWorld.open(folder))
   await run('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', join(folder, 'signer')])
   await run('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', join(folder, 'stranger')])
   const allowed = join(folder, 'allowed')
@@ -30,8 +31,6 @@ before(async () => {
   await commit('first', ...ssh)
   await commit('second', ...ssh)
 })
-
-after(() => world.close())
 
 async function commit(message: string, ...settings: string[]): Promise<string> {
   await writeFile(join(folder, 'origin', 'file'), message)

@@ -6,12 +6,13 @@
 
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
-import { after, before, it } from 'node:test'
+import { before, it } from 'node:test'
 import { DemoWorld } from '../../bench/demo-world.ts'
 import { generateRepository } from '../../bench/generate-repository.ts'
 import { parseGitConfig, readSettings } from '../../helper/config.ts'
 import { secretFileFor, secretFilesOf } from '../../helper/share/secret-file.ts'
 import { parseOrigin } from '../../helper/url.ts'
+import { untilFileEnds, whenFileEnds } from '../support/until-file-ends.ts'
 import { DaemonProcess } from './daemon-process.ts'
 
 const NAMES = ['one', 'two', 'open'] as const
@@ -20,7 +21,7 @@ let world: DemoWorld
 let daemon: DaemonProcess
 
 before(async () => {
-  world = await DemoWorld.open()
+  world = untilFileEnds(await DemoWorld.open())
   await generateRepository(join(world.folder, 'origin.git'), { commitCount: 200, seed: 61 })
   await world.startDaemon()
   await world.run('gittorrent', ['chain', 'origin.git'])
@@ -35,13 +36,9 @@ before(async () => {
     world,
     NAMES.flatMap((name) => ['--tracker-origin', originOf(name)]),
   )
+  whenFileEnds(() => daemon.end())
   await daemon.ask('add', ...NAMES.map((name) => join(world.folder, `${name}.git`)))
   for (const name of NAMES) await daemon.until(`${name}.git`, ({ state }) => state === 'serving')
-})
-
-after(async () => {
-  await daemon.end()
-  await world.close()
 })
 
 function originOf(name: string): string {

@@ -8,10 +8,11 @@ import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
-import { after, before, it } from 'node:test'
+import { before, it } from 'node:test'
 import { DemoWorld } from '../../bench/demo-world.ts'
 import { generateRepository } from '../../bench/generate-repository.ts'
 import { infohashOfOracle } from '../engine/torrent-oracle.ts'
+import { untilFileEnds } from '../support/until-file-ends.ts'
 
 interface ShownLink {
   readonly tip: string
@@ -35,13 +36,11 @@ let world: DemoWorld
 let chain: ShownChain
 
 before(async () => {
-  world = await DemoWorld.open()
+  world = untilFileEnds(await DemoWorld.open())
   await generateRepository(join(world.folder, 'origin.git'), { commitCount: 120, seed: 11, objectFormat: 'sha256' })
   chain = await chainOf('origin.git')
   await world.run('gittorrent', ['export', 'origin.git', '--out', 'exported'])
 })
-
-after(() => world.close())
 
 async function chainOf(directory: string): Promise<ShownChain> {
   return JSON.parse((await world.run('gittorrent', ['chain', directory, '--json'])).stdout)

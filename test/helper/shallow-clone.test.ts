@@ -8,9 +8,10 @@
 import assert from 'node:assert/strict'
 import { readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { after, before, it } from 'node:test'
+import { before, it } from 'node:test'
 import { DemoWorld } from '../../bench/demo-world.ts'
 import { generateRepository } from '../../bench/generate-repository.ts'
+import { untilFileEnds } from '../support/until-file-ends.ts'
 
 let world: DemoWorld
 let url: string
@@ -19,7 +20,7 @@ let branch: string
 let number = 0
 
 before(async () => {
-  world = await DemoWorld.open()
+  world = untilFileEnds(await DemoWorld.open())
   await generateRepository(join(world.folder, 'origin.git'), { commitCount: 600, seed: 8 })
   branch = await world.git('-C', 'origin.git', 'symbolic-ref', '--short', 'HEAD')
   const { stdout } = await world.run('gittorrent', ['chain', 'origin.git', '--snapshot', '--json'])
@@ -30,10 +31,6 @@ before(async () => {
   await world.startMeetingPoints()
   await world.startSeeder('origin.git')
   url = `gittorrent::${world.originUrl('origin.git')}`
-})
-
-after(async () => {
-  await world.close()
 })
 
 /** What git shows of a repository. */

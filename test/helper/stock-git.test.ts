@@ -8,12 +8,13 @@
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { after, before, it } from 'node:test'
+import { before, it } from 'node:test'
 import { type ByteMeter, startByteMeter } from '../../bench/byte-meter.ts'
 import { DemoWorld } from '../../bench/demo-world.ts'
 import { generateRepository } from '../../bench/generate-repository.ts'
 import { type StaticServer, startStaticServer } from '../../bench/static-server.ts'
 import { parseManifest } from '../../helper/export/manifest.ts'
+import { untilFileEnds } from '../support/until-file-ends.ts'
 
 let world: DemoWorld
 let web: StaticServer
@@ -24,24 +25,18 @@ let readsTokens: boolean
 let plainBytes: number
 
 before(async () => {
-  world = await DemoWorld.open()
+  world = untilFileEnds(await DemoWorld.open())
   // A maintenance run in the background would pull packs away from under fsck.
   await world.git('config', '--global', 'maintenance.auto', 'false')
   await generateRepository(join(world.folder, 'origin.git'), { commitCount: 1500, seed: 11 })
   await world.startDaemon()
-  meter = await startByteMeter(Number(new URL(world.originUrl('origin.git')).port))
+  meter = untilFileEnds(await startByteMeter(Number(new URL(world.originUrl('origin.git')).port)))
   origin = `git://127.0.0.1:${meter.port}/origin.git`
-  web = await startStaticServer(world.folder)
+  web = untilFileEnds(await startStaticServer(world.folder))
   const [, major = 0, minor = 0] = /(\d+)\.(\d+)/.exec(await world.git('version'))?.map(Number) ?? []
   readsTokens = major > 2 || minor >= 40
   await exportTo('list', '--base-url', `${web.url}/list`)
   plainBytes = await originBytes(() => world.git('clone', '--quiet', origin, 'plain'))
-})
-
-after(async () => {
-  await web.close()
-  await meter.close()
-  await world.close()
 })
 
 async function exportTo(out: string, ...args: string[]): Promise<void> {

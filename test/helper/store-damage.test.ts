@@ -8,7 +8,7 @@
 import assert from 'node:assert/strict'
 import { copyFile, readdir, readFile, stat, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { after, before, it } from 'node:test'
+import { before, it } from 'node:test'
 import { generateRepository } from '../../bench/generate-repository.ts'
 import { parseOid } from '../../engine/index.ts'
 import { buildChains, type Chains } from '../../helper/build/chains.ts'
@@ -18,6 +18,7 @@ import { BodyChecks } from '../../helper/store/body-checks.ts'
 import { verifyStore } from '../../helper/verify/stored-segments.ts'
 import { git } from '../support/git.ts'
 import { directoryUntilExit, withTemporaryDirectory } from '../support/temporary-directory.ts'
+import { whenFileEnds } from '../support/until-file-ends.ts'
 
 const directory = join(directoryUntilExit(), 'r.git')
 const stored = (...names: string[]): string => join(directory, 'gittorrent', ...names)
@@ -29,7 +30,7 @@ before(async () => {
 })
 
 let opened: Chains | null = null
-after(() => opened?.close())
+whenFileEnds(() => opened?.close())
 
 async function withChains<Result>(use: (chains: Chains) => Promise<Result>): Promise<Result> {
   const repository = await openRepository(directory)

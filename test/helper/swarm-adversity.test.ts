@@ -11,7 +11,7 @@ import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { mkdir, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { after, before, it } from 'node:test'
+import { before, it } from 'node:test'
 import { DemoWorld } from '../../bench/demo-world.ts'
 import { generateRepository } from '../../bench/generate-repository.ts'
 import { createCheckpointRule, GT1 } from '../../engine/index.ts'
@@ -23,25 +23,23 @@ import { topicOf } from '../../helper/share/topic.ts'
 import { parseOrigin } from '../../helper/url.ts'
 import { formatAddress, type Net, type Source } from '../../net/index.ts'
 import { openLoopbackNet } from '../support/loopback-net.ts'
+import { untilFileEnds } from '../support/until-file-ends.ts'
 
 let world: DemoWorld
 let chains: Chains
 let url: string
 
 before(async () => {
-  world = await DemoWorld.open()
+  world = untilFileEnds(await DemoWorld.open())
   await generateRepository(join(world.folder, 'origin.git'), { commitCount: 1200, seed: 9 })
   await world.startDaemon()
   await world.git('clone', '--quiet', '--bare', 'origin.git', 'seed.git')
   const repository = await openRepository(join(world.folder, 'seed.git'))
-  chains = await buildChains(repository, await publicTips(repository, 'origin', false), { threadCount: 2 })
+  chains = untilFileEnds(
+    await buildChains(repository, await publicTips(repository, 'origin', false), { threadCount: 2 }),
+  )
   url = `gittorrent::${world.originUrl('origin.git')}`
   await world.git('clone', '--quiet', world.originUrl('origin.git'), 'plain')
-})
-
-after(async () => {
-  await chains.close()
-  await world.close()
 })
 
 interface Manners {

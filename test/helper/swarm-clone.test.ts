@@ -8,27 +8,24 @@ import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
 import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { after, before, it } from 'node:test'
+import { before, it } from 'node:test'
 import { DemoWorld, type RunningSeeder } from '../../bench/demo-world.ts'
 import { generateRepository } from '../../bench/generate-repository.ts'
 import { parseManifest } from '../../helper/export/manifest.ts'
+import { untilFileEnds } from '../support/until-file-ends.ts'
 
 let world: DemoWorld
 let seeder: RunningSeeder
 let url: string
 
 before(async () => {
-  world = await DemoWorld.open()
+  world = untilFileEnds(await DemoWorld.open())
   await generateRepository(join(world.folder, 'origin.git'), { commitCount: 1500, seed: 3 })
   await world.startDaemon()
   await world.startMeetingPoints()
   seeder = await world.startSeeder('origin.git')
   url = `gittorrent::${world.originUrl('origin.git')}`
   await world.git('clone', '--quiet', world.originUrl('origin.git'), 'plain')
-})
-
-after(async () => {
-  await world.close()
 })
 
 async function reachable(directory: string): Promise<string[]> {

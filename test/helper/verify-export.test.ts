@@ -7,10 +7,11 @@ import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { cp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { after, before, it } from 'node:test'
+import { before, it } from 'node:test'
 import { DemoWorld } from '../../bench/demo-world.ts'
 import { generateRepository } from '../../bench/generate-repository.ts'
 import { type Manifest, parseManifest } from '../../helper/export/manifest.ts'
+import { untilFileEnds } from '../support/until-file-ends.ts'
 
 interface Report {
   readonly ok: boolean
@@ -24,7 +25,7 @@ let world: DemoWorld
 let key: string
 
 before(async () => {
-  world = await DemoWorld.open()
+  world = untilFileEnds(await DemoWorld.open())
   await generateRepository(join(world.folder, 'origin.git'), { commitCount: 200, seed: 5 })
   const line = (await world.git('-C', 'origin.git', 'rev-list', '--first-parent', 'main')).split('\n')
   key = JSON.parse((await world.run('gittorrent', ['keygen', '--json'])).stdout)[0].publicKey
@@ -35,8 +36,6 @@ before(async () => {
     await world.run('gittorrent', args)
   }
 })
-
-after(() => world.close())
 
 async function verify(folder: string, environment: NodeJS.ProcessEnv = {}): Promise<Report> {
   const script = 'gittorrent verify "$1" --json || test $? = 1'

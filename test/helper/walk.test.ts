@@ -4,19 +4,16 @@
  */
 
 import assert from 'node:assert/strict'
-import { after, before, it } from 'node:test'
+import { before, it } from 'node:test'
 import { CloneWalk, walkClones } from '../../bench/clone-walk.ts'
+import { untilFileEnds } from '../support/until-file-ends.ts'
 
 const SIZE = { cloneCount: 8, atOnce: 3 }
 
 let walk: CloneWalk
 
 before(async () => {
-  walk = await CloneWalk.open(SIZE)
-})
-
-after(async () => {
-  await walk.close()
+  walk = untilFileEnds(await CloneWalk.open(SIZE))
 })
 
 async function assertEqual(clone: string, other: string): Promise<void> {

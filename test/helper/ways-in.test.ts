@@ -8,7 +8,7 @@
 import assert from 'node:assert/strict'
 import { stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { after, before, it } from 'node:test'
+import { before, it } from 'node:test'
 import { DemoWorld } from '../../bench/demo-world.ts'
 import { generateRepository } from '../../bench/generate-repository.ts'
 import { parseGitConfig, readSettings } from '../../helper/config.ts'
@@ -17,6 +17,7 @@ import { daemonNetOptions, hasNoWayIn, netOptionsFor } from '../../helper/share/
 import { parseOrigin } from '../../helper/url.ts'
 import { formatAddress, type NetOptions, openTracker, type TopicPeer } from '../../net/index.ts'
 import { openLoopbackNet } from '../support/loopback-net.ts'
+import { untilFileEnds } from '../support/until-file-ends.ts'
 
 const QUIET = Object.assign(() => {}, { enabled: false })
 const PUBLIC = 'https://example.org/project.git'
@@ -37,13 +38,11 @@ let world: DemoWorld
 let url: string
 
 before(async () => {
-  world = await DemoWorld.open()
+  world = untilFileEnds(await DemoWorld.open())
   await generateRepository(join(world.folder, 'origin.git'), { commitCount: 600, seed: 5 })
   await world.startDaemon()
   url = `gittorrent::${world.originUrl('origin.git')}`
 })
-
-after(() => world.close())
 
 it('a public origin may use every way in, a private one none that strangers hear of', () => {
   const env = {

@@ -8,7 +8,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { text } from 'node:stream/consumers'
-import { after, before, it, mock } from 'node:test'
+import { before, it, mock } from 'node:test'
 import fc from 'fast-check'
 import { readSettings } from '../../helper/config.ts'
 import { type ContentPayload, type FolderFiles, sha256Of } from '../../helper/export/folder-content.ts'
@@ -18,6 +18,7 @@ import { WebFolders } from '../../helper/web/web-folders.ts'
 import { WebServer } from '../../helper/web/web-server.ts'
 import { WebService } from '../../helper/web/web-service.ts'
 import { Gates, HostCount } from '../../net/index.ts'
+import { untilFileEnds } from '../support/until-file-ends.ts'
 
 const LOOPBACK = { host: '127.0.0.1', port: 0 }
 const TOPIC = 'ab'.repeat(20)
@@ -59,12 +60,8 @@ before(async () => {
       sentLength += count
     },
   })
-  server = await WebServer.open(LOOPBACK, { folders, gate: gates.up })
-})
-
-after(async () => {
-  await server.close()
-  gates.close()
+  untilFileEnds(gates)
+  server = untilFileEnds(await WebServer.open(LOOPBACK, { folders, gate: gates.up }))
 })
 
 const urlOf = (name: string): string => `http://127.0.0.1:${server.address.port}/${TOPIC}/${name}`

@@ -7,7 +7,7 @@
 import assert from 'node:assert/strict'
 import { readdir, readFile, truncate, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { after, before, it, mock } from 'node:test'
+import { before, it, mock } from 'node:test'
 import fc from 'fast-check'
 import { type StaticServer, startStaticServer } from '../../bench/static-server.ts'
 import { createCheckpointRule, EngineError, GT1, linkName, parseOid, snapshotName } from '../../engine/index.ts'
@@ -21,18 +21,15 @@ import { type ManifestCache, openManifestCache } from '../../helper/share/websee
 import { claimsOf, fetchManifest, readWebSeed } from '../../helper/share/webseed/web-seed.ts'
 import { NetError } from '../../net/index.ts'
 import { withTemporaryDirectory } from '../support/temporary-directory.ts'
+import { untilFileEnds } from '../support/until-file-ends.ts'
 
 let server: StaticServer
 const connections = new WebConnections()
 const options: GetOptions = { offset: 0, end: null, mustBePublic: true, signal: new AbortController().signal }
 
 before(async () => {
-  server = await startStaticServer('/nowhere')
-})
-
-after(async () => {
-  connections.close()
-  await server.close()
+  untilFileEnds(connections)
+  server = untilFileEnds(await startStaticServer('/nowhere'))
 })
 
 function isRefusal(pattern: RegExp): (error: unknown) => boolean {

@@ -9,7 +9,7 @@ import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { after, before, it } from 'node:test'
+import { before, it } from 'node:test'
 import { deflateSync } from 'node:zlib'
 import { DemoWorld } from '../../bench/demo-world.ts'
 import { generateRepository } from '../../bench/generate-repository.ts'
@@ -17,13 +17,14 @@ import { type StaticServerOptions, startStaticServer } from '../../bench/static-
 import { pieceLengthOf } from '../../engine/index.ts'
 import { encodeTorrentFile } from '../../helper/export/torrent-file.ts'
 import { describePayload } from '../../helper/share/chain-claim.ts'
+import { untilFileEnds } from '../support/until-file-ends.ts'
 
 const QUIET = ['gittorrent.dht=false', 'gittorrent.lsd=false']
 
 let world: DemoWorld
 
 before(async () => {
-  world = await DemoWorld.open()
+  world = untilFileEnds(await DemoWorld.open())
   await generateRepository(join(world.folder, 'origin.git'), { commitCount: 600, seed: 21 })
   await generateRepository(join(world.folder, 'other.git'), { commitCount: 300, seed: 22 })
   await world.startDaemon()
@@ -32,8 +33,6 @@ before(async () => {
   for (const name of ['origin', 'other'])
     await world.run('gittorrent', ['export', `${name}.git`, '--out', name, '--origin', origin])
 })
-
-after(() => world.close())
 
 it('valid bundles of another repository, under a manifest that names this one, change nothing', async () => {
   const manifestOf = async (folder: string) =>

@@ -10,7 +10,7 @@ import { readFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { connect, createServer } from 'node:net'
 import { join } from 'node:path'
-import { after, before, it } from 'node:test'
+import { before, it } from 'node:test'
 import type { StaticServerOptions } from '../../bench/static-server.ts'
 import { buildChains } from '../../helper/build/chains.ts'
 import { type NamedTip, publicTips, resolveTip } from '../../helper/build/history.ts'
@@ -23,6 +23,7 @@ import { parseOrigin } from '../../helper/url.ts'
 import { formatAddress } from '../../net/index.ts'
 import { FolderScene, NO_PEERS } from '../support/folder-scene.ts'
 import { openLoopbackNet } from '../support/loopback-net.ts'
+import { untilFileEnds } from '../support/until-file-ends.ts'
 
 /** Less than what is still to come when the next link is asked for. */
 const LAST_LENGTH = 4096
@@ -30,11 +31,7 @@ const LAST_LENGTH = 4096
 let scene: FolderScene
 
 before(async () => {
-  scene = await FolderScene.open()
-})
-
-after(async () => {
-  await scene.close()
+  scene = untilFileEnds(await FolderScene.open())
 })
 
 it('the manifest of a folder is asked for before the origin has said a word', async () => {

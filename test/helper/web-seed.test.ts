@@ -8,19 +8,16 @@
 import assert from 'node:assert/strict'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { after, before, it } from 'node:test'
+import { before, it } from 'node:test'
 import { generateRepository } from '../../bench/generate-repository.ts'
 import type { StaticServer, StaticServerOptions } from '../../bench/static-server.ts'
 import { FolderScene, NO_PEERS } from '../support/folder-scene.ts'
+import { untilFileEnds } from '../support/until-file-ends.ts'
 
 let scene: FolderScene
 
 before(async () => {
-  scene = await FolderScene.open()
-})
-
-after(async () => {
-  await scene.close()
+  scene = untilFileEnds(await FolderScene.open())
 })
 
 /** True for what says what there is, and is no payload itself. */

@@ -8,18 +8,17 @@
 import assert from 'node:assert/strict'
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { after, before, it } from 'node:test'
+import { before, it } from 'node:test'
 import { parseManifest } from '../../helper/export/manifest.ts'
 import { NO_PEERS } from '../support/folder-scene.ts'
+import { untilFileEnds } from '../support/until-file-ends.ts'
 import { AUTHOR, DaemonScene, isServing } from './daemon-scene.ts'
 
 let scene: DaemonScene
 
 before(async () => {
-  scene = await DaemonScene.open()
+  scene = untilFileEnds(await DaemonScene.open())
 })
-
-after(() => scene.close())
 
 async function bodyAt(url: string): Promise<Buffer> {
   const response = await fetch(url)

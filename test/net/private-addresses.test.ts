@@ -7,7 +7,7 @@ import dns from 'node:dns'
 import { once } from 'node:events'
 import { createServer as createHttpServer } from 'node:http'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
-import { after, before, type TestContext, test } from 'node:test'
+import { before, type TestContext, test } from 'node:test'
 import { AnswerBudget } from '../../net/answers.ts'
 import { Connection } from '../../net/connection.ts'
 import { Gates } from '../../net/gates.ts'
@@ -16,6 +16,7 @@ import { type Address, asBytes, asDict, bencodeDict, decodeBencode, encodeBencod
 import { TopicSwarm } from '../../net/topic.ts'
 import type { TopicPeer } from '../../net/topic-peer.ts'
 import { LOOPBACK } from '../support/loopback-net.ts'
+import { whenFileEnds } from '../support/until-file-ends.ts'
 import { addressOf, bytesOf, NO_ANSWERS, openTestNet, TOPIC } from './fixtures.ts'
 
 /** Every name under this one is this machine, and public as names are. */
@@ -33,10 +34,9 @@ before(() => {
     else if (isAll) setImmediate(() => answer(null, [{ address: '127.0.0.1', family: 4 }]))
     else setImmediate(() => answer(null, '127.0.0.1', 4))
   }
+  whenFileEnds(() => Object.assign(dns, { lookup }))
   Object.assign(dns, { lookup: here })
 })
-
-after(() => Object.assign(dns, { lookup }))
 
 /** Looks for a topic, and announces it, by ways in that the caller names; ends when all have answered. */
 async function announceBy(t: TestContext, ways: Parameters<typeof openTestNet>[1]): Promise<Net> {

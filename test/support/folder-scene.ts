@@ -25,13 +25,18 @@ export class FolderScene {
   /** Makes `origin.git`, `plain` and `public`. */
   static async open(): Promise<FolderScene> {
     const world = await DemoWorld.open()
-    await world.git('config', '--global', 'maintenance.auto', 'false')
-    await generateRepository(join(world.folder, 'origin.git'), { commitCount: 1200, seed: 21 })
-    await world.startDaemon()
-    await world.git('clone', '--quiet', world.originUrl('origin.git'), 'plain')
-    const scene = new FolderScene(world)
-    await scene.exportTo('public')
-    return scene
+    try {
+      await world.git('config', '--global', 'maintenance.auto', 'false')
+      await generateRepository(join(world.folder, 'origin.git'), { commitCount: 1200, seed: 21 })
+      await world.startDaemon()
+      await world.git('clone', '--quiet', world.originUrl('origin.git'), 'plain')
+      const scene = new FolderScene(world)
+      await scene.exportTo('public')
+      return scene
+    } catch (error) {
+      await world.close()
+      throw error
+    }
   }
 
   async close(): Promise<void> {

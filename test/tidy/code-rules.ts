@@ -208,6 +208,17 @@ function isSleep(node: Node): boolean {
   return sleeps
 }
 
+/** What a file opens for all of its tests is closed by until-file-ends.ts, which also does when `before` has failed half way. */
+export const testsEndWhatTheyOpen: Rule = (files) =>
+  files
+    .filter(({ path }) => path.endsWith('.test.ts'))
+    .flatMap((file) =>
+      complaintsAbout(file, (node) => {
+        const isAfter = isCallExpression(node) && isIdentifier(node.expression) && node.expression.text === 'after'
+        return isAfter && node.parent.parent.kind === SyntaxKind.SourceFile ? 'after: use untilFileEnds' : null
+      }),
+    )
+
 function isTest(file: SourceFile): boolean {
   return file.room === 'test' || file.path.endsWith('.test.ts')
 }
@@ -229,4 +240,5 @@ export const CODE_RULES: Readonly<Record<string, Rule>> = {
   'files open with a header': filesHaveHeaders,
   'tests are not skipped': testsAreNotSkipped,
   'tests do not sleep': testsDoNotSleep,
+  'tests end what they open': testsEndWhatTheyOpen,
 }

@@ -174,6 +174,11 @@ test('skipped tests and sleeps are found', () => {
   )
 })
 
+test('an end that a failed beginning would leave out is found', () => {
+  const text = `after(() => world.close())\ndescribe('a', () => {\n  after(() => daemon.end())\n})`
+  assertCatches(code.testsEndWhatTheyOpen, { 'test/a.test.ts': text, 'test/b.ts': text }, [/a\.test\.ts:1 after/])
+})
+
 test('stale and undeclared error codes are found', () => {
   assertCatches(
     tables.errorCodesAreCurrent,
