@@ -107,7 +107,9 @@ function tableOf(next: (bound: number) => number, length: number): Uint8Array {
 }
 
 function lettersOf(next: (bound: number) => number, length: number, letters: number): Uint8Array {
-  return Uint8Array.from({ length }, () => 97 + Math.min(next(letters), next(letters)))
+  const out = new Uint8Array(length)
+  for (let at = 0; at < length; at++) out[at] = 97 + Math.min(next(letters), next(letters))
+  return out
 }
 
 /** Integers below `bound` from a linear congruential generator modulo 2^32, of which the upper half is used. */

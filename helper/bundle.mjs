@@ -13,17 +13,16 @@ const output = join(room, '..', 'dist', 'bin')
 const names = ['gittorrent', 'git-remote-gittorrent']
 const entries = names.map((name) => [name, join(room, 'bin', `${name}.ts`)])
 
+/** Workers lie beside whatever chunk starts them. Each is one file: it uses little of the chunks that it would share. */
+const workers = [
+  ['worker', join(room, 'build', 'worker.ts')],
+  ['exact-worker', join(room, 'share', 'supply', 'exact-worker.ts')],
+]
+
 rmSync(output, { recursive: true, force: true })
-await build({
-  // Workers lie beside whatever chunk starts them.
-  entryPoints: Object.fromEntries([
-    ...entries,
-    ['worker', join(room, 'build', 'worker.ts')],
-    ['exact-worker', join(room, 'share', 'supply', 'exact-worker.ts')],
-  ]),
+const common = {
   outdir: output,
   bundle: true,
-  splitting: true,
   platform: 'node',
   target: 'node20',
   format: 'esm',
@@ -36,5 +35,7 @@ await build({
     js: "#!/usr/bin/env node\nimport{createRequire as createRequireForBundle}from'node:module';const require=createRequireForBundle(import.meta.url);",
   },
   logLevel: 'warning',
-})
+}
+await build({ ...common, entryPoints: Object.fromEntries(entries), splitting: true })
+await build({ ...common, entryPoints: Object.fromEntries(workers) })
 for (const name of names) chmodSync(join(output, `${name}.js`), 0o755)

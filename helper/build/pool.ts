@@ -25,6 +25,8 @@ export interface WorkerSettings {
   readonly spillFolder: string
   /** The lock that all workers of a build share. */
   readonly heavyLock: SharedArrayBuffer
+  /** What the first of them finds of the compressors. */
+  readonly deflateVerdict: SharedArrayBuffer
 }
 
 /**

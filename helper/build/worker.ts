@@ -7,18 +7,18 @@ import { parentPort, threadId, workerData } from 'node:worker_threads'
 import { type PlacedShard, runDiffTask, runPlaceTask, runSnapshotTask, type WorkTools } from '../../engine/index.ts'
 import { CatFile } from '../git/cat-file.ts'
 import { BUILD_HEAVY_LENGTH, BUILD_PENDING_LENGTH_MAX } from '../limits.ts'
-import { pickDeflate, pickDeflatePartLater } from './deflate.ts'
+import { pickDeflateOnce, pickDeflatePartLater } from './deflate.ts'
 import { heavyGateOf } from './heavy-gate.ts'
 import type { WorkerSettings, WorkTask } from './pool.ts'
 import { sinkOpener } from './spill.ts'
 
-const { gitDir, cacheLengthMax, spillFolder, heavyLock } = workerData as WorkerSettings
+const { gitDir, cacheLengthMax, spillFolder, heavyLock, deflateVerdict } = workerData as WorkerSettings
 const catFile = new CatFile(gitDir)
 const tools: WorkTools = {
   read: (oids, type) => catFile.read(oids, type),
   readContents: (oids, lengthMax, types) => catFile.readUpTo(oids, lengthMax, types),
   stream: (oid) => catFile.stream(oid),
-  deflate: pickDeflate(),
+  deflate: pickDeflateOnce(deflateVerdict),
   deflatePart: pickDeflatePartLater(),
   openSinks: sinkOpener(spillFolder, String(threadId)),
   cacheLengthMax,

@@ -4,6 +4,7 @@
  */
 
 import { BUILD_CACHE_LENGTH } from '../limits.ts'
+import { newVerdict } from './deflate.ts'
 import { newHeavyLock } from './heavy-gate.ts'
 import { ThreadPool } from './pool.ts'
 import { SpillFolder } from './spill.ts'
@@ -21,7 +22,8 @@ export class Workshop {
   static async open(gitDir: string, folder: string, threadCount: number): Promise<Workshop> {
     const spills = await SpillFolder.create(folder)
     const cacheLengthMax = Math.floor(BUILD_CACHE_LENGTH / threadCount)
-    const settings = { gitDir, cacheLengthMax, spillFolder: spills.folder, heavyLock: newHeavyLock() }
+    const shared = { heavyLock: newHeavyLock(), deflateVerdict: newVerdict() }
+    const settings = { gitDir, cacheLengthMax, spillFolder: spills.folder, ...shared }
     return new Workshop(new ThreadPool(threadCount, settings), spills)
   }
 

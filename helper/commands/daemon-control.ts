@@ -7,7 +7,6 @@ import { readGitConfig, readSettings } from '../config.ts'
 import { askDaemon } from '../daemon/control-client.ts'
 import { type DaemonHome, daemonHome } from '../daemon/home.ts'
 import type { PublicationStatus } from '../daemon/publication-status.ts'
-import { readEntries } from '../daemon/publications.ts'
 import { readList } from '../daemon/repository-list.ts'
 import type { DaemonStatus, RepositoryStatus } from '../daemon/status.ts'
 import { HelperError, printable } from '../errors.ts'
@@ -99,6 +98,7 @@ export const listCommand: Command = {
         if (!(error instanceof HelperError) || error.code !== 'daemon-absent') throw error
         const entries = await readList(home.list)
         const state = 'daemon not running'
+        const { readEntries } = await import('../daemon/publications.ts')
         const publications = await readEntries(home.publications)
         const urls = publications.map(({ key, name }) => `gittorrent://${key}/${name ?? ''}`)
         return [

@@ -10,7 +10,7 @@ import { join } from 'node:path'
 import { it } from 'node:test'
 import { deflateReference } from '../../engine/deflate.ts'
 import { deflatePartReference } from '../../engine/long-entry.ts'
-import { pickDeflate } from '../../helper/build/deflate.ts'
+import { newVerdict, pickDeflate, pickDeflateOnce } from '../../helper/build/deflate.ts'
 import { git } from '../support/git.ts'
 import { allObjects, firstParentLine } from '../support/oracles.ts'
 import { randomNumbers } from '../support/random-numbers.ts'
@@ -57,6 +57,16 @@ it('the same bytes however the work is cut, scheduled, remembered and compressed
   )
   assert.ok(reorderedCount > 100, `${reorderedCount} tasks overtook another`)
   assert.notEqual(pickDeflate(), deflateReference)
+})
+
+it('the threads of a build try the native compressor once, and all use what the first of them found', () => {
+  const verdict = newVerdict()
+  assert.equal(pickDeflateOnce(verdict), pickDeflate())
+  const [found] = new Int32Array(verdict)
+  assert.equal(pickDeflateOnce(verdict), pickDeflate())
+  // What is there counts: a later thread does not try for itself.
+  new Int32Array(verdict).fill((found ?? 0) + 1)
+  assert.equal(pickDeflateOnce(verdict), deflateReference)
 })
 
 /** Takes all packs out of a repository; returns their paths. */
