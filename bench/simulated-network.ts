@@ -106,8 +106,8 @@ export class SimulatedMember {
           read: (offset, length) => {
             this.servedLength += length
             if (role === 'mute') return new Promise(() => {})
-            const wrong = role === 'poisoner' ? 1 : 0
-            return settled(() => bytes.subarray(offset, offset + length).map((byte) => byte ^ wrong))
+            const copy = (): Uint8Array => Uint8Array.prototype.slice.call(bytes, offset, offset + length)
+            return settled(role === 'poisoner' ? () => copy().map((byte) => byte ^ 1) : copy)
           },
         },
         write: isSource ? null : (offset, piece) => settled(() => void bytes.set(piece, offset)),

@@ -3,7 +3,15 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { SimulatedNetwork } from '../../bench/simulated-network.ts'
-import { simulateCrowd, simulateWeather } from '../../bench/simulated-swarms.ts'
+import type { simulateCrowd, simulateWeather } from '../../bench/simulated-swarms.ts'
+import { callInThread } from '../support/call-in-thread.ts'
+
+const SWARMS = new URL('../../bench/simulated-swarms.js', import.meta.url)
+
+const crowdOf = (...given: Parameters<typeof simulateCrowd>): ReturnType<typeof simulateCrowd> =>
+  callInThread(SWARMS, 'simulateCrowd', given)
+const weatherOf = (...given: Parameters<typeof simulateWeather>): ReturnType<typeof simulateWeather> =>
+  callInThread(SWARMS, 'simulateWeather', given)
 
 const CROWDS = [
   { peerCount: 16 },
@@ -14,7 +22,7 @@ const CROWDS = [
 
 for (const crowd of CROWDS) {
   test(`a crowd is done near the fluid bound, and the source sends little twice: ${JSON.stringify(crowd)}`, async () => {
-    const { ratios, sourceUpload, wrongCount } = await simulateCrowd(1, crowd)
+    const { ratios, sourceUpload, wrongCount } = await crowdOf(1, crowd)
     assert.equal(wrongCount, 0)
     assert.ok((ratios[ratios.length >> 1] ?? 9) <= 1.1, `median ${ratios[ratios.length >> 1]}`)
     assert.ok((ratios.at(-1) ?? 9) <= 1.3, `worst ${ratios.at(-1)}`)
@@ -23,14 +31,14 @@ for (const crowd of CROWDS) {
 }
 
 test('a crowd of 32 behind a slow source is sent each piece once', async () => {
-  const { ratios, sourceUpload } = await simulateCrowd(1, { peerCount: 32, sourceRate: 250_000 })
+  const { ratios, sourceUpload } = await crowdOf(1, { peerCount: 32, sourceRate: 250_000 })
   assert.ok((ratios.at(-1) ?? 9) <= 1.1, `worst ${ratios.at(-1)}`)
   assert.equal(sourceUpload, 1)
 })
 
 test('nobody who stays is stuck, whatever the weather', async () => {
   for (const seed of [1, 2, 3]) {
-    const { stuck, leftCount, memberCount } = await simulateWeather(seed)
+    const { stuck, leftCount, memberCount } = await weatherOf(seed)
     assert.deepEqual({ seed, stuck }, { seed, stuck: [] })
     assert.ok(memberCount >= 100 && leftCount > 0)
   }
@@ -38,19 +46,19 @@ test('nobody who stays is stuck, whatever the weather', async () => {
 
 test('nobody who stays is stuck when every sixth is mute or sends wrong bytes', async () => {
   for (const seed of [1, 2]) {
-    const { stuck } = await simulateWeather(seed, 120, 20)
+    const { stuck } = await weatherOf(seed, 120, 20)
     assert.deepEqual({ seed, stuck }, { seed, stuck: [] })
   }
 })
 
 test('nobody who stays is stuck where web servers share the work, slow, breaking off and lying ones among them', async () => {
-  const { stuck, webCount } = await simulateWeather(1, 120, 0, 0.25)
+  const { stuck, webCount } = await weatherOf(1, 120, 0, 0.25)
   assert.deepEqual(stuck, [])
   assert.ok(webCount > 10, `${webCount}`)
 })
 
 test('the same seed gives the same course', async () => {
-  assert.deepEqual(await simulateWeather(5, 40, 0, 0.5), await simulateWeather(5, 40, 0, 0.5))
+  assert.deepEqual(await weatherOf(5, 40, 0, 0.5), await weatherOf(5, 40, 0, 0.5))
 })
 
 test('a member that nobody can serve does count as stuck', async () => {
