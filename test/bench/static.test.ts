@@ -23,7 +23,7 @@ interface Way {
 test('three clones cost the origin three, less, less, and one', async () => {
   await withTemporaryDirectory(async (scratch) => {
     const repository = join(scratch, 'project.git')
-    await generateRepository(repository, { commitCount: 900, seed: 4 })
+    await generateRepository(repository, { commitCount: 400, seed: 4 })
     const json = join(scratch, 'report.json')
     const script = join(projectRoot, 'dist', 'bench', 'static.js')
     const args = [script, repository, '--clones', '3', '--jobs', '2', '--later', '60', '--json', json]

@@ -23,7 +23,7 @@ let objects: string[]
 
 before(async () => {
   world = untilFileEnds(await DemoWorld.open())
-  await generateRepository(join(world.folder, 'origin.git'), { commitCount: 700, seed: 8 })
+  await generateRepository(join(world.folder, 'origin.git'), { commitCount: 250, seed: 8 })
   await world.git('clone', '--quiet', '--no-local', 'origin.git', 'base')
   await world.run('gittorrent', ['seed', 'base', '--once', '--origin', 'git://127.0.0.1/x'])
   chain = await chainOf('base')

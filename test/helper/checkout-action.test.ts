@@ -24,7 +24,7 @@ let refusedCount = 0
 
 before(async () => {
   world = untilFileEnds(await DemoWorld.open())
-  await generateRepository(join(world.folder, 'part.git'), { commitCount: 600, seed: 8 })
+  await generateRepository(join(world.folder, 'part.git'), { commitCount: 250, seed: 8 })
   await world.run('gittorrent', ['chain', 'part.git', '--snapshot'])
   origin = await startSmartHttp(world.folder, (request, response) => {
     if (`AUTHORIZATION: ${request.headers.authorization}` === HEADER) return false

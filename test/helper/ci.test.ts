@@ -41,7 +41,7 @@ esac`,
 
 before(async () => {
   world = untilFileEnds(await DemoWorld.open())
-  await generateRepository(join(world.folder, 'origin.git'), { commitCount: 600, seed: 41 })
+  await generateRepository(join(world.folder, 'origin.git'), { commitCount: 250, seed: 41 })
   const bin = join(world.folder, 'stand-ins')
   await mkdir(bin)
   for (const [name, body] of Object.entries(STAND_INS)) {

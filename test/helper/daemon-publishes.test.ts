@@ -8,7 +8,11 @@ import { once } from 'node:events'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { before, it } from 'node:test'
+import { readSettings } from '../../helper/config.ts'
+import { askDaemon } from '../../helper/daemon/control-client.ts'
+import { daemonHome } from '../../helper/daemon/home.ts'
 import type { PublicationStatus } from '../../helper/daemon/publication-status.ts'
+import type { DaemonStatus } from '../../helper/daemon/status.ts'
 import { repositorySalt } from '../../helper/publish/names.ts'
 import { type Dht, itemTarget, openDht } from '../../net/index.ts'
 import { directoryUntilExit } from '../support/temporary-directory.ts'
@@ -53,8 +57,9 @@ async function until<T>(what: string, find: () => Promise<T>, isWanted: (found: 
 }
 
 async function publicationOf(user: string, repository = 'project'): Promise<PublicationStatus | undefined> {
-  const { publications } = JSON.parse(await world.run(user, 'gittorrent', 'status', '--json'))
-  return publications.find(({ name }: PublicationStatus) => name === repository)
+  const home = daemonHome({ ...readSettings(new Map(), {}), home: join(world.folder, 'home', user) }, {})
+  const { publications } = (await askDaemon(home, { command: 'status' })) as DaemonStatus
+  return publications.find(({ name }) => name === repository)
 }
 
 /** The newest seq of the repository's record that the DHT has now, null if none. */

@@ -30,7 +30,7 @@ export class DaemonScene {
   static async open(): Promise<DaemonScene> {
     const world = await DemoWorld.open()
     try {
-      await generateRepository(join(world.folder, 'origin.git'), { commitCount: 400, seed: 5 })
+      await generateRepository(join(world.folder, 'origin.git'), { commitCount: 200, seed: 5 })
       await world.startDaemon()
       const scene = new DaemonScene(world)
       await world.git('clone', '--quiet', world.originUrl('origin.git'), 'built')

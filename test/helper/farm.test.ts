@@ -32,7 +32,7 @@ let plainBytes: number
 before(async () => {
   world = untilFileEnds(await DemoWorld.open())
   await world.git('config', '--global', 'maintenance.auto', 'false')
-  await generateRepository(join(world.folder, 'origin.git'), { commitCount: 700, seed: 71 })
+  await generateRepository(join(world.folder, 'origin.git'), { commitCount: 250, seed: 71 })
   await world.startDaemon()
   meter = untilFileEnds(await startByteMeter(Number(new URL(world.originUrl('origin.git')).port)))
   origin = `git://127.0.0.1:${meter.port}/origin.git`

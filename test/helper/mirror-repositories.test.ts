@@ -29,7 +29,7 @@ const sockets = new Set<Socket>()
 before(async () => {
   world = untilFileEnds(await DemoWorld.open())
   await world.git('config', '--global', 'maintenance.auto', 'false')
-  await generateRepository(join(world.folder, 'origin.git'), { commitCount: 500, seed: 91 })
+  await generateRepository(join(world.folder, 'origin.git'), { commitCount: 200, seed: 91 })
   await world.git('clone', '--quiet', '--mirror', 'origin.git', 'mirror.git')
   await world.startDaemon()
   const { port } = new URL(world.originUrl('origin.git'))

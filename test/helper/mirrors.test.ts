@@ -29,7 +29,7 @@ let httpUrl: string
 before(async () => {
   world = untilFileEnds(await DemoWorld.open())
   await world.git('config', '--global', 'maintenance.auto', 'false')
-  await generateRepository(join(world.folder, 'origin.git'), { commitCount: 900, seed: 31 })
+  await generateRepository(join(world.folder, 'origin.git'), { commitCount: 300, seed: 31 })
   await world.startDaemon()
   meter = untilFileEnds(await startByteMeter(Number(new URL(world.originUrl('origin.git')).port)))
   http = untilFileEnds(await startSmartHttp(world.folder))

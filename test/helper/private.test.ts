@@ -28,7 +28,7 @@ let tracker: string
 before(async () => {
   world = untilFileEnds(await DemoWorld.open())
   await world.git('config', '--global', 'maintenance.auto', 'false')
-  await generateRepository(join(world.folder, 'origin.git'), { commitCount: 500, seed: 61 })
+  await generateRepository(join(world.folder, 'origin.git'), { commitCount: 200, seed: 61 })
   await world.startDaemon()
   url = `gittorrent::${world.originUrl('origin.git')}`
   for (const name of ['secret', 'another']) {

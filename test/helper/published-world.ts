@@ -7,6 +7,7 @@ import { mkdir, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type Dht, formatAddress, openDht } from '../../net/index.ts'
+import { importCommits } from '../support/fast-import.ts'
 import { hermeticEnvironment } from '../support/git.ts'
 
 const BUNDLES = fileURLToPath(new URL('../../bin/', import.meta.url))
@@ -24,6 +25,11 @@ export interface RunningPublisher {
   /** host:port */
   readonly address: string
   stop(): Promise<void>
+}
+
+/** What the commit of this message adds. */
+function fileOf(message: string): Record<string, string> {
+  return { [`${message.replaceAll(' ', '-')}.txt`]: `${message}\n`.repeat(50) }
 }
 
 export class PublishedWorld {
@@ -124,13 +130,16 @@ export class PublishedWorld {
 
   /** A repository of `user` with some commits on main and a tag. */
   async makeRepository(user: string, name: string, commitCount: number): Promise<void> {
-    await this.git(user, 'init', '--quiet', name)
-    for (let n = 0; n < commitCount; n++) await this.commit(user, name, `commit ${n}`)
+    const commits = Array.from({ length: commitCount }, (_, n) => ({ files: fileOf(`commit ${n}`) }))
+    await importCommits(join(this.folder, name, '.git'), commits)
+    await this.git(user, '-C', name, 'config', 'core.bare', 'false')
+    await this.git(user, '-C', name, 'reset', '--quiet', '--hard')
     await this.git(user, '-C', name, 'tag', '-a', '-m', 'first', 'v1')
   }
 
   async commit(user: string, name: string, message: string): Promise<string> {
-    await writeFile(join(this.folder, name, `${message.replaceAll(' ', '-')}.txt`), `${message}\n`.repeat(50))
+    for (const [path, content] of Object.entries(fileOf(message)))
+      await writeFile(join(this.folder, name, path), content)
     await this.git(user, '-C', name, 'add', '.')
     await this.git(user, '-C', name, 'commit', '--quiet', '-m', message)
     return this.git(user, '-C', name, 'rev-parse', 'HEAD')

@@ -12,6 +12,12 @@ import { git } from '../support/git.ts'
 import { commitAt, compareClones, withTransport } from './remote-transport.ts'
 import { refsOf, withRemoteWorld } from './remote-world.ts'
 
+/** Forty commits that change nothing, on the branch that is checked out. */
+const LOCAL_COMMITS = Array.from({ length: 40 }, (_, index) => {
+  const head = `commit refs/heads/main\ncommitter A U Thor <author@example.com> ${1_200_000_000 + index} +0000\ndata 5\nlocal\n`
+  return index === 0 ? `${head}from refs/heads/main^0\n` : head
+}).join('')
+
 for (const transport of ['file', 'http'] as const) {
   describe(`variants over ${transport}`, () => {
     const variants: readonly (readonly string[])[] = [
@@ -68,9 +74,7 @@ for (const transport of ['file', 'http'] as const) {
             await git(['update-ref', 'refs/heads/main', commitAt(world, 8)], { directory: world.origin })
             await world.git(['clone', '-q', `gittorrent::${url}`, 'ours'])
             const directory = join(world.directory, 'ours')
-            for (let index = 0; index < 40; index++) {
-              await git(['commit', '-q', '--allow-empty', '-m', `local ${index}`], { directory })
-            }
+            await git(['fast-import', '--quiet'], { directory, input: LOCAL_COMMITS })
             await git(['update-ref', 'refs/heads/main', commitAt(world, -1)], { directory: world.origin })
             await world.supply(commitAt(world, -3))
             const config = { 'fetch.negotiationAlgorithm': algorithm }

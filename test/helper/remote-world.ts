@@ -4,12 +4,12 @@
  */
 
 import { existsSync } from 'node:fs'
-import { chmod, mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import { chmod, cp, mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { importCommits } from '../support/fast-import.ts'
 import { type GitOptions, git, gitBytes, gitOutcome } from '../support/git.ts'
-import { withTemporaryDirectory } from '../support/temporary-directory.ts'
+import { directoryUntilExit, withTemporaryDirectory } from '../support/temporary-directory.ts'
 
 /** What the stand-in supply writes down of a request. */
 export interface AskedSupply {
@@ -42,12 +42,17 @@ export interface RemoteWorld {
 
 const COMMITS_ON_MAIN = 30
 
+/** The origin of every world of this file is a copy of this one. */
+const WRITTEN = join(directoryUntilExit(), 'origin.git')
+let written: Promise<readonly string[]> | null = null
+
 /** Runs `use` in a fresh world. */
 export function withRemoteWorld<Result>(use: (world: RemoteWorld) => Promise<Result>): Promise<Result> {
   return withTemporaryDirectory(async (directory) => {
     const origin = join(directory, 'origins', 'origin.git')
-    await mkdir(origin, { recursive: true })
-    const mainLine = await writeOrigin(origin)
+    written ??= writeOrigin(WRITTEN)
+    const mainLine = await written
+    await cp(WRITTEN, origin, { recursive: true })
     const bin = join(directory, 'bin')
     await writeHelper(bin, join(directory, 'supply.json'))
     const world = new World(directory, origin, mainLine, bin)

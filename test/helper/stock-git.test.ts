@@ -28,7 +28,7 @@ before(async () => {
   world = untilFileEnds(await DemoWorld.open())
   // A maintenance run in the background would pull packs away from under fsck.
   await world.git('config', '--global', 'maintenance.auto', 'false')
-  await generateRepository(join(world.folder, 'origin.git'), { commitCount: 1500, seed: 11 })
+  await generateRepository(join(world.folder, 'origin.git'), { commitCount: 400, seed: 11 })
   await world.startDaemon()
   meter = untilFileEnds(await startByteMeter(Number(new URL(world.originUrl('origin.git')).port)))
   origin = `git://127.0.0.1:${meter.port}/origin.git`

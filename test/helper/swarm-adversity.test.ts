@@ -31,7 +31,7 @@ let url: string
 
 before(async () => {
   world = untilFileEnds(await DemoWorld.open())
-  await generateRepository(join(world.folder, 'origin.git'), { commitCount: 1200, seed: 9 })
+  await generateRepository(join(world.folder, 'origin.git'), { commitCount: 400, seed: 9 })
   await world.startDaemon()
   await world.git('clone', '--quiet', '--bare', 'origin.git', 'seed.git')
   const repository = await openRepository(join(world.folder, 'seed.git'))
@@ -119,7 +119,7 @@ it('bytes that are not what was announced never reach the repository', () => {
 })
 
 it('a valid chain of another repository changes nothing', async () => {
-  await generateRepository(join(world.folder, 'other.git'), { commitCount: 1200, seed: 10 })
+  await generateRepository(join(world.folder, 'other.git'), { commitCount: 400, seed: 10 })
   const repository = await openRepository(join(world.folder, 'other.git'))
   const others = await buildChains(repository, await publicTips(repository, 'origin', false), { threadCount: 2 })
   try {

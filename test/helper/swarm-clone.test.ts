@@ -20,7 +20,7 @@ let url: string
 
 before(async () => {
   world = untilFileEnds(await DemoWorld.open())
-  await generateRepository(join(world.folder, 'origin.git'), { commitCount: 1500, seed: 3 })
+  await generateRepository(join(world.folder, 'origin.git'), { commitCount: 400, seed: 3 })
   await world.startDaemon()
   await world.startMeetingPoints()
   seeder = await world.startSeeder('origin.git')
@@ -271,7 +271,7 @@ it('ten fetches at once into one repository do not disturb each other', async ()
 })
 
 it('a SHA-256 repository takes the same path', async () => {
-  await generateRepository(join(world.folder, 'sha256.git'), { commitCount: 600, seed: 4, objectFormat: 'sha256' })
+  await generateRepository(join(world.folder, 'sha256.git'), { commitCount: 150, seed: 4, objectFormat: 'sha256' })
   const other = await world.startSeeder('sha256.git', 'sha256.git')
   try {
     const origin = world.originUrl('sha256.git')

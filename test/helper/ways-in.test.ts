@@ -39,7 +39,7 @@ let url: string
 
 before(async () => {
   world = untilFileEnds(await DemoWorld.open())
-  await generateRepository(join(world.folder, 'origin.git'), { commitCount: 600, seed: 5 })
+  await generateRepository(join(world.folder, 'origin.git'), { commitCount: 200, seed: 5 })
   await world.startDaemon()
   url = `gittorrent::${world.originUrl('origin.git')}`
 })

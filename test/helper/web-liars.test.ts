@@ -25,8 +25,8 @@ let world: DemoWorld
 
 before(async () => {
   world = untilFileEnds(await DemoWorld.open())
-  await generateRepository(join(world.folder, 'origin.git'), { commitCount: 600, seed: 21 })
-  await generateRepository(join(world.folder, 'other.git'), { commitCount: 300, seed: 22 })
+  await generateRepository(join(world.folder, 'origin.git'), { commitCount: 250, seed: 21 })
+  await generateRepository(join(world.folder, 'other.git'), { commitCount: 150, seed: 22 })
   await world.startDaemon()
   await world.git('clone', '--quiet', world.originUrl('origin.git'), 'plain')
   const origin = world.originUrl('origin.git')

@@ -305,7 +305,7 @@ it('a manifest without end is not read to its end', async () => {
 })
 
 it('a folder of another repository is not taken for this one, although a branch has the same name', async () => {
-  await generateRepository(join(scene.world.folder, 'other.git'), { commitCount: 300, seed: 22 })
+  await generateRepository(join(scene.world.folder, 'other.git'), { commitCount: 150, seed: 22 })
   await scene.world.run('gittorrent', [
     'export',
     'other.git',
