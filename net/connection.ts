@@ -85,8 +85,16 @@ export class Connection extends Duplex implements Holder {
   /** Writes a message; ends the connection instead when the peer has left more than `unreadLengthMax` bytes unread. */
   say(bytes: Uint8Array, unreadLengthMax: number, onTaken?: () => void): void {
     if (this.destroyed) return
-    if (this.writableLength <= unreadLengthMax) this.write(bytes, onTaken)
-    else this.#endUnread(`${this.writableLength} bytes that wait`)
+    if (this.writableLength > unreadLengthMax) {
+      this.#endUnread(`${this.writableLength} bytes that wait`)
+      return
+    }
+    // Corked until the tick ends, so that what is said in one go leaves in one packet.
+    if (this.writableCorked === 0) {
+      this.cork()
+      process.nextTick(() => this.uncork())
+    }
+    this.write(bytes, onTaken)
   }
 
   get remote(): Address {
@@ -165,17 +173,14 @@ export class Connection extends Duplex implements Holder {
         done(new NetError('peer-gone', `connection to ${this.id}: closed`))
         return
       }
-      // Corked until the tick ends, so that a message head and its block leave in one packet.
-      if (this.#socket.writableCorked === 0) {
-        this.#socket.cork()
-        process.nextTick(() => this.#socket.uncork())
-      }
+      this.#socket.cork()
       this.#unreadTimer = setTimeout(() => this.#endUnread(`nothing in ${UNREAD_TIMEOUT_MS} ms`), UNREAD_TIMEOUT_MS)
       for (const chunk of chunks.slice(0, -1)) this.#socket.write(chunk)
       this.#socket.write(chunks.at(-1) ?? new Uint8Array(0), (error) => {
         clearTimeout(this.#unreadTimer)
         done(error)
       })
+      this.#socket.uncork()
     })
   }
 

@@ -1,7 +1,8 @@
 // Goal: a peer that does not read holds a bounded share of our memory, and not for ever.
 // Method: one end of a TCP connection on loopback that never reads, time of the test's own where it matters.
 import assert from 'node:assert/strict'
-import type { Socket } from 'node:net'
+import { once } from 'node:events'
+import { Socket } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import type { Connection } from '../../net/connection.ts'
 import { UNREAD_TIMEOUT_MS } from '../../net/limits.ts'
@@ -50,4 +51,15 @@ test('a peer that reads nothing of what waits for it is left, one that reads on 
   }
   t.mock.timers.tick(UNREAD_TIMEOUT_MS)
   assert.equal(connection.destroyed, true)
+})
+
+test('what is said in one go is handed to the system in one go', async (t) => {
+  const { connection, peer } = await openUnread(t)
+  await once(connection, 'data')
+  // What comes together goes to _writev.
+  const single = t.mock.method(Socket.prototype, '_write')
+  for (const length of [9, 13, 16_384]) connection.say(new Uint8Array(length), LENGTH_MAX)
+  peer.resume()
+  while (connection.writableLength > 0) await new Promise((resolve) => setImmediate(resolve))
+  assert.equal(single.mock.callCount(), 0)
 })
