@@ -75,7 +75,7 @@ export function seeds(): Uint8Array[] {
     ...[ID.request, ID.cancel, ID.reject].map((id) => encodeMessage(id, 1, 16384, 16384)),
     Buffer.concat([encodePieceHead(block), Buffer.from('block')]),
     encodeBytesMessage(ID.bitfield, new Uint8Array(5).fill(255)),
-    encodeExtended(0, encodeHello(INFO.length, true, true)),
+    encodeExtended(0, encodeHello(INFO.length, true, 'lacking')),
     encodeExtended(1, question),
   ]
   return [...messages, Buffer.concat(messages)]

@@ -7,6 +7,7 @@ import { BLOCK_REQUEST_COUNT_MAX, EXTENSION_BURST_COUNT, EXTENSION_RATE_PER_S, P
 import type { Worth } from '../places.ts'
 import { type Clock, TokenBucket } from '../rate.ts'
 import { Bitfield } from './bitfield.ts'
+import { Haves } from './haves.ts'
 import type { Block } from './wire-messages.ts'
 
 /** One connection as a swarm needs it; over TCP, or in the memory of a test. */
@@ -71,10 +72,8 @@ export class SwarmPeer implements Worth {
   broughtLength = 0
   takenLength = 0
   isGone = false
-  /** It needs no `have` of pieces that it has, and takes others late. */
-  needsFewHaves = false
-  /** Messages that wait for company. */
-  readonly lateHaves: Uint8Array[] = []
+  /** What it is told of pieces that come here. */
+  readonly haves: Haves
   lastSentAtMs: number
   readonly joinedAtMs: number
   /** Number under which it wants metadata; null until it says so. */
@@ -85,6 +84,7 @@ export class SwarmPeer implements Worth {
     this.link = link
     this.depth = link.depthStart ?? DEPTH_START
     this.pieces = new Bitfield(pieceCount)
+    this.haves = new Haves(this.pieces)
     this.joinedAtMs = clock.nowMs()
     this.lastSentAtMs = this.joinedAtMs
     this.extensionBucket = new TokenBucket(EXTENSION_RATE_PER_S, EXTENSION_BURST_COUNT, clock)

@@ -25,9 +25,6 @@ import {
   type WireMessage,
 } from './wire-messages.ts'
 
-/** `have` messages that wait for the next beat at the most. */
-const LATE_HAVE_COUNT_MAX = 8
-
 export interface SwarmOptions {
   readonly torrent: CheckedTorrent
   readonly source: Source
@@ -127,7 +124,8 @@ export class Swarm {
     else if (!isNothingSaid) parts.push(encodeBytesMessage(ID.bitfield, have.bytes))
     else if (peer.link.fast) parts.push(encodeMessage(ID.haveNone))
     if (peer.link.extended) {
-      const hello = encodeHello(torrent.info.length, this.#intake !== null && !wanted.isFull, !this.#outflow.isVeiled)
+      const wantsSome = this.#intake !== null && !wanted.isFull
+      const hello = encodeHello(torrent.info.length, wantsSome, this.#outflow.isVeiled ? 'all-late' : 'lacking')
       parts.push(encodeExtended(EXTENDED_HANDSHAKE, hello))
     }
     if (parts.length > 0) this.#send(peer, parts)
@@ -135,8 +133,11 @@ export class Swarm {
 
   #send(peer: SwarmPeer, parts: readonly Uint8Array[]): void {
     if (peer.isGone) return
-    peer.lastSentAtMs = this.#clock.nowMs()
-    peer.link.send(peer.lateHaves.length === 0 ? parts : [...peer.lateHaves.splice(0), ...parts])
+    const nowMs = this.#clock.nowMs()
+    const haves = peer.haves.take(nowMs)
+    if (haves === null && parts.length === 0) return
+    peer.lastSentAtMs = nowMs
+    peer.link.send(haves === null ? parts : [haves, ...parts])
   }
 
   #remove(peer: SwarmPeer): void {
@@ -208,35 +209,40 @@ export class Swarm {
 
   #onHave(peer: SwarmPeer, index: number): string | null {
     if (index >= peer.pieces.pieceCount) return 'have: no such piece'
-    peer.hasSaidPieces = true
-    if (peer.pieces.set(index)) this.#availability.addPiece(index)
-    this.#outflow.onHave(peer, index)
-    if (this.#intake?.wants(index) === true) {
-      this.#beInterested(peer)
-      this.#intake.fill(peer)
-    }
+    this.#onMorePieces(peer, [index])
     return null
+  }
+
+  #onMorePieces(peer: SwarmPeer, indexes: readonly number[]): void {
+    peer.hasSaidPieces = true
+    let isWanted = false
+    for (const index of indexes) {
+      if (peer.pieces.set(index)) this.#availability.addPiece(index)
+      this.#outflow.onHave(peer, index)
+      isWanted ||= this.#intake?.wants(index) === true
+    }
+    if (!isWanted) return
+    this.#beInterested(peer)
+    this.#intake?.fill(peer)
   }
 
   #onPieces(peer: SwarmPeer, bytes: Uint8Array): string | null {
     if (bytes.length !== peer.pieces.bytes.length) return 'bitfield: wrong length'
     const said = new Bitfield(peer.pieces.pieceCount, bytes)
-    // aria2 says several new pieces at once so, instead of by haves. Nobody takes pieces back.
+    const indexes: number[] = []
+    for (let index = 0; index < said.pieceCount; index++) {
+      if (said.has(index) && !peer.pieces.has(index)) indexes.push(index)
+    }
+    // Who has become complete, and aria2 for several new pieces, say so instead of by haves. Nobody takes pieces back.
     if (peer.hasSaidPieces) {
-      for (let index = 0; index < said.pieceCount; index++)
-        if (said.has(index) && !peer.pieces.has(index)) this.#onHave(peer, index)
+      this.#onMorePieces(peer, indexes)
       return null
     }
     peer.hasSaidPieces = true
-    let isWanted = false
-    for (let index = 0; index < said.pieceCount; index++) {
-      if (!said.has(index)) continue
-      peer.pieces.set(index)
-      isWanted ||= this.#intake?.wants(index) === true
-    }
+    for (const index of indexes) peer.pieces.set(index)
     this.#availability.addPeer(peer.pieces)
     this.#outflow.onPieces()
-    if (isWanted) this.#beInterested(peer)
+    if (indexes.some((index) => this.#intake?.wants(index) === true)) this.#beInterested(peer)
     return null
   }
 
@@ -253,7 +259,7 @@ export class Swarm {
       const hello = decodeHello(payload)
       peer.metadataId = hello.metadataId ?? peer.metadataId
       peer.depthMax = hello.requestCountMax ?? peer.depthMax
-      peer.needsFewHaves = hello.needsFewHaves
+      peer.haves.need = hello.haveNeed
       if (hello.wantsSome) this.#outflow.showAll(peer)
       return null
     }
@@ -264,32 +270,37 @@ export class Swarm {
     return null
   }
 
-  #sendHave(peer: SwarmPeer, index: number, have: Uint8Array): void {
-    if (!peer.needsFewHaves) this.#send(peer, [have])
-    else if (!peer.pieces.has(index) && peer.lateHaves.push(have) >= LATE_HAVE_COUNT_MAX) this.#send(peer, [])
-  }
-
   #onPiece(index: number): void {
     if (this.#hasLeft) return
-    const have = encodeMessage(ID.have, index)
-    for (const peer of this.#peers) this.#sendHave(peer, index, have)
-    this.#options.onPiece(index)
-    if (this.#intake?.isDone !== true) return
+    const nowMs = this.#clock.nowMs()
+    const isNew = !this.#isInCrowd(index)
     for (const peer of this.#peers) {
-      if (peer.needsFewHaves && this.#options.have.isFull) this.#send(peer, this.#allHaves(peer))
-      if (peer.amInterested) this.#send(peer, [encodeMessage(ID.notInterested)])
+      peer.haves.add(index, isNew, nowMs)
+      if (peer.haves.isDue(nowMs)) this.#send(peer, [])
+    }
+    this.#options.onPiece(index)
+    if (this.#intake?.isDone === true) this.#onDone()
+  }
+
+  /** Another one that downloads has piece `index`. */
+  #isInCrowd(index: number): boolean {
+    for (const { haves, pieces } of this.#peers) {
+      if (haves.need === 'lacking' && !pieces.isFull && pieces.has(index)) return true
+    }
+    return false
+  }
+
+  #onDone(): void {
+    for (const peer of this.#peers) {
+      // What was not worth telling before, too: so that the peer sees that nothing is lacking any more.
+      const isSaidAtOnce = this.#options.have.isFull && peer.haves.need !== 'all'
+      if (isSaidAtOnce) peer.haves.clear()
+      const parts = isSaidAtOnce ? [encodeMessage(ID.haveAll)] : []
+      if (peer.amInterested) parts.push(encodeMessage(ID.notInterested))
+      this.#send(peer, parts)
       peer.amInterested = false
     }
     this.#options.onDone()
-  }
-
-  /** What was not worth telling before, so that the peer sees that nothing is lacking any more. */
-  #allHaves(peer: SwarmPeer): Uint8Array[] {
-    const haves: Uint8Array[] = []
-    for (let index = 0; index < peer.pieces.pieceCount; index++) {
-      if (peer.pieces.has(index)) haves.push(encodeMessage(ID.have, index))
-    }
-    return haves
   }
 
   /** Looks after everything that time changes; to be called several times a second while there are connections. */
@@ -299,7 +310,7 @@ export class Swarm {
     this.#intake?.tick(nowMs)
     for (const peer of this.#peers) {
       if (nowMs - peer.lastSentAtMs > KEEP_ALIVE_MS) this.#send(peer, [KEEP_ALIVE])
-      else if (peer.lateHaves.length > 0) this.#send(peer, [])
+      else if (peer.haves.isDue(nowMs)) this.#send(peer, [])
     }
   }
 

@@ -70,6 +70,19 @@ export function encodeMessage(id: number, ...numbers: readonly number[]): Uint8A
   return bytes
 }
 
+/** A `have` of each piece, one behind the other. */
+export function encodeHaves(indexes: readonly number[]): Uint8Array {
+  const length = PREFIX_LENGTH + 5
+  const bytes = new Uint8Array(length * indexes.length)
+  const view = new DataView(bytes.buffer)
+  indexes.forEach((index, at) => {
+    view.setUint32(length * at, 5)
+    bytes[length * at + PREFIX_LENGTH] = ID.have
+    view.setUint32(length * at + PREFIX_LENGTH + 1, index)
+  })
+  return bytes
+}
+
 /** A message of `id` with bytes behind it. */
 export function encodeBytesMessage(id: number, payload: Uint8Array): Uint8Array {
   const bytes = new Uint8Array(PREFIX_LENGTH + 1 + payload.length)

@@ -181,12 +181,14 @@ test('the hello of a topic: as it goes over the wire, and as it is understood', 
   assert.equal(parseHello(decode(Buffer.from(vector('hello').replace('gittorrent1', 'gittorrent2'), 'latin1'))), null)
 })
 
-test('the hello of a swarm, of one who wants a part and one who wants all', () => {
-  assert.equal(Buffer.from(encodeHello(1000, true, true)).toString('latin1'), vector('swarm-hello'))
-  const { wantsSome, needsFewHaves, metadataId, requestCountMax } = decodeHello(
-    Buffer.from(vector('swarm-hello'), 'latin1'),
-  )
-  assert.deepEqual([wantsSome, needsFewHaves, metadataId, requestCountMax], [true, true, 1, 512])
+test('the hello of a swarm, of one who wants a part and of a source that shows its pieces by and by', () => {
+  assert.equal(Buffer.from(encodeHello(1000, true, 'lacking')).toString('latin1'), vector('swarm-hello'))
+  const { wantsSome, haveNeed, metadataId, requestCountMax } = decodeHello(Buffer.from(vector('swarm-hello'), 'latin1'))
+  assert.deepEqual([wantsSome, haveNeed, metadataId, requestCountMax], [true, 'lacking', 1, 512])
+  assert.equal(Buffer.from(encodeHello(1000, false, 'all-late')).toString('latin1'), vector('source-hello'))
+  assert.equal(decodeHello(Buffer.from(vector('source-hello'), 'latin1')).haveNeed, 'all-late')
+  const unknown = vector('source-hello').replace('gt1hi2e', 'gt1hi3e')
+  assert.equal(decodeHello(Buffer.from(unknown, 'latin1')).haveNeed, 'all')
 })
 
 test('the announcement and the question of local service discovery', () => {
