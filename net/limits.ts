@@ -120,6 +120,8 @@ export const BLOCK_ASKER_COUNT_MAX = 2
 export const UPLOAD_PLACE_COUNT = 32
 /** … and of those, places that go to the longest waiting. */
 export const UPLOAD_TURN_COUNT = 4
+/** Milliseconds from one block to the next in which a peer keeps its place: a block on a line of 2 KiB a second, or a turn in a crowd. */
+export const UPLOAD_PAUSE_MS_MAX = 8_000
 /** Bytes of whole pieces that may wait for the disk before no more is asked for. */
 export const UNWRITTEN_LENGTH_MAX = 32 * 1024 * 1024
 /** Milliseconds of silence of a peer that was asked, after which others are asked for the same … */

@@ -3,7 +3,13 @@
  * asked for. Bookkeeping only; `Swarm` decides. How many blocks are asked for ahead follows how long they take: more while
  * they come quickly, fewer when they queue, so that a slow peer never holds much.
  */
-import { BLOCK_REQUEST_COUNT_MAX, EXTENSION_BURST_COUNT, EXTENSION_RATE_PER_S, PLACE_GRACE_MS } from '../limits.ts'
+import {
+  BLOCK_REQUEST_COUNT_MAX,
+  EXTENSION_BURST_COUNT,
+  EXTENSION_RATE_PER_S,
+  PLACE_GRACE_MS,
+  UPLOAD_PAUSE_MS_MAX,
+} from '../limits.ts'
 import type { Worth } from '../places.ts'
 import { type Clock, TokenBucket } from '../rate.ts'
 import { Bitfield } from './bitfield.ts'
@@ -133,10 +139,12 @@ export class SwarmPeer implements Worth {
     return this.wanted.length > 0 || this.isBeingServed
   }
 
-  /** It is served, and makes no use of it. */
+  /** It is served, and makes no use of it: asks for nothing, or has had a block and asks for no other for longer than a slow line takes. */
   isIdle(nowMs: number): boolean {
-    if (this.amChoking || this.isTaking) return false
-    return nowMs - Math.max(this.unchokedAtMs, this.takenAtMs ?? 0) >= PLACE_GRACE_MS
+    if (this.amChoking || this.isTaking || this.link.backlogLength > 0) return false
+    const takenAtMs = this.takenAtMs ?? Number.NEGATIVE_INFINITY
+    if (takenAtMs < this.unchokedAtMs) return nowMs - this.unchokedAtMs >= PLACE_GRACE_MS
+    return nowMs - takenAtMs >= UPLOAD_PAUSE_MS_MAX
   }
 
   /** Forgets a block that it does not want any more; false if it was not waiting. */
