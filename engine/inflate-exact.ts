@@ -112,6 +112,13 @@ const DISTANCE_BITS = Uint8Array.of(
   13,
 )
 
+/** Numbers of TABLE_BITS bits, the other way round: codes start with their highest bit, all else with the lowest. */
+const REVERSED = Uint16Array.from({ length: 1 << TABLE_BITS }, (_, value) => {
+  let reversed = 0
+  for (let bit = 0; bit < TABLE_BITS; bit++) reversed |= ((value >> bit) & 1) << (TABLE_BITS - 1 - bit)
+  return reversed
+})
+
 /**
  * A prefix code. What costs with small streams is not to decode but to make this, so short codes alone have a table: by the next
  * `bits` bits of the stream, symbol · 16 + length; 0 where no code is, or a longer one.
@@ -155,10 +162,9 @@ class Code {
       this.#symbols[start] = symbol
       this.#starts[length] = start + 1
       if (length > this.bits) continue
-      let reversed = 0
       const value = this.#next[length] ?? 0
       this.#next[length] = value + 1
-      for (let bit = 0; bit < length; bit++) reversed |= ((value >> bit) & 1) << (length - 1 - bit)
+      const reversed = (REVERSED[value] ?? 0) >> (TABLE_BITS - length)
       for (let at = reversed; at < size; at += 1 << length) table[at] = (symbol << 4) | length
     }
   }
@@ -194,6 +200,7 @@ export class ExactInflater {
   readonly #distances = new Code()
   readonly #lengths = new Uint8Array(LITERAL_CODE_COUNT + 32)
   #input: Uint8Array = new Uint8Array(0)
+  #view: DataView = new DataView(new ArrayBuffer(0))
   #at = 0
   #window = 0
   #bitCount = 0
@@ -304,51 +311,80 @@ export class ExactInflater {
     this.#literals.build(lengths, 0, literalCount)
   }
 
-  /** The hot loop, with the state of the reader in variables of its own. */
+  /**
+   * The hot loop, with the state of the reader in variables of its own. It takes four bytes at a time, may look past the end of the
+   * stream, and gives back what it does not need.
+   */
   #decode(output: Uint8Array, start: number, literals: Code, distances: Code): number {
-    const input = this.#input
+    const { view, origin } = this.#viewOfInput()
+    const lastWordAt = view.byteLength - 4
+    const outputLength = output.length
     const { table, bits } = literals
     const mask = (1 << bits) - 1
     let filled = start
-    let at = this.#at
+    let at = origin + this.#at
     let window = this.#window
     let bitCount = this.#bitCount
     for (;;) {
-      for (; bitCount < CODE_LENGTH_MAX; bitCount += 8) window |= (input[at++] ?? 0) << bitCount
+      // 24 bits at least: a code of any length, and then one that the table has.
+      window |= (at <= lastWordAt ? view.getUint32(at, true) : lastWord(view, at)) << bitCount
+      at += (31 - bitCount) >> 3
+      bitCount |= 24
       const entry = table[window & mask] || literals.long(window)
       window >>>= entry & 15
       bitCount -= entry & 15
-      if (entry === 0 || at - (bitCount >> 3) > input.length) throw malformed('a code')
       const symbol = entry >> 4
       if (symbol < END_OF_BLOCK) {
-        if (filled === output.length) throw malformed('fewer bytes')
+        if (entry === 0 || filled === outputLength) throw malformed('a code, or fewer bytes')
         output[filled++] = symbol
+        const second = table[window & mask] ?? 0
+        if (second === 0 || second >> 4 >= END_OF_BLOCK || filled === outputLength) continue
+        window >>>= second & 15
+        bitCount -= second & 15
+        output[filled++] = second >> 4
         continue
       }
       if (symbol === END_OF_BLOCK) break
-      for (; bitCount < CODE_LENGTH_MAX; bitCount += 8) window |= (input[at++] ?? 0) << bitCount
       const lengthBits = LENGTH_BITS[symbol - 257] ?? 0
       const length = (LENGTH_BASES[symbol - 257] ?? 0) + (window & ((1 << lengthBits) - 1))
       window >>>= lengthBits
       bitCount -= lengthBits
-      for (; bitCount < CODE_LENGTH_MAX; bitCount += 8) window |= (input[at++] ?? 0) << bitCount
+      window |= (at <= lastWordAt ? view.getUint32(at, true) : lastWord(view, at)) << bitCount
+      at += (31 - bitCount) >> 3
+      bitCount |= 24
       const far = distances.at(window)
       window >>>= far & 15
       bitCount -= far & 15
-      for (; bitCount < CODE_LENGTH_MAX; bitCount += 8) window |= (input[at++] ?? 0) << bitCount
+      window |= (at <= lastWordAt ? view.getUint32(at, true) : lastWord(view, at)) << bitCount
+      at += (31 - bitCount) >> 3
+      bitCount |= 24
       const distanceBits = DISTANCE_BITS[far >> 4] ?? 0
       const distance = (DISTANCE_BASES[far >> 4] ?? 0) + (window & ((1 << distanceBits) - 1))
       window >>>= distanceBits
       bitCount -= distanceBits
-      const isThere = far !== 0 && distance <= filled && distance > 0 && at - (bitCount >> 3) <= input.length
-      if (!isThere || length < 3 || filled + length > output.length) throw malformed('a match')
+      const isThere = far !== 0 && distance <= filled && distance > 0
+      if (!isThere || length < 3 || filled + length > outputLength) throw malformed('a match')
       for (let end = filled + length; filled < end; filled++) output[filled] = output[filled - distance] ?? 0
     }
-    this.#at = at
-    this.#window = window
-    this.#bitCount = bitCount
+    this.#at = at - (bitCount >> 3) - origin
+    if (this.#at > this.#input.length) throw malformed('more bytes')
+    this.#bitCount = bitCount & 7
+    this.#window = window & ((1 << this.#bitCount) - 1)
     return filled
   }
+
+  /** The bytes under the input, and where it starts in them. A view is kept, because many streams lie in one buffer. */
+  #viewOfInput(): { view: DataView; origin: number } {
+    if (this.#view.buffer !== this.#input.buffer) this.#view = new DataView(this.#input.buffer)
+    return { view: this.#view, origin: this.#input.byteOffset }
+  }
+}
+
+/** Four bytes, little-endian, with zero for those past the end. */
+function lastWord(view: DataView, at: number): number {
+  let word = 0
+  for (let i = 0; at + i < view.byteLength; i++) word |= view.getUint8(at + i) << (8 * i)
+  return word
 }
 
 const NOTHING = new Uint8Array(0)

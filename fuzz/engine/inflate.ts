@@ -1,12 +1,16 @@
 /**
- * Fuzz target of the inflater. The first two bytes are the declared length, the rest the stream. It never throws, never
- * gives more than was declared, and agrees with the zlib of Node on what a stream holds and where it ends.
+ * Fuzz target of both inflaters. The first two bytes are the declared length, the rest the stream. The one never throws, never
+ * gives more than was declared, and agrees with the zlib of Node on what a stream holds and where it ends; the other agrees where
+ * the length is exact, and refuses all else.
  */
 
 import { deflateRawSync, deflateSync, inflateSync } from 'node:zlib'
+import { EngineError } from '../../engine/errors.ts'
 import { createInflate } from '../../engine/inflate.ts'
+import { ExactInflater } from '../../engine/inflate-exact.ts'
 
 const inflate = createInflate()
+const exact = new ExactInflater()
 
 export function fuzz(bytes: Uint8Array): void {
   const length = (bytes[0] ?? 0) + 256 * (bytes[1] ?? 0)
@@ -14,9 +18,24 @@ export function fuzz(bytes: Uint8Array): void {
   const ours = inflate(stream, length)
   const theirs = nativeInflate(stream, length)
   if (ours !== null && (ours.data.length > length || ours.consumed > stream.length)) throw new Error('past a bound')
+  checkExact(stream, length, theirs)
   if ((ours === null) !== (theirs === null)) throw new Error(`pako and zlib disagree: ${ours === null}`)
   if (ours === null || theirs === null) return
   if (ours.consumed !== theirs.consumed || Buffer.compare(ours.data, theirs.data) !== 0) throw new Error('other bytes')
+}
+
+function checkExact(stream: Uint8Array, length: number, theirs: ReturnType<typeof nativeInflate>): void {
+  const content = new Uint8Array(length)
+  let consumed: number
+  try {
+    consumed = exact.inflateInto(content, stream)
+  } catch (error) {
+    if (!(error instanceof EngineError)) throw error
+    if (theirs?.data.length === length) throw new Error('the exact inflater refuses what zlib takes')
+    return
+  }
+  if (theirs?.consumed !== consumed || Buffer.compare(theirs.data, content) !== 0)
+    throw new Error('the exact inflater gives other bytes')
 }
 
 function nativeInflate(stream: Uint8Array, length: number): { data: Uint8Array; consumed: number } | null {
