@@ -14,103 +14,21 @@ const LITERAL_CODE_COUNT = 288
 const DISTANCE_CODE_COUNT = 30
 /** Order in which the lengths of the code for code lengths are stored. */
 const ORDER = [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15]
-/** Length codes 257 … 285, and distance codes: first value and number of extra bits. */
-const LENGTH_BASES = Uint16Array.of(
-  3,
-  4,
-  5,
-  6,
-  7,
-  8,
-  9,
-  10,
-  11,
-  13,
-  15,
-  17,
-  19,
-  23,
-  27,
-  31,
-  35,
-  43,
-  51,
-  59,
-  67,
-  83,
-  99,
-  115,
-  131,
-  163,
-  195,
-  227,
-  258,
-)
-const LENGTH_BITS = Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4, 5, 5, 5, 5, 0)
-const DISTANCE_BASES = Uint16Array.of(
-  1,
-  2,
-  3,
-  4,
-  5,
-  7,
-  9,
-  13,
-  17,
-  25,
-  33,
-  49,
-  65,
-  97,
-  129,
-  193,
-  257,
-  385,
-  513,
-  769,
-  1025,
-  1537,
-  2049,
-  3073,
-  4097,
-  6145,
-  8193,
-  12289,
-  16385,
-  24577,
-)
-const DISTANCE_BITS = Uint8Array.of(
-  0,
-  0,
-  0,
-  0,
-  1,
-  1,
-  2,
-  2,
-  3,
-  3,
-  4,
-  4,
-  5,
-  5,
-  6,
-  6,
-  7,
-  7,
-  8,
-  8,
-  9,
-  9,
-  10,
-  10,
-  11,
-  11,
-  12,
-  12,
-  13,
-  13,
-)
+/** Extra bits of the length codes 257 … 285 and of the distance codes, and the first value of each (RFC 1951, 3.2.5). */
+const LENGTH_BITS = Uint8Array.from({ length: 29 }, (_, at) => (at < 8 || at === 28 ? 0 : (at >> 2) - 1))
+const LENGTH_BASES = firstValues(LENGTH_BITS, 3).fill(258, 28)
+const DISTANCE_BITS = Uint8Array.from({ length: DISTANCE_CODE_COUNT }, (_, at) => (at < 2 ? 0 : (at >> 1) - 1))
+const DISTANCE_BASES = firstValues(DISTANCE_BITS, 1)
+
+/** Each code begins where the one before it ends. */
+function firstValues(extraBits: Uint8Array, first: number): Uint16Array {
+  let next = first
+  return Uint16Array.from(extraBits, (bits) => {
+    const value = next
+    next += 1 << bits
+    return value
+  })
+}
 
 /** Numbers of TABLE_BITS bits, the other way round: codes start with their highest bit, all else with the lowest. */
 const REVERSED = Uint16Array.from({ length: 1 << TABLE_BITS }, (_, value) => {
