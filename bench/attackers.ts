@@ -232,11 +232,25 @@ const crowdOf =
   ({ topic }: Ground): Promise<Attackers> =>
     peersOf(topic, Array(CROWD_COUNT).fill({ answer }))
 
+/** Peers that all claim the right chain, and bring of it as these manners have it. */
+const claimantsOf =
+  (manners: Pick<Manners, 'source' | 'uploadLimit'>) =>
+  ({ topic, chains: { chains } }: Ground): Promise<Attackers> =>
+    peersOf(topic, Array(CROWD_COUNT).fill({ answer: answerOf(chains), offered: chains, ...manners }))
+
 /** Eclipses by crowds. */
 export const CROWDS: readonly Attack[] = [
   { name: `eclipse: ${CROWD_COUNT} that know nothing`, open: crowdOf(answerOf([])) },
   { name: `eclipse: ${CROWD_COUNT} that answer garbage`, open: crowdOf(async () => Buffer.from('no')) },
   { name: `eclipse: ${CROWD_COUNT} that say nothing`, open: crowdOf(never) },
+  {
+    name: `eclipse: ${CROWD_COUNT} with the right chain that never send`,
+    open: claimantsOf({ source: () => ({ read: never }) }),
+  },
+  {
+    name: `eclipse: ${CROWD_COUNT} with the right chain at 1 kB/s`,
+    open: claimantsOf({ uploadLimit: 1_000 }),
+  },
 ]
 
 /** One scene per attack. */

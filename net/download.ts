@@ -7,13 +7,21 @@ import { setMaxListeners } from 'node:events'
 import { type Address, formatAddress } from './address.ts'
 import type { Connection } from './connection.ts'
 import { NetError } from './errors.ts'
-import { DOWNLOAD_REDIAL_COUNT_MAX, DOWNLOAD_REDIAL_DELAY_MS, DOWNLOAD_WASTE_FACTOR_MAX } from './limits.ts'
+import {
+  DOWNLOAD_DIALLED_COUNT_MAX,
+  DOWNLOAD_REDIAL_COUNT_MAX,
+  DOWNLOAD_REDIAL_DELAY_MS,
+  DOWNLOAD_WASTE_FACTOR_MAX,
+} from './limits.ts'
 import { Patience } from './patience.ts'
 import { Bitfield } from './swarm/bitfield.ts'
 import type { OutsideSource } from './swarm/outside.ts'
 import { BLOCK_LENGTH } from './swarm/wire-messages.ts'
 import type { Membership, SwarmClient } from './swarm-client.ts'
 import { type CheckedTorrent, isPiece, pieceLengthOf, type Store } from './torrent.ts'
+
+/** Milliseconds between two looks at the most. */
+const LOOK_MS_MAX = 100
 
 export interface ByteRange {
   readonly offset: number
@@ -76,6 +84,10 @@ export class DownloadTask {
   readonly #ports: DownloadPorts
   readonly #abort = new AbortController()
   readonly #tried = new Set<string>()
+  /** Addresses that wait for a place among those that are dialled, and how often they may be dialled after that. */
+  readonly #addresses: { readonly address: Address; readonly redialCount: number }[] = []
+  /** Connections that had to make way for them. */
+  readonly #leaving = new Set<Connection>()
   readonly #tallies = new Set<Tally>()
   /** Bytes of connections that ended before they brought a block: strangers may make as many of those as they like. */
   #uselessLength = 0
@@ -140,7 +152,34 @@ export class DownloadTask {
     const key = formatAddress(address)
     if (this.#settled || this.#tried.has(key) || this.#ports.isBanned(address)) return
     this.#tried.add(key)
-    void this.#connect(address, DOWNLOAD_REDIAL_COUNT_MAX)
+    this.#addresses.push({ address, redialCount: DOWNLOAD_REDIAL_COUNT_MAX })
+    this.#dialNext()
+  }
+
+  #dialNext(): void {
+    while (this.#openCount < DOWNLOAD_DIALLED_COUNT_MAX && !this.#settled) {
+      const next = this.#nextAddress()
+      if (next === undefined) return
+      void this.#connect(next.address, next.redialCount)
+    }
+  }
+
+  /** By chance, so that downloads that go on side by side meet different ones first; who made way comes after all that were not met yet. */
+  #nextAddress(): { readonly address: Address; readonly redialCount: number } | undefined {
+    const redialCountMax = Math.max(...this.#addresses.map(({ redialCount }) => redialCount))
+    const first = this.#addresses.filter(({ redialCount }) => redialCount === redialCountMax)
+    const next = first[Math.floor(Math.random() * first.length)]
+    if (next !== undefined) this.#addresses.splice(this.#addresses.indexOf(next), 1)
+    return next
+  }
+
+  /** Those of whom nothing comes leave for addresses that wait, and wait behind those. */
+  #makeWay(): void {
+    const mute = this.#swarm?.muteConnections().slice(0, this.#addresses.length) ?? []
+    for (const connection of mute) {
+      this.#leaving.add(connection)
+      connection.destroy()
+    }
   }
 
   /** Has a source outside the swarm share the work, until it fails or brings wrong bytes. */
@@ -222,17 +261,25 @@ export class DownloadTask {
   async #connect(address: Address, redialCount: number): Promise<void> {
     this.#openCount += 1
     let isAgainWanted = true
+    let hasLeft = false
     try {
       const connection = await this.#ports.dial(address, this.#abort.signal)
       connection.dialled = address
       if (this.#give(connection, address)) {
         await new Promise<void>((resolve) => connection.once('close', resolve))
         isAgainWanted = connection.handshake !== null && !connection.isSecond
+        hasLeft = this.#leaving.delete(connection)
       } else connection.destroy()
     } catch {
       isAgainWanted = redialCount < DOWNLOAD_REDIAL_COUNT_MAX
     }
     if (isAgainWanted && redialCount > 0 && !this.#settled && !this.#ports.isBanned(address)) {
+      if (hasLeft) {
+        this.#addresses.push({ address, redialCount: redialCount - 1 })
+        this.#openCount -= 1
+        this.#dialNext()
+        return
+      }
       const timer = setTimeout(() => {
         this.#redials.delete(timer)
         void this.#connect(address, redialCount - 1)
@@ -242,6 +289,7 @@ export class DownloadTask {
       return
     }
     this.#openCount -= 1
+    this.#dialNext()
     this.#giveUpIfAlone()
   }
 
@@ -296,17 +344,19 @@ export class DownloadTask {
         leftLength: this.torrent.lengthBytes - this.#verifiedLength,
         isExpectant: this.#isExpectant(),
       }
+      this.#makeWay()
       const isWaste = this.#receivedLength() > DOWNLOAD_WASTE_FACTOR_MAX * this.torrent.lengthBytes + 2 ** 24
       if (patience.isOver(performance.now(), arrivals) || isWaste) {
         this.fail(new NetError('download-stalled', `download: less than due in ${stallTimeoutMs} ms, ask other peers`))
       }
     }
-    if (!this.#settled) this.#watch = setInterval(look, patience.intervalMs)
+    if (!this.#settled) this.#watch = setInterval(look, Math.min(patience.intervalMs, LOOK_MS_MAX))
   }
 
   /** Those who are connected, and nobody else, should be bringing something. */
   #isExpectant(): boolean {
     const swarm = this.#swarm
+    if (this.#addresses.some(({ redialCount }) => redialCount === DOWNLOAD_REDIAL_COUNT_MAX)) return false
     return swarm !== null && swarm.connectionCount > 0 && swarm.outsiderCount === 0 && !swarm.isInLine
   }
 

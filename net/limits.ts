@@ -126,6 +126,15 @@ export const UPLOAD_PAUSE_MS_MAX = 8_000
 export const UNWRITTEN_LENGTH_MAX = 32 * 1024 * 1024
 /** Milliseconds of silence of a peer that was asked, after which others are asked for the same … */
 export const PEER_SNUB_MS = 4_000
+/** The same before its first block: a crowd that never sends one would hold all blocks together. */
+export const PEER_UNTRIED_SNUB_MS = 1_000
+/**
+ * Addresses that a download has dialled at a time, fewer than a swarm has places. Where more wait, who was asked and has brought nothing for so
+ * long leaves for them: before its first block, and after; so does who lets us wait, or has nothing, as long as a place is worth.
+ */
+export const DOWNLOAD_DIALLED_COUNT_MAX = 48
+export const DOWNLOAD_UNTRIED_MUTE_MS = 400
+export const DOWNLOAD_MUTE_MS = 1_000
 /** … and after which its connection is dropped. */
 export const PEER_SILENCE_MS = 30_000
 /** Milliseconds after which something is said, so that the peer does not take us for dead. */

@@ -84,6 +84,7 @@ export class Membership {
   readonly #client: SwarmClientOptions
   readonly #onLeave: () => void
   readonly #connections = new Set<Connection>()
+  readonly #ends = new Map<Connection, SwarmEnd>()
   readonly #outsiders = new Set<OutsideLink>()
   #hasLeft = false
 
@@ -138,12 +139,20 @@ export class Membership {
     for (const link of this.#outsiders) link.drop('nothing is lacking')
   }
 
+  /** Connections that we dialled, and of which nothing comes. */
+  muteConnections(): Connection[] {
+    return [...this.#ends].flatMap(([connection, end]) => (connection.outgoing && end.isMute() ? [connection] : []))
+  }
+
   /** Takes a connection, before or after the peer's handshake; false if there are enough, of whom nobody can leave. */
   addConnection(connection: Connection): boolean {
     if (this.#hasLeft || connection.destroyed) return false
     if (!makeRoom(this.#connections, SWARM_CONNECTION_COUNT_MAX, connection.owner, MONOTONIC.nowMs())) return false
     this.#connections.add(connection)
-    connection.once('close', () => this.#connections.delete(connection))
+    connection.once('close', () => {
+      this.#connections.delete(connection)
+      this.#ends.delete(connection)
+    })
     connection.wants = (messageId) => messageId <= ID.extended
     connection.write(encodeHandshake(this.#torrent.infohash, this.#client.peerId))
     void connection.whenHandshake.then(() => this.#onHandshake(connection))
@@ -158,6 +167,7 @@ export class Membership {
     const end = isOther || isUs || this.#isSecond(connection) ? null : this.#swarm.join(this.#linkOf(connection))
     if (end === null) return void connection.destroy()
     connection.worth = end.worth
+    this.#ends.set(connection, end)
     attach(connection, end)
   }
 

@@ -4,7 +4,13 @@
  */
 
 import { NetError } from '../errors.ts'
-import { PEER_SILENCE_MS, PEER_SNUB_MS, UNASKED_BLOCK_COUNT_MAX, UNWRITTEN_LENGTH_MAX } from '../limits.ts'
+import {
+  PEER_SILENCE_MS,
+  PEER_SNUB_MS,
+  PEER_UNTRIED_SNUB_MS,
+  UNASKED_BLOCK_COUNT_MAX,
+  UNWRITTEN_LENGTH_MAX,
+} from '../limits.ts'
 import type { Clock } from '../rate.ts'
 import { type CheckedTorrent, isPiece, type Store } from '../torrent.ts'
 import type { Availability } from './availability.ts'
@@ -189,7 +195,7 @@ export class Intake {
     for (const peer of this.#ports.peers) {
       const silentMs = peer.asked.size === 0 ? 0 : nowMs - peer.lastBlockAtMs
       if (silentMs > PEER_SILENCE_MS) peer.link.drop('brings nothing of what it was asked for', false)
-      else if (silentMs > PEER_SNUB_MS && !peer.isSnubbed) this.#snub(peer)
+      else if (silentMs > (peer.hasBrought ? PEER_SNUB_MS : PEER_UNTRIED_SNUB_MS) && !peer.isSnubbed) this.#snub(peer)
       this.#refill(peer)
     }
   }

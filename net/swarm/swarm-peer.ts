@@ -5,6 +5,8 @@
  */
 import {
   BLOCK_REQUEST_COUNT_MAX,
+  DOWNLOAD_MUTE_MS,
+  DOWNLOAD_UNTRIED_MUTE_MS,
   EXTENSION_BURST_COUNT,
   EXTENSION_RATE_PER_S,
   PLACE_GRACE_MS,
@@ -127,11 +129,17 @@ export class SwarmPeer implements Worth {
     return Math.max(this.joinedAtMs, this.broughtAtMs ?? 0, this.takenAtMs ?? 0)
   }
 
-  /** Blocks are on their way, or it waits until we serve it. */
+  /** It takes blocks, or waits until we serve it. What it was asked for counts when it comes: asking keeps nobody a place. */
   get isBusy(): boolean {
-    const isBringing = this.asked.size > 0 && !this.isSnubbed
     const isWaiting = this.isInterested && this.amChoking
-    return isBringing || isWaiting || this.isTaking || this.link.backlogLength > 0
+    return isWaiting || this.isTaking || this.link.backlogLength > 0
+  }
+
+  /** It brings nothing, where somebody else may: it owes us a block for long, or has never brought one and lets us wait, or has nothing. */
+  isMute(nowMs: number): boolean {
+    if (this.asked.size > 0)
+      return nowMs - this.lastBlockAtMs >= (this.hasBrought ? DOWNLOAD_MUTE_MS : DOWNLOAD_UNTRIED_MUTE_MS)
+    return !this.hasBrought && (this.isChoking || !this.amInterested) && nowMs - this.joinedAtMs >= PLACE_GRACE_MS
   }
 
   /** It waits for blocks that it asked for. */

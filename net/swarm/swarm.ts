@@ -55,6 +55,8 @@ export interface SwarmEnd {
   closed(): void
   /** What its place is worth. */
   readonly worth: Worth
+  /** It brings nothing, and has had time to. */
+  isMute(): boolean
 }
 
 export class Swarm {
@@ -113,6 +115,7 @@ export class Swarm {
       drained: () => void this.#outflow.serve(peer),
       closed: () => this.#remove(peer),
       worth: peer,
+      isMute: () => peer.isMute(this.#clock.nowMs()),
     }
   }
 

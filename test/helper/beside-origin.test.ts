@@ -36,12 +36,12 @@ function answerOf(keptLength: () => number) {
 }
 
 it('where there is no origin nobody is left, however slow', () => {
-  assert.equal(watchSilence(undefined, 600_000).isLeft, false)
+  assert.equal(watchSilence(undefined, 600_000).isOver, false)
 })
 
 it('where the origin cannot be asked beside others, the slow are left to it at once', () => {
-  assert.equal(watchSilence(() => null, SLOW_WINDOW_MS - 500).isLeft, false)
-  assert.equal(watchSilence(() => null, SLOW_WINDOW_MS + 500).isLeft, true)
+  assert.equal(watchSilence(() => null, SLOW_WINDOW_MS - 500).isOver, false)
+  assert.equal(watchSilence(() => null, SLOW_WINDOW_MS + 500).isOver, true)
 })
 
 it('the origin is asked once, for what is not complete here, and when it is quicker the others are left', () => {
@@ -53,13 +53,13 @@ it('the origin is asked once, for what is not complete here, and when it is quic
     return answer
   }, SLOW_WINDOW_MS + ORIGIN_RACE_MS)
   assert.deepEqual(asked, [['a'.repeat(40)]])
-  assert.equal(beside.isLeft && beside.left.aborted, true)
+  assert.equal(beside.isOver && beside.left.aborted, true)
   assert.equal(answer.dropCount, 0)
 })
 
 it('an origin that is no quicker is given up, as one that need not bring anything', () => {
   const idle = answerOf(() => 20_000)
-  assert.equal(watchSilence(() => idle, SLOW_WINDOW_MS + 2 * ORIGIN_RACE_MS).isLeft, false)
+  assert.equal(watchSilence(() => idle, SLOW_WINDOW_MS + 2 * ORIGIN_RACE_MS).isOver, false)
   assert.equal(idle.dropCount, 1)
   const needless = answerOf(() => 0)
   const beside = watchSilence(() => needless, SLOW_WINDOW_MS + ORIGIN_RACE_MS)

@@ -178,13 +178,19 @@ it('with what it has, a client serves the whole link to others', async () => {
   const incoming = await startDownload(partial, {
     net,
     topic: joined,
-    webSeeds: { connections: new WebConnections(), found: Promise.resolve([]), failed: new Set() },
+    webSeeds: {
+      connections: new WebConnections(),
+      found: Promise.resolve([]),
+      failed: new Set(),
+      isUsable: () => false,
+    },
     trace: openTrace({}),
     folder: join(gitDir, 'gittorrent', 'incoming'),
     store,
     peers: met,
     useless: new Set<TopicPeer>(),
     manners: { failed: new Set(), slow: new Set() },
+    broughtBy: new Map(),
     signal: new AbortController().signal,
   })
   await incoming.ended

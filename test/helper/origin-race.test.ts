@@ -12,6 +12,7 @@ import {
   ORIGIN_RACE_MS_MIN,
   SLOW_LEFT_MS,
   SLOW_LENGTH,
+  SLOW_NEXT_MS,
   SLOW_WINDOW_MS,
 } from '../../helper/share/supply/limits.ts'
 import { ORIGIN_LOOK_MS, OriginRace, type Verdict } from '../../helper/share/supply/origin-race.ts'
@@ -47,12 +48,13 @@ function courseOf({ cameAt, length = ALL, originRate, countingMs = 0, downloadLi
     if (verdict !== 'wait') decided.push([verdict, nowMs])
     if (verdict === 'ask') askedAtMs = nowMs
     if (verdict === 'drop') askedAtMs = null
-    if (verdict === 'leave' || cameLength === length) break
+    if (verdict === 'leave' || verdict === 'hand-over' || cameLength === length) break
   }
   return decided
 }
 
-const verdictsOf = (course: Course): Verdict[] => courseOf(course).map(([verdict]) => verdict)
+const verdictsIn = (course: readonly [Verdict, number][]): Verdict[] => course.map(([verdict]) => verdict)
+const verdictsOf = (course: Course): Verdict[] => verdictsIn(courseOf(course))
 const steadily =
   (ratePerS: number) =>
   (nowMs: number): number =>
@@ -66,13 +68,23 @@ it('who brings one piece soon and then a little is left within seconds, also by 
   assert.deepEqual([asked?.[0], left?.[0]], ['ask', 'leave'])
   assert.ok((asked?.[1] ?? Number.NaN) <= SLOW_WINDOW_MS + SLACK_MS)
   assert.ok((left?.[1] ?? Number.NaN) <= SLOW_WINDOW_MS + ORIGIN_RACE_MS_MIN + 2 * SLACK_MS)
-  const tired = (nowMs: number): number => steadily(8 * SLOW_RATE)(Math.min(nowMs, 20_000)) + steadily(8_000)(nowMs)
+  const tired = (nowMs: number): number => steadily(4 * SLOW_RATE)(Math.min(nowMs, 20_000)) + steadily(8_000)(nowMs)
   const later = courseOf({ cameAt: tired, originRate: 2 ** 20 })
-  assert.deepEqual(
-    later.map(([verdict]) => verdict),
-    ['ask', 'leave'],
-  )
+  assert.deepEqual(verdictsIn(later), ['ask', 'leave'])
   assert.ok((later[1]?.[1] ?? Number.NaN) <= 20_000 + SLOW_WINDOW_MS + ORIGIN_RACE_MS_MIN + 2 * SLACK_MS)
+})
+
+it('of what has come by half the origin sends the rest only: when that would take much longer than the first half', () => {
+  const stopped = (nowMs: number): number => steadily(8 * SLOW_RATE)(Math.min(nowMs, 50_000)) + steadily(8_000)(nowMs)
+  const course = courseOf({ cameAt: stopped, originRate: 2 ** 20 })
+  assert.deepEqual(verdictsIn(course), ['hand-over'])
+  assert.ok((course[0]?.[1] ?? Number.NaN) <= 50_000 + 2 * SLOW_WINDOW_MS + 2 * SLACK_MS)
+  const slower = (nowMs: number): number =>
+    steadily(1.2 * SLOW_RATE)(Math.min(nowMs, 300_000)) + steadily(0.5 * SLOW_RATE)(nowMs)
+  assert.deepEqual(verdictsOf({ cameAt: slower, originRate: 2 ** 20 }), [])
+  const outage = (nowMs: number): number =>
+    steadily(8 * SLOW_RATE)(nowMs < 50_000 ? nowMs : Math.max(50_000, nowMs - 4_000))
+  assert.deepEqual(verdictsOf({ cameAt: outage, originRate: 2 ** 20 }), [])
 })
 
 it('an origin that counts for long is waited for, and then wins', () => {
@@ -94,10 +106,7 @@ it('an answer that is whole, or waits unread, wins whoever is how quick', () => 
 it('on a slow line, where the origin is no quicker, it is asked once for a moment, and peers bring everything', () => {
   for (const originRate of [0.5 * 60_000, 60_000, 1.9 * 60_000]) {
     const course = courseOf({ cameAt: steadily(60_000), length: 20_000_000, originRate })
-    assert.deepEqual(
-      course.map(([verdict]) => verdict),
-      ['ask', 'drop'],
-    )
+    assert.deepEqual(verdictsIn(course), ['ask', 'drop'])
     const [[, askedMs] = ['', 0], [, droppedMs] = ['', 0]] = course
     assert.ok(droppedMs - askedMs <= ORIGIN_RACE_MS + (1000 * ORIGIN_BEGUN_LENGTH) / originRate + SLACK_MS)
   }
@@ -138,13 +147,16 @@ it('time in which nobody looked is not time in which nothing came', () => {
     assert.equal(race.look(round * 60_000, { cameLength: 0, leftLength: ALL }, null), 'wait')
 })
 
-it('the next claim has a window of its own', () => {
+it('the next claim has a window of its own, and less time', () => {
   const race = new OriginRace(null)
   race.begin(0)
+  for (let nowMs = ORIGIN_LOOK_MS; nowMs < 2_000; nowMs += ORIGIN_LOOK_MS)
+    assert.equal(race.look(nowMs, { cameLength: 0, leftLength: ALL }, null), 'wait')
+  race.begin(2_000)
   const verdicts: Verdict[] = []
-  for (let nowMs = ORIGIN_LOOK_MS; nowMs <= SLOW_WINDOW_MS + 2_000; nowMs += ORIGIN_LOOK_MS) {
-    if (nowMs === 2_000) race.begin(nowMs)
+  for (let nowMs = 2_000; nowMs <= 2_000 + SLOW_NEXT_MS; nowMs += ORIGIN_LOOK_MS)
     verdicts.push(race.look(nowMs, { cameLength: 0, leftLength: ALL }, null))
-  }
   assert.deepEqual(new Set(verdicts.slice(0, -1)), new Set(['wait']))
+  assert.equal(verdicts.at(-1), 'ask')
+  assert.equal(race.look(4_000, { cameLength: 0, leftLength: ALL }, { keptLength: 1, isFull: true }), 'leave')
 })

@@ -7,6 +7,7 @@ import { type TestContext, test } from 'node:test'
 import { Framer } from '../../net/framer.ts'
 import { encodeBencode, type Net } from '../../net/index.ts'
 import {
+  DOWNLOAD_DIALLED_COUNT_MAX,
   PENDING_CONNECTION_COUNT_MAX,
   SWARM_CONNECTION_COUNT_MAX,
   TOPIC_CONNECTION_COUNT_MAX,
@@ -288,6 +289,19 @@ test('a download full of those who have nothing finds room for a seed', async (t
   await download.result
   assert.ok(store.bytes.equals(CONTENT))
 })
+
+for (const count of [DOWNLOAD_DIALLED_COUNT_MAX - 1, 3 * DOWNLOAD_DIALLED_COUNT_MAX])
+  test(`${count} who say that they have everything and never send hold no block, and no place, that a seed named last needs`, async (t) => {
+    const mute = await Promise.all(Array.from({ length: count }, () => openTestNet(t, { listen: LOOPBACK })))
+    for (const net of mute) net.seed(TORRENT, { read: () => new Promise(() => {}) })
+    const seeder = await openVictim(t)
+    const client = await openTestNet(t)
+    const store = memoryStore(CONTENT.length)
+    const peers = [...mute, seeder].map(addressOf)
+    const options = { peers, store, startTimeoutMs: 3_000, stallTimeoutMs: 8_000 }
+    await client.download(TORRENT, options).result
+    assert.ok(store.bytes.equals(CONTENT))
+  })
 
 test('one who asks and does not read is held to a bounded backlog', async (t) => {
   const net = await openVictim(t)

@@ -12,6 +12,7 @@ export class BesideOrigin {
   readonly #race: OriginRace
   readonly #trace: Trace
   readonly #leaving = new AbortController()
+  readonly #handingOver = new AbortController()
   #answer: OriginAnswer | null = null
 
   constructor({ askOrigin }: SupplyRequest, downloadLimit: number | null, trace: Trace) {
@@ -20,24 +21,33 @@ export class BesideOrigin {
     this.#trace = trace
   }
 
-  /** The origin is to bring what is lacking. */
-  get isLeft(): boolean {
-    return this.left.aborted
+  /** Nobody is to be asked any more but the origin. */
+  get isOver(): boolean {
+    return this.left.aborted || this.#handingOver.signal.aborted
   }
 
-  /** Aborted when the origin is to bring what is lacking. */
+  /** Aborted when the origin brings all, what has come included. */
   get left(): AbortSignal {
     return this.#leaving.signal
   }
 
+  /** Aborted when nothing more is to come of others. */
+  get over(): AbortSignal {
+    return AbortSignal.any([this.#leaving.signal, this.#handingOver.signal])
+  }
+
   /**
    * Watches over what comes, one claim at a time; returns how to stop.
+   * @param arrivals null while there is somebody else to turn to, and nobody slow is in the way
    * @param haves commits that are complete here, and that the origin has
    */
-  watch(arrivals: () => Arrivals, haves: readonly string[]): () => void {
+  watch(arrivals: () => Arrivals | null, haves: readonly string[]): () => void {
     if (this.#askOrigin === undefined) return () => {}
     this.#race.begin(performance.now())
-    const timer = setInterval(() => this.#look(arrivals(), haves), ORIGIN_LOOK_MS)
+    const timer = setInterval(() => {
+      const now = arrivals()
+      if (now !== null && !this.isOver) this.#look(now, haves)
+    }, ORIGIN_LOOK_MS)
     return () => clearInterval(timer)
   }
 
@@ -46,11 +56,12 @@ export class BesideOrigin {
     const kept = answer === null ? null : { keptLength: answer.keptLength(), isFull: answer.isFull() }
     const verdict = this.#race.look(performance.now(), arrivals, kept)
     if (verdict === 'ask') this.#answer = this.#askOrigin?.(haves) ?? null
-    if (verdict === 'leave' || (verdict === 'ask' && this.#answer === null)) {
-      this.#trace(() => `slow: ${arrivals.leftLength} bytes are left to the origin`)
-      this.#leaving.abort()
-    }
-    if (verdict === 'drop') this.drop()
+    const isLeft = verdict === 'leave' || (verdict === 'ask' && this.#answer === null)
+    if (isLeft || verdict === 'hand-over')
+      this.#trace(() => `slow: ${arrivals.leftLength} bytes are left to the origin, ${verdict}`)
+    if (verdict === 'drop' || verdict === 'hand-over') this.drop()
+    if (isLeft) this.#leaving.abort()
+    if (verdict === 'hand-over') this.#handingOver.abort()
   }
 
   /** The origin need not bring what it was asked for. */

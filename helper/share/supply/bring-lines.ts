@@ -22,6 +22,7 @@ import { type LineTake, lengthOf } from './plan.ts'
 import { Quarantine } from './quarantine.ts'
 import { startAll } from './start-all.ts'
 import { completeTops, takeLines } from './take-lines.ts'
+import type { BroughtBy } from './way-for-others.ts'
 import { wholeOf, type Yield } from './yield.ts'
 
 const PROGRESS_INTERVAL_MS = 100
@@ -44,6 +45,8 @@ export interface FollowedClaim {
   /** The origin has the tops of all lines, which it is being asked; if not, nothing is taken in. */
   readonly isKnown: Promise<boolean>
   readonly besideOrigin: BesideOrigin
+  /** Who brought how much, in this conversation. */
+  readonly broughtBy: BroughtBy
 }
 
 /** Ways to peers, and what the conversation is about. */
@@ -77,7 +80,7 @@ export async function bringLines(
   request: SupplyRequest,
   means: Means,
 ): Promise<Brought> {
-  const { peers, useless, webSeeds, gitDir, held, isKnown, besideOrigin } = claim
+  const { peers, useless, webSeeds, gitDir, held, isKnown, besideOrigin, broughtBy } = claim
   const { net, topic, context } = means
   const folder = join(gitDir, 'gittorrent', 'incoming')
   await IncomingFile.removeOld(folder)
@@ -89,15 +92,18 @@ export async function bringLines(
   let endWatch = (): void => {}
   void isKnown.then((isAllKnown) => {
     if (!isAllKnown) enough.abort()
-    else if (!enough.signal.aborted) endWatch = besideOrigin.watch(() => arrivalsOf(lines, started), claim.complete)
+    else if (!enough.signal.aborted) endWatch = besideOrigin.watch(arrivals, claim.complete)
   })
-  const isWantedStill = async (): Promise<boolean> => (await isKnown) && !besideOrigin.isLeft
+  const isWantedStill = async (): Promise<boolean> => (await isKnown) && !besideOrigin.left.aborted
+  // A web seed takes over what peers do not bring; those have bounds of their own.
+  const arrivals = (): Arrivals | null => (webSeeds.isUsable() ? null : arrivalsOf(lines, started))
   try {
     const signal = AbortSignal.any([request.signal, enough.signal, besideOrigin.left])
     const manners = { failed: new Set<TopicPeer>(), slow: new Set<TopicPeer>() }
     const { trace } = context
-    const from = { net, topic, webSeeds, peers, useless, manners }
-    const coming = startAll(lines, started, { ...from, trace, folder, store, signal })
+    const from = { net, topic, webSeeds, peers, useless, manners, broughtBy }
+    const downloading = { ...from, trace, folder, store, signal: AbortSignal.any([signal, besideOrigin.over]) }
+    const coming = startAll(lines, started, downloading)
     const isKept = (line: LineTake): boolean => isKeptLine(line, request)
     // What a fetch adds is checked line by line.
     const standsAlone = (line: LineTake): boolean => isKept(line) || !(request.isClone || request.isUnshallow)

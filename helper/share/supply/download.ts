@@ -7,7 +7,15 @@
  */
 
 import { join } from 'node:path'
-import type { Address, Download, DownloadProgress, Net, Topic, TopicPeer } from '../../../net/index.ts'
+import {
+  type Address,
+  type Download,
+  type DownloadProgress,
+  formatAddress,
+  type Net,
+  type Topic,
+  type TopicPeer,
+} from '../../../net/index.ts'
 import { messageOf } from '../../errors.ts'
 import { LINK_STALL_TIMEOUT_MS, LINK_START_TIMEOUT_MS, SWARM_LENGTH_MIN, WEBSEED_AHEAD_LENGTH } from '../../limits.ts'
 import type { SegmentStore } from '../../store/segment-store.ts'
@@ -22,6 +30,7 @@ import type { Arrivals } from './origin-race.ts'
 import { bodyRangeOf, type LinkTake } from './plan.ts'
 import { noPeer, type RangeManners } from './range-race.ts'
 import { bringRanges } from './range-take.ts'
+import { type BroughtBy, inOrderOfBringing, makeWayForOthers } from './way-for-others.ts'
 
 export interface Incoming {
   readonly take: LinkTake
@@ -57,6 +66,8 @@ export interface DownloadSurroundings {
   readonly useless: ReadonlySet<TopicPeer>
   /** How peers were as senders of ranges, in this conversation. */
   readonly manners: RangeManners
+  /** Who brought how much in swarms, in this conversation. */
+  readonly broughtBy: BroughtBy
   readonly signal: AbortSignal
 }
 
@@ -127,7 +138,7 @@ function nothingFor(error: unknown): Attempt {
 async function startSwarm(
   take: LinkTake,
   file: IncomingFile,
-  { net, topic, peers, useless, store, signal, webSeeds }: DownloadSurroundings,
+  { net, topic, peers, useless, broughtBy, store, signal, webSeeds }: DownloadSurroundings,
   onWebBytes: (count: number) => void,
 ): Promise<Attempt> {
   if (net === null || peers.length === 0) throw noPeer()
@@ -138,7 +149,7 @@ async function startSwarm(
   // What lies behind the bodies is wanted too, so that all is there to be served.
   const start = take.isWhole ? 0 : bodyRangeOf(take).offset
   const wanted = { offset: start, length: link.layout.length - start }
-  const addresses = peers.map(({ address, remote }) => address ?? remote)
+  const addresses = [...inOrderOfBringing(broughtBy), ...peers.map(({ address, remote }) => address ?? remote)]
   const download = net.download(
     {
       infohash: link.infohash,
@@ -176,7 +187,13 @@ async function startSwarm(
   const ignoreTopic = topic?.onPeer((peer) => {
     if (peer.address !== null && !useless.has(peer)) download.addPeer(peer.address)
   })
-  const ended = download.result.then(() => file.noteArrived(wanted)).finally(() => ignoreTopic?.())
+  const endWay = topic === null ? null : makeWayForOthers(download, topic, broughtBy)
+  const ended = download.result
+    .then(() => file.noteArrived(wanted))
+    .finally(() => {
+      ignoreTopic?.()
+      endWay?.()
+    })
   const seeding = download.result.then(
     ({ seed }) => seed,
     () => null,
@@ -202,7 +219,13 @@ function shareOfPeers(download: Download, webLength: () => number): Pick<Attempt
   }
 }
 
-function startRange(take: LinkTake, file: IncomingFile, { peers, manners, signal }: DownloadSurroundings): Attempt {
+function startRange(take: LinkTake, file: IncomingFile, around: DownloadSurroundings): Attempt {
+  const { topic, manners, broughtBy, signal } = around
+  // Who has brought something else goes first, whether he was asked for his chain or not.
+  const good = new Map(inOrderOfBringing(broughtBy).map((address, rank) => [formatAddress(address), rank]))
+  const rankOf = ({ address, remote }: TopicPeer): number => good.get(formatAddress(address ?? remote)) ?? good.size
+  const others = (topic?.peers() ?? []).filter((peer) => rankOf(peer) < good.size && !around.peers.includes(peer))
+  const peers = [...around.peers, ...others].sort((a, b) => rankOf(a) - rankOf(b))
   let received = 0
   const onBytes = (count: number): void => {
     received += count

@@ -38,7 +38,16 @@ export const CLAIM_SECOND_LENGTH = 64 * 1024
 export const SLOW_LENGTH = 768 * 1024
 export const SLOW_WINDOW_MS = 3_000
 export const SLOW_LEFT_MS = 10_000
+/** Of a claim that is followed after another has failed, so much is enough: peers have cost their time already. */
+export const SLOW_NEXT_MS = 1_000
 /** Both bring for at least and at most so many milliseconds, from when so many bytes came of the origin: before, it counts objects. */
 export const ORIGIN_RACE_MS_MIN = 1_000
 export const ORIGIN_RACE_MS = 4_000
 export const ORIGIN_BEGUN_LENGTH = 16 * 1024
+
+/**
+ * Bytes that a link, and a peer in its swarm, brings between two looks when it moves: a block. Peers that do not make way for addresses that wait,
+ * soon enough that the third 64 of a crowd are met before a link is given up (LINK_START_TIMEOUT_MS).
+ */
+export const WAY_LENGTH = 16 * 1024
+export const WAY_LOOK_MS = 100

@@ -10,6 +10,7 @@ import {
   ORIGIN_RACE_MS_MIN,
   SLOW_LEFT_MS,
   SLOW_LENGTH,
+  SLOW_NEXT_MS,
   SLOW_WINDOW_MS,
 } from './limits.ts'
 
@@ -27,11 +28,13 @@ export interface OriginArrivals {
   readonly isFull: boolean
 }
 
-/** 'ask' the origin as well; 'leave' the rest to it; 'drop' its answer. */
-export type Verdict = 'wait' | 'ask' | 'leave' | 'drop'
+/** 'ask' the origin as well; 'leave' all to it; 'hand-over': it is to bring what has not come; 'drop' its answer. */
+export type Verdict = 'wait' | 'ask' | 'leave' | 'hand-over' | 'drop'
 
 /** Milliseconds between two looks. */
 export const ORIGIN_LOOK_MS = 250
+/** Where more than half is there, the rest may take so many times as long as that did. */
+const REST_FACTOR = 2
 /** So many times quicker the origin has to be: it may have to send twice as much. */
 const QUICKER_FACTOR = 2
 
@@ -41,11 +44,17 @@ interface Look {
 }
 
 export class OriginRace {
-  readonly #slowLength: number
+  /** Bytes per millisecond. */
+  readonly #slowRate: number
   /** On the clock of times in which somebody looked. */
   #nowMs = 0
   #lookedAtMs = 0
   #looks: Look[] = []
+  /** Milliseconds that have to be seen before anything is decided. */
+  #seenMsMin = SLOW_WINDOW_MS
+  /** When what comes began. */
+  #beganAtMs: number | null = null
+  #slowSinceMs: number | null = null
   /** When the origin had begun to send. */
   #begun: Look | null = null
   /** Bytes per millisecond that the origin sent beside others; null as long as that is not known. */
@@ -53,53 +62,68 @@ export class OriginRace {
 
   /** @param downloadLimit bytes per second that may come of others at most, null for any */
   constructor(downloadLimit: number | null) {
-    const limit = ((downloadLimit ?? Number.POSITIVE_INFINITY) * SLOW_WINDOW_MS) / 1000
-    this.#slowLength = Math.min(SLOW_LENGTH, limit / 2)
+    const limit = (downloadLimit ?? Number.POSITIVE_INFINITY) / 1000
+    this.#slowRate = Math.min(SLOW_LENGTH / SLOW_WINDOW_MS, limit / 2)
   }
 
-  /** Something begins to come, of which nothing has come yet. */
+  /** Something begins to come, of which nothing has come yet. What comes after another has failed is judged sooner. */
   begin(nowMs: number): void {
+    if (this.#beganAtMs !== null) this.#seenMsMin = SLOW_NEXT_MS
+    this.#beganAtMs = this.#nowMs
+    this.#slowSinceMs = null
     this.#lookedAtMs = nowMs
     this.#looks = []
   }
 
   /** @param answer null while the origin is not asked */
-  look(nowMs: number, { cameLength, leftLength }: Arrivals, answer: OriginArrivals | null): Verdict {
+  look(nowMs: number, arrivals: Arrivals, answer: OriginArrivals | null): Verdict {
     this.#nowMs += Math.min(nowMs - this.#lookedAtMs, 2 * ORIGIN_LOOK_MS)
     this.#lookedAtMs = nowMs
-    const came = this.#cameInWindow(cameLength)
+    const { cameLength, leftLength } = arrivals
+    const came = this.#rateOf(cameLength)
     if (leftLength <= 0) return answer === null ? 'wait' : 'drop'
+    if (answer?.isFull === true) return 'leave'
     if (came === null) return 'wait'
-    if (answer !== null) return this.#compare(came, answer)
-    const isSlow = came < this.#slowLength && leftLength * SLOW_WINDOW_MS > came * SLOW_LEFT_MS
+    const isHalfThere = cameLength > leftLength
+    if (answer !== null) return this.#compare(came, answer, isHalfThere)
+    const isSlow = came < this.#slowRate && leftLength > came * SLOW_LEFT_MS
+    if (!isSlow) this.#slowSinceMs = null
     if (!isSlow) return 'wait'
+    if (isHalfThere) return this.#isRestLate(came, leftLength) ? 'hand-over' : 'wait'
     if (this.#originRate === null) return 'ask'
     return this.#isQuicker(this.#originRate, came) ? 'leave' : 'wait'
   }
 
-  /** Bytes in the last SLOW_WINDOW_MS, null before so much time has gone. */
-  #cameInWindow(length: number): number | null {
+  /** Bytes per millisecond in the last SLOW_WINDOW_MS, null before enough of them have gone. */
+  #rateOf(length: number): number | null {
     const atMs = this.#nowMs
     this.#looks.push({ atMs, length })
     while ((this.#looks[1]?.atMs ?? atMs) < atMs - SLOW_WINDOW_MS) this.#looks.shift()
     const [oldest] = this.#looks
-    return oldest === undefined || oldest.atMs > atMs - SLOW_WINDOW_MS ? null : length - oldest.length
+    const seenMs = atMs - (oldest?.atMs ?? atMs)
+    return seenMs < this.#seenMsMin ? null : (length - (oldest?.length ?? 0)) / seenMs
   }
 
-  #compare(came: number, { keptLength, isFull }: OriginArrivals): Verdict {
-    if (isFull) return 'leave'
+  /** Of what has come by half: what is slow for that long again, and will be for much longer than the first half took. */
+  #isRestLate(came: number, leftLength: number): boolean {
+    this.#slowSinceMs ??= this.#nowMs
+    const isForLong = this.#nowMs - this.#slowSinceMs >= SLOW_WINDOW_MS
+    return isForLong && leftLength > came * REST_FACTOR * (this.#nowMs - (this.#beganAtMs ?? 0))
+  }
+
+  #compare(came: number, { keptLength }: OriginArrivals, isHalfThere: boolean): Verdict {
     if (keptLength < ORIGIN_BEGUN_LENGTH) return 'wait'
     this.#begun ??= { atMs: this.#nowMs, length: keptLength }
     const durationMs = this.#nowMs - this.#begun.atMs
     if (durationMs < ORIGIN_RACE_MS_MIN) return 'wait'
     const rate = (keptLength - this.#begun.length) / durationMs
-    if (this.#isQuicker(rate, came)) return 'leave'
+    if (this.#isQuicker(rate, came)) return isHalfThere ? 'hand-over' : 'leave'
     if (durationMs < ORIGIN_RACE_MS) return 'wait'
     this.#originRate = rate
     return 'drop'
   }
 
   #isQuicker(originRate: number, came: number): boolean {
-    return originRate * SLOW_WINDOW_MS > QUICKER_FACTOR * came
+    return originRate > QUICKER_FACTOR * came
   }
 }

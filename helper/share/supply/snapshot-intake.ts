@@ -60,7 +60,7 @@ export interface TakenSnapshot {
 /** @throws NetError, HelperError when it did not come or is not whole */
 export async function takeSnapshot(offered: SnapshotClaim, surroundings: SnapshotSurroundings): Promise<TakenSnapshot> {
   const { besideOrigin } = surroundings
-  const around = { ...surroundings, signal: AbortSignal.any([surroundings.signal, besideOrigin.left]) }
+  const around = { ...surroundings, signal: AbortSignal.any([surroundings.signal, besideOrigin.over]) }
   const claim = { ...offered, info: await infoOfSnapshot(offered, around.webSeeds) }
   const folder = join(around.gitDir, 'gittorrent', 'incoming')
   await IncomingFile.removeOld(folder)
@@ -68,7 +68,8 @@ export async function takeSnapshot(offered: SnapshotClaim, surroundings: Snapsho
   let isTaken = false
   let bytesFromWebSeeds = 0
   let download: Download | null = null
-  const arrivals = (): Arrivals => {
+  const arrivals = (): Arrivals | null => {
+    if (around.webSeeds.isUsable()) return null
     const { takenLength, presentLength } = download?.progress() ?? { takenLength: 0, presentLength: 0 }
     const cameLength = takenLength + bytesFromWebSeeds
     return { cameLength, leftLength: Math.max(0, claim.lengthBytes - presentLength - cameLength) }
@@ -93,7 +94,7 @@ export async function takeSnapshot(offered: SnapshotClaim, surroundings: Snapsho
   } finally {
     endWatch()
     // What came is kept for the next try, which goes on where this one ended.
-    await (isTaken || besideOrigin.isLeft ? file.remove() : file.close()).catch(() => {})
+    await (isTaken || besideOrigin.isOver ? file.remove() : file.close()).catch(() => {})
   }
 }
 

@@ -57,7 +57,7 @@ export async function bringSnapshot(request: SupplyRequest, ports: SnapshotSuppl
       if (request.signal.aborted) throw error
       note = messageOf(error)
       trace(() => note)
-      if (besideOrigin.isLeft) break
+      if (besideOrigin.isOver) break
     }
   }
   return { ...NOTHING_SUPPLIED, note }

@@ -143,6 +143,8 @@ class SwarmSupply implements Supply {
     const tried = new Set<Claim>()
     const known: Known = { links: new Set(), peers: new Set() }
     const held = new Set<Oid>()
+    const { useless } = asking
+    const lasting = { useless, webSeeds, gitDir, besideOrigin, broughtBy: new Map() }
     let result: SupplyResult = { ...NOTHING_SUPPLIED, note: 'nobody has a usable chain' }
     let wastedMs = 0
     for (let followedCount = 0; wastedMs < CLAIM_WASTE_MS_MAX && followedCount < CLAIM_COUNT_MAX; ) {
@@ -161,7 +163,6 @@ class SwarmSupply implements Supply {
       if (offered.length === 0 && followedCount === 0) return { ...result, note: 'nothing that others have is lacking' }
       const length = lengthOf(offered.flatMap(({ takes }) => takes))
       if (length + result.bytesFromPeers > (request.lengthMax ?? Number.POSITIVE_INFINITY)) continue
-      const { useless } = asking
       // A hundred that know nothing would fill the places of each link.
       const others = claims.flatMap(({ peer }) =>
         peer === null || peer === claim.peer || useless.has(peer) ? [] : peer,
@@ -171,22 +172,13 @@ class SwarmSupply implements Supply {
       followedCount++
       const startedMs = performance.now()
       const claimant = claim.peer === null ? null : (claim.peer.address ?? claim.peer.remote)
-      const around = {
-        claimant,
-        peers,
-        useless,
-        webSeeds,
-        gitDir,
-        held: [...held],
-        complete: result.haves,
-        besideOrigin,
-      }
+      const around = { ...lasting, claimant, peers, held: [...held], complete: result.haves }
       const brought = await this.#bringKnown(offered, around, request)
       this.#remember(brought.intakes, gitDir)
       for (const oid of brought.held) held.add(oid)
       result = sumOfResults(result, brought)
       if (brought.isWhole) besideOrigin.drop()
-      if (brought.isWhole || besideOrigin.isLeft) break
+      if (brought.isWhole || besideOrigin.isOver) break
       const earnedMs = (1000 * (brought.bytesFromPeers + (brought.bytesFromWebSeeds ?? 0))) / CLAIM_SECOND_LENGTH
       wastedMs += Math.max(0, performance.now() - startedMs - earnedMs)
       trace(() => `claim of ${claim.source}: not all of it came, the next source is asked`)
@@ -207,7 +199,7 @@ class SwarmSupply implements Supply {
     const asked = knownLines(offered, request)
     const isKnown = asked.then((lines) => lines.length === offered.length)
     const brought = await bringLines(offered, { ...claim, isKnown }, request, means)
-    if ((await isKnown) || claim.besideOrigin.isLeft) return brought
+    if ((await isKnown) || claim.besideOrigin.isOver) return brought
     const lines = await asked
     means.context.trace(() => `the origin has the tops of ${lines.length} of ${offered.length} lines`)
     return lines.length === 0

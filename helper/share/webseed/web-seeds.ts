@@ -20,6 +20,8 @@ export interface WebSeeds {
   readonly found: Promise<readonly WebSeed[]>
   /** Web seeds that failed in this conversation; not asked again. */
   readonly failed: Set<WebSeed>
+  /** Some are found by now that have not failed. */
+  isUsable(): boolean
 }
 
 /** Terms of the user. */
@@ -81,7 +83,12 @@ export function openWebSeeds(
     return []
   }
   const found = Promise.all(locations.slice(0, WEBSEED_COUNT_MAX).map(read)).then((seeds) => seeds.flat())
-  return { connections, found, failed: new Set() }
+  const failed = new Set<WebSeed>()
+  let seeds: readonly WebSeed[] = []
+  void found.then((all) => {
+    seeds = all
+  })
+  return { connections, found, failed, isUsable: () => seeds.some((seed) => !failed.has(seed)) }
 }
 
 /** @throws HelperError 'unsigned' unless one of `keys` signed; where there are none, anybody may have, or nobody */

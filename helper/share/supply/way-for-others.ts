@@ -1,0 +1,51 @@
+/**
+ * Makes way for addresses that wait. Whoever claims the right chain is a peer of use, and enough of those take all places of a topic; what they
+ * are worth shows in the swarm of a link. As long as that hardly moves, peers that are in it and bring nothing give up their places in the
+ * topic, one look after the other, to addresses that were not met yet. They stay in the swarm, so who is merely slow loses nothing there.
+ * What addresses brought is noted, so that those who brought most are asked first for what comes next.
+ */
+import { type Address, type Download, formatAddress, type Topic } from '../../../net/index.ts'
+import { WAY_LENGTH, WAY_LOOK_MS } from './limits.ts'
+
+/** Bytes that addresses brought in swarms, in one conversation. */
+export type BroughtBy = Map<string, { readonly address: Address; length: number }>
+
+/** Addresses that brought something, those that brought most first. */
+export function inOrderOfBringing(brought: BroughtBy): Address[] {
+  return [...brought.values()].sort((a, b) => b.length - a.length).map(({ address }) => address)
+}
+
+/** Watches a download; returns how to stop. */
+export function makeWayForOthers(
+  download: Pick<Download, 'progress'>,
+  topic: Pick<Topic, 'peers'>,
+  brought: BroughtBy,
+): () => void {
+  let takenLength = 0
+  let before = new Map<string, number>()
+  const look = (): void => {
+    const progress = download.progress()
+    const isMoving = progress.takenLength - takenLength >= WAY_LENGTH
+    takenLength = progress.takenLength
+    const now = new Map<string, number>()
+    const mute = new Set<string>()
+    for (const { address, connected, receivedLength } of progress.peers) {
+      const key = formatAddress(address)
+      const cameLength = receivedLength - (before.get(key) ?? 0)
+      now.set(key, receivedLength)
+      if (cameLength >= WAY_LENGTH) noteBrought(brought, key, address, cameLength)
+      else if (connected && before.has(key)) mute.add(key)
+    }
+    before = now
+    if (isMoving) return
+    for (const peer of topic.peers()) if (mute.has(formatAddress(peer.address ?? peer.remote))) peer.dismiss()
+  }
+  const timer = setInterval(look, WAY_LOOK_MS)
+  return () => clearInterval(timer)
+}
+
+function noteBrought(brought: BroughtBy, key: string, address: Address, length: number): void {
+  const known = brought.get(key)
+  if (known === undefined) brought.set(key, { address, length })
+  else known.length += length
+}

@@ -1,0 +1,77 @@
+/**
+ * Goal: peers that claim the right thing and bring nothing of it keep no address from being met, those that bring something keep their
+ * places, and who brought most is known.
+ * Method: a download and a topic made up here, and a clock that the test turns.
+ */
+
+import assert from 'node:assert/strict'
+import { beforeEach, it, mock } from 'node:test'
+import { WAY_LENGTH, WAY_LOOK_MS } from '../../helper/share/supply/limits.ts'
+import { type BroughtBy, inOrderOfBringing, makeWayForOthers } from '../../helper/share/supply/way-for-others.ts'
+import type { Address, Download, Topic } from '../../net/index.ts'
+
+beforeEach(() => {
+  mock.timers.reset()
+  mock.timers.enable({ apis: ['setInterval'] })
+})
+
+/** A peer of the topic and the swarm, which brings so many blocks between two looks. */
+class FakePeer {
+  readonly address: Address
+  readonly remote: Address
+  readonly blockCount: number
+  connected = true
+  receivedLength = 0
+  isDismissed = false
+
+  constructor(port: number, blockCount: number) {
+    this.address = { host: '192.0.2.1', port }
+    this.remote = this.address
+    this.blockCount = blockCount
+  }
+
+  dismiss(): void {
+    this.isDismissed = true
+  }
+}
+
+/** Looks so often, with these in the swarm; returns what is known of them then. */
+function look(peers: readonly FakePeer[], lookCount: number): BroughtBy {
+  let takenLength = 0
+  const progress = () => ({ takenLength, peers }) as unknown as ReturnType<Download['progress']>
+  const topic = { peers: () => peers } as unknown as Topic
+  const brought: BroughtBy = new Map()
+  const end = makeWayForOthers({ progress }, topic, brought)
+  for (let count = 0; count < lookCount; count++) {
+    for (const peer of peers) {
+      peer.receivedLength += peer.blockCount * WAY_LENGTH
+      takenLength += peer.blockCount * WAY_LENGTH
+    }
+    mock.timers.tick(WAY_LOOK_MS)
+  }
+  end()
+  return brought
+}
+
+it('where nothing moves, those in the swarm who bring nothing make way, after a look in which they could', () => {
+  const [mute, gone] = [new FakePeer(1, 0), new FakePeer(2, 0)]
+  gone.connected = false
+  look([mute, gone], 1)
+  assert.equal(mute.isDismissed, false)
+  look([mute, gone], 2)
+  assert.deepEqual([mute.isDismissed, gone.isDismissed], [true, false])
+})
+
+it('where something moves nobody makes way', () => {
+  const [mute, honest] = [new FakePeer(1, 0), new FakePeer(2, 1)]
+  look([mute, honest], 5)
+  assert.deepEqual([mute.isDismissed, honest.isDismissed], [false, false])
+})
+
+it('who brought most comes first', () => {
+  const peers = [new FakePeer(1, 0), new FakePeer(2, 1), new FakePeer(3, 5)]
+  assert.deepEqual(
+    inOrderOfBringing(look(peers, 3)).map(({ port }) => port),
+    [3, 2],
+  )
+})
