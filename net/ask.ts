@@ -12,10 +12,13 @@ import {
   ASK_CONNECTION_COUNT_MAX,
   ASK_DURATION_MS_MAX,
   ASK_MESSAGE_COUNT_MAX,
+  ASK_OWNER_BURST_COUNT,
+  ASK_OWNER_COUNT_MAX,
+  ASK_OWNER_RATE_PER_S,
   ASK_RATE_PER_S,
 } from './limits.ts'
 import { makeRoom } from './places.ts'
-import { MONOTONIC, TokenBucket } from './rate.ts'
+import { KeyedBuckets, MONOTONIC, TokenBucket } from './rate.ts'
 import { encodeExtended, encodeHandshake, ID, parseMessages } from './swarm/wire-messages.ts'
 import { INFOHASH_LENGTH } from './torrent.ts'
 
@@ -59,6 +62,7 @@ export class AskService {
   readonly #trace: (line: string) => void
   readonly #finders = new Set<FindByName>()
   readonly #rate = new TokenBucket(ASK_RATE_PER_S, ASK_BURST_COUNT)
+  readonly #rateOfOwner = new KeyedBuckets(ASK_OWNER_RATE_PER_S, ASK_OWNER_BURST_COUNT, ASK_OWNER_COUNT_MAX)
   readonly #open = new Set<Connection>()
 
   constructor(peerId: Uint8Array, trace: (line: string) => void) {
@@ -76,7 +80,8 @@ export class AskService {
   accept(connection: Connection): boolean {
     const { handshake } = connection
     if (this.#finders.size === 0 || handshake?.extended !== true) return false
-    if (!this.#rate.take()) return false
+    // His own first: whoever asks too often takes nothing of what is for all.
+    if (!this.#rateOfOwner.take(connection.owner) || !this.#rate.take()) return false
     if (!makeRoom(this.#open, ASK_CONNECTION_COUNT_MAX, connection.owner, MONOTONIC.nowMs())) return false
     this.#open.add(connection)
     const timer = setTimeout(() => connection.destroy(), ASK_DURATION_MS_MAX)

@@ -127,7 +127,7 @@ export const UNWRITTEN_LENGTH_MAX = 32 * 1024 * 1024
 /** Milliseconds of silence of a peer that was asked, after which others are asked for the same … */
 export const PEER_SNUB_MS = 4_000
 /** The same before its first block: a crowd that never sends one would hold all blocks together. */
-export const PEER_UNTRIED_SNUB_MS = 1_000
+export const PEER_UNTRIED_SNUB_MS = 500
 /**
  * Addresses that a download has dialled at a time, fewer than a swarm has places. Where more wait, who was asked and has brought nothing for so
  * long leaves for them: before its first block, and after; so does who lets us wait, or has nothing, as long as a place is worth.
@@ -274,8 +274,12 @@ export const DOWNLOAD_WASTE_FACTOR_MAX = 3
 /** Connections whose handshake names neither topic nor swarm, because they ask where something is: at once … */
 export const ASK_CONNECTION_COUNT_MAX = 32
 /** … per second, and at once; each costs a look-up in the embedding room … */
-export const ASK_RATE_PER_S = 10
-export const ASK_BURST_COUNT = 64
+export const ASK_RATE_PER_S = 40
+export const ASK_BURST_COUNT = 256
+/** … of one host (or /64), so that it takes dozens to use that up; and hosts that are counted … */
+export const ASK_OWNER_RATE_PER_S = 1
+export const ASK_OWNER_BURST_COUNT = 16
+export const ASK_OWNER_COUNT_MAX = 4_096
 /** … messages on one of them … */
 export const ASK_MESSAGE_COUNT_MAX = 16
 /** … and milliseconds that one may last. */

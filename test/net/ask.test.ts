@@ -3,9 +3,16 @@
 import assert from 'node:assert/strict'
 import { connect, type Socket } from 'node:net'
 import { type TestContext, test } from 'node:test'
-import { decodeAsk, decodeAskHello, encodeAskAnswer, encodeAskHello } from '../../net/ask.ts'
+import { AskService, decodeAsk, decodeAskHello, encodeAskAnswer, encodeAskHello } from '../../net/ask.ts'
+import type { Connection } from '../../net/connection.ts'
 import { encodeBencode, type Net } from '../../net/index.ts'
-import { ASK_CONNECTION_COUNT_MAX, ASK_MESSAGE_COUNT_MAX } from '../../net/limits.ts'
+import {
+  ASK_BURST_COUNT,
+  ASK_CONNECTION_COUNT_MAX,
+  ASK_MESSAGE_COUNT_MAX,
+  ASK_OWNER_BURST_COUNT,
+} from '../../net/limits.ts'
+import { worthOfNewcomer } from '../../net/places.ts'
 import { encodeExtended, encodeHandshake } from '../../net/swarm/wire-messages.ts'
 import { LOOPBACK } from '../support/loopback-net.ts'
 import { readProjectFile } from '../tidy/project.ts'
@@ -105,4 +112,27 @@ test('those who dial names and stay keep nobody from asking, nor from the topic'
   const client = await openTestNet(t, { peers: [addressOf(net)] })
   const peer = await client.joinTopic(TOPIC, NO_ANSWERS, { announce: false }).waitForPeer({ timeoutMs: 3_000 })
   assert.ok(peer !== null)
+})
+
+/** A connection of somebody, which asks for nothing. */
+function connectionOf(owner: string): Connection {
+  const handshake = { extended: true, infohash: NAME }
+  const worth = worthOfNewcomer(0)
+  return { owner, handshake, worth, destroyed: true, destroy: () => {}, once: () => {} } as unknown as Connection
+}
+
+/** How many connections of these owners are taken that come all at once. */
+function countTaken(service: AskService, owners: readonly string[]): number {
+  return owners.filter((owner) => service.accept(connectionOf(owner))).length
+}
+
+test('one host that dials as fast as it can takes nothing of what is for all, and many no more than a bounded number', (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] })
+  const service = new AskService(PEER_ID, () => {})
+  service.add(async () => null)
+  assert.equal(countTaken(service, Array(2 * ASK_BURST_COUNT).fill('192.0.2.1')), ASK_OWNER_BURST_COUNT)
+  assert.equal(countTaken(service, ['198.51.100.7']), 1)
+  const many = Array.from({ length: 2 * ASK_BURST_COUNT }, (_, index) => `host ${index}`)
+  const count = countTaken(service, many)
+  assert.ok(count >= ASK_BURST_COUNT / 2 && count < 1.5 * ASK_BURST_COUNT, `${count} were taken`)
 })
