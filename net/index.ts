@@ -53,7 +53,7 @@ export type {
   TopicHandlers,
 } from './net.ts'
 export { openNet, openNets } from './nets.ts'
-export { type Holder, type Worth, whoLeaves, worthOfNewcomer } from './places.ts'
+export { type Holder, makeRoom, type Worth, worthOfNewcomer } from './places.ts'
 export { type PeerProbe, probeDhtNode, probeLsd, probePeer, probeTracker } from './probe.ts'
 export { type FetchRangeOptions, fetchRange, type RangeQuestion } from './range.ts'
 export { KeyedBuckets } from './rate.ts'

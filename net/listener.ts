@@ -15,7 +15,7 @@ import {
   INCOMING_PER_HOST_COUNT_MAX,
   PENDING_CONNECTION_COUNT_MAX,
 } from './limits.ts'
-import { whoLeaves } from './places.ts'
+import { makeRoom } from './places.ts'
 import { MONOTONIC } from './rate.ts'
 import { SharedSecret } from './secret.ts'
 
@@ -105,12 +105,9 @@ export class Listener {
     else this.#awaitGreeting(socket)
   }
 
-  /** True if there is a place, or somebody had to give one up. */
   #hasRoomFor(remote: Address): boolean {
-    if (this.#sockets.size < INCOMING_CONNECTION_COUNT_MAX) return true
-    const leaving = whoLeaves([...this.#connections], ownerOf(remote), MONOTONIC.nowMs())
-    leaving?.destroy()
-    return leaving !== null
+    const { size } = this.#sockets
+    return makeRoom(this.#connections, INCOMING_CONNECTION_COUNT_MAX, ownerOf(remote), MONOTONIC.nowMs(), size)
   }
 
   #keep(socket: Socket, leave: () => void): void {

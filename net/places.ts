@@ -31,14 +31,18 @@ export function worthOfNewcomer(nowMs: number): Worth {
   return { activeAtMs: nowMs, isUseless: false, isUntried: true, isBusy: false }
 }
 
-/** True if there is a place for one more of `newcomer`, or somebody had to give one up, who is no holder any more then. */
+/**
+ * True if there is a place for one more of `newcomer`, or somebody had to give one up, who is no holder any more then.
+ * @param count places that are taken, more than there are holders where some cannot be judged yet
+ */
 export function makeRoom<Held extends Holder & { destroy(): unknown }>(
   holders: Set<Held>,
   countMax: number,
   newcomer: string,
   nowMs: number,
+  count = holders.size,
 ): boolean {
-  if (holders.size < countMax) return true
+  if (count < countMax) return true
   const leaving = whoLeaves([...holders], newcomer, nowMs)
   if (leaving === null) return false
   holders.delete(leaving)

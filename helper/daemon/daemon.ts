@@ -23,6 +23,7 @@ import { askDaemon } from './control-client.ts'
 import { ControlSocket } from './control-socket.ts'
 import { findExported } from './export-ok.ts'
 import { type DaemonHome, prepareHome } from './home.ts'
+import { JobLimit } from './job-limit.ts'
 import { KeptRepository } from './kept-repository.ts'
 import { DaemonNets } from './nets.ts'
 import { answerForPublications } from './publication-commands.ts'
@@ -31,7 +32,6 @@ import { RefWatch } from './ref-watch.ts'
 import { type Claim, type ListEntry, readList, writeList } from './repository-list.ts'
 import { type DaemonStatus, describeDaemon, describeRepository, type RepositoryStatus } from './status.ts'
 import { trackerRule } from './tracker-topics.ts'
-import { Turns } from './turns.ts'
 
 export interface DaemonOptions {
   readonly home: DaemonHome
@@ -80,7 +80,7 @@ export class Daemon {
   readonly #web: WebService | null
   readonly #gates: Gates
   readonly #builds: BackgroundBuilds
-  readonly #turns = new Turns(REPOSITORY_READ_PARALLEL_COUNT)
+  readonly #reads = new JobLimit(REPOSITORY_READ_PARALLEL_COUNT)
   /** By git directory. */
   readonly #members = new Map<string, Member>()
   readonly #abort = new AbortController()
@@ -245,7 +245,7 @@ export class Daemon {
       diskLimit,
       snapshot,
       usedLength: () => [...this.#members.values()].reduce((sum, member) => sum + member.kept.storeLength, 0),
-      turns: this.#turns,
+      reads: this.#reads,
       log,
       signal: this.#abort.signal,
     })

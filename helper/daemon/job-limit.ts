@@ -2,7 +2,7 @@
  * A bounded number of jobs at a time, first come first served: looks at many repositories must not start a git for each
  * of them at once.
  */
-export class Turns {
+export class JobLimit {
   readonly #waiting: (() => void)[] = []
   #freeCount: number
 
@@ -11,7 +11,7 @@ export class Turns {
   }
 
   /** Runs `job` when its turn comes. */
-  async take<Result>(job: () => Promise<Result>): Promise<Result> {
+  async run<Result>(job: () => Promise<Result>): Promise<Result> {
     if (this.#freeCount > 0) this.#freeCount--
     else await new Promise<void>((resolve) => this.#waiting.push(resolve))
     try {

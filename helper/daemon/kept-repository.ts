@@ -24,10 +24,10 @@ import type { WebService } from '../web/web-service.ts'
 import { answersAnonymously } from './anonymous.ts'
 import type { BackgroundBuilds } from './background-build.ts'
 import { folderLength, requireRoom, segmentsToCome, snapshotToCome } from './disk.ts'
+import type { JobLimit } from './job-limit.ts'
 import { KeptSnapshots } from './kept-snapshots.ts'
 import type { ListEntry } from './repository-list.ts'
 import type { SharedTopics } from './shared-topic.ts'
-import type { Turns } from './turns.ts'
 
 /** waiting: no commit to share yet; refused: it may not be served; missing: it is not there; failed: tried again later. */
 export type KeptState = 'new' | 'building' | 'serving' | 'waiting' | 'refused' | 'missing' | 'failed'
@@ -45,7 +45,7 @@ export interface KeeperPorts {
   /** Bytes that the stores of all repositories take. */
   readonly usedLength: () => number
   /** Bounds how many repositories are read at the same time. */
-  readonly turns: Turns
+  readonly reads: JobLimit
   readonly log: (text: string) => void
   readonly signal: AbortSignal
 }
@@ -153,7 +153,7 @@ export class KeptRepository {
     this.mirrors = await keptMirrorUrls(this.entry.gitDir)
     if (signal.aborted || performance.now() < this.#retryAtMs) return
     if (!(await this.#mayServe())) return
-    const { repository, tips } = await this.#ports.turns.take(() => this.#readRefs())
+    const { repository, tips } = await this.#ports.reads.run(() => this.#readRefs())
     const fingerprint = `${this.isPublic} ${JSON.stringify(tips)} ${await this.#storeMark()}`
     if (fingerprint === this.#fingerprint && !this.#snapshots.isDue) return
     if (tips.length === 0) return this.#leave('waiting', 'no branch of the origin yet')
@@ -236,7 +236,7 @@ export class KeptRepository {
   }
 
   #openChains(repository: Repository, tips: readonly NamedTip[]): Promise<readonly Chain[] | null> {
-    return this.#ports.turns.take(async () =>
+    return this.#ports.reads.run(async () =>
       openStoredChains(await planHistory(repository, tips), repository, this.#store),
     )
   }

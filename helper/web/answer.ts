@@ -5,7 +5,7 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Gates } from '../../net/index.ts'
-import type { Turns } from '../daemon/turns.ts'
+import type { JobLimit } from '../daemon/job-limit.ts'
 import { WEB_CHUNK_LENGTH, WEB_LIMITED_CHUNK_LENGTH, WEB_UNREAD_TIMEOUT_MS } from '../limits.ts'
 import { type ByteRange, rangeIn } from './byte-range.ts'
 import type { FoundFile, WebFile, WebFolders } from './web-folders.ts'
@@ -15,7 +15,7 @@ export interface AnswerPorts {
   /** Of the upload limit. */
   readonly gate: Pick<Gates['up'], 'isLimited' | 'whenOpen'>
   /** Bounds how many reads are in memory at the same time. */
-  readonly reads: Turns
+  readonly reads: JobLimit
 }
 
 const TYPES: readonly (readonly [ending: string, type: string])[] = [
@@ -91,7 +91,7 @@ async function sendBody(
     const length = Math.min(chunkLength, end - at)
     await gate.whenOpen(length, gone.signal)
     const from = at
-    const bytes = response.destroyed ? null : await reads.take(() => file.read(from, length)).catch(() => null)
+    const bytes = response.destroyed ? null : await reads.run(() => file.read(from, length)).catch(() => null)
     if (bytes === null || bytes.length !== length) return false
     await untilTaken(response, (done) => response.write(bytes, done))
     if (response.destroyed) return false

@@ -11,12 +11,12 @@ import {
   type Address,
   type Holder,
   HostCount,
+  makeRoom,
   ownerOf,
   type Worth,
-  whoLeaves,
   worthOfNewcomer,
 } from '../../net/index.ts'
-import { Turns } from '../daemon/turns.ts'
+import { JobLimit } from '../daemon/job-limit.ts'
 import { HelperError, messageOf } from '../errors.ts'
 import {
   WEB_CONNECTION_COUNT_MAX,
@@ -40,6 +40,10 @@ class Visitor implements Holder {
     this.owner = ownerOf({ host: socket.remoteAddress ?? '', port: socket.remotePort ?? 0 })
   }
 
+  destroy(): void {
+    this.socket.destroy()
+  }
+
   /** A request of his begins to be answered, or has been. */
   note(isBusy: boolean): void {
     this.worth = { activeAtMs: performance.now(), isUseless: false, isUntried: false, isBusy }
@@ -50,7 +54,8 @@ export class WebServer {
   readonly address: Address
   readonly #server: Server
   readonly #hosts = new HostCount(WEB_PER_HOST_COUNT_MAX)
-  readonly #visitors = new Map<Socket, Visitor>()
+  readonly #visitors = new Set<Visitor>()
+  readonly #bySocket = new WeakMap<Socket, Visitor>()
   readonly #ports: AnswerPorts
 
   private constructor(server: Server, listen: Address, ports: Omit<AnswerPorts, 'reads'>) {
@@ -58,7 +63,7 @@ export class WebServer {
     const port = typeof bound === 'object' && bound !== null ? bound.port : listen.port
     this.address = { host: listen.host, port }
     this.#server = server
-    this.#ports = { ...ports, reads: new Turns(WEB_READ_PARALLEL_COUNT) }
+    this.#ports = { ...ports, reads: new JobLimit(WEB_READ_PARALLEL_COUNT) }
     server.maxHeadersCount = WEB_HEADER_COUNT_MAX
     server.on('connection', (socket) => this.#onConnection(socket))
     server.on('request', (request, response) => this.#onRequest(request, response))
@@ -92,31 +97,23 @@ export class WebServer {
   #onConnection(socket: Socket): void {
     const visitor = new Visitor(socket)
     const leave = this.#hosts.enter(socket.remoteAddress ?? '')
-    if (leave === null || !this.#hasRoomFor(visitor)) {
+    const hasRoom = (): boolean => makeRoom(this.#visitors, WEB_CONNECTION_COUNT_MAX, visitor.owner, performance.now())
+    if (leave === null || !hasRoom()) {
       leave?.()
       socket.destroy()
       return
     }
-    this.#visitors.set(socket, visitor)
+    this.#visitors.add(visitor)
+    this.#bySocket.set(socket, visitor)
     socket.once('close', () => {
-      this.#visitors.delete(socket)
+      this.#visitors.delete(visitor)
       leave()
     })
   }
 
-  /** True if there is a place, or somebody had to give one up. */
-  #hasRoomFor(visitor: Visitor): boolean {
-    if (this.#visitors.size < WEB_CONNECTION_COUNT_MAX) return true
-    const leaving = whoLeaves([...this.#visitors.values()], visitor.owner, performance.now())
-    if (leaving === null) return false
-    this.#visitors.delete(leaving.socket)
-    leaving.socket.destroy()
-    return true
-  }
-
   #onRequest(request: IncomingMessage, response: ServerResponse): void {
     const { socket } = request
-    const visitor = this.#visitors.get(socket)
+    const visitor = this.#bySocket.get(socket)
     if (visitor === undefined || visitor.worth.isBusy) {
       socket.destroy()
       return
