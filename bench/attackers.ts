@@ -4,16 +4,19 @@
  * clone against the origin, the bench (attacks.ts) how long it took.
  */
 
-import { randomBytes } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createServer as createHttpServer } from 'node:http'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { deflateSync } from 'node:zlib'
+import { pieceLengthOf } from '../engine/index.ts'
 import type { Chains } from '../helper/build/chains.ts'
 import { openLinkFile } from '../helper/build/link-file.ts'
+import { PieceHasher } from '../helper/build/piece-hasher.ts'
+import { type SnapshotFile, SnapshotStore, snapshotCheckpoint } from '../helper/build/snapshots.ts'
 import { encodeChainAnswer } from '../helper/share/chain-message.ts'
 import { SegmentStore } from '../helper/store/segment-store.ts'
 import { bencodeDict, encodeBencode, formatAddress, type Net, openNet, type Source } from '../net/index.ts'
@@ -23,6 +26,9 @@ const LOOPBACK = { host: '127.0.0.1', port: 0 }
 const QUIET = { peers: [], trackers: [], dht: false, dhtBootstrap: [], lsd: false, gossip: false }
 /** A third of them is silent: more than are asked at once. */
 const FAKE_COUNT = 15
+/** Of a pack of SHA-1: its trailer, and where its header counts objects. */
+const HASH_LENGTH = 20
+const OBJECT_COUNT_OFFSET = 8
 /** More than a client dials at a time, twice over. */
 const CROWD_COUNT = 130
 
@@ -202,6 +208,28 @@ export async function padChain(
     return openLinkFile(link.plan, 'sha1', store)
   })
   return { ...chain, links: await Promise.all(links) }
+}
+
+/** A snapshot with one object too much, of which every claimed hash fits; `folder` is for its files. */
+export async function padSnapshot({ chains, repository }: Chains, folder: string): Promise<SnapshotFile> {
+  const checkpoint = snapshotCheckpoint(chains[0]?.checkpoints ?? [])
+  if (checkpoint === null) throw new Error('the history is too short for a snapshot')
+  const { oid } = checkpoint
+  const { lengthBytes, objectCount, read } = await new SnapshotStore(repository, folder).ensure(oid)
+  const pack = Buffer.from(await read(0, lengthBytes - HASH_LENGTH))
+  pack.writeUInt32BE(objectCount + 1, OBJECT_COUNT_OFFSET)
+  const body = Buffer.concat([pack, paddingEntry()])
+  const payload = Buffer.concat([body, createHash('sha1').update(body).digest()])
+  const pieces = new PieceHasher(pieceLengthOf(payload.length))
+  pieces.update(payload)
+  const sha256 = createHash('sha256').update(payload).digest('hex')
+  const facts = JSON.stringify({ objectCount: objectCount + 1, length: payload.length, sha256 })
+  const files = { pack: payload, pieces: pieces.finish(), json: facts }
+  for (const [ending, bytes] of Object.entries(files))
+    await writeFile(join(folder, 'snapshots', `${oid}.${ending}`), bytes)
+  const [padded] = await new SnapshotStore(repository, folder).list([checkpoint])
+  if (padded === undefined) throw new Error('a padded snapshot cannot be read')
+  return padded
 }
 
 /** A main line that is padded. */

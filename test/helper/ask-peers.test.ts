@@ -6,7 +6,8 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { CHAIN_ANSWER_LENGTH_ALL_MAX, CHAIN_ANSWER_LENGTH_MAX, PEER_WAIT_MS } from '../../helper/limits.ts'
-import { askPeers, noneAsked } from '../../helper/share/supply/ask-peers.ts'
+import { askPeers } from '../../helper/share/supply/ask-peers.ts'
+import { noneAsked } from '../../helper/share/supply/asking.ts'
 import {
   CHAIN_ALIVE_LENGTH,
   CHAIN_BEAT_MS,

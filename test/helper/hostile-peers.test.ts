@@ -9,7 +9,7 @@ import assert from 'node:assert/strict'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { before, describe, it } from 'node:test'
-import { ATTACKS, CROWDS, type Ground, PADDING_LENGTH } from '../../bench/attackers.ts'
+import { ATTACKS, CROWDS, type Ground, PADDING_LENGTH, padSnapshot } from '../../bench/attackers.ts'
 import { DemoWorld } from '../../bench/demo-world.ts'
 import { generateRepository } from '../../bench/generate-repository.ts'
 import { buildChains, type Chains } from '../../helper/build/chains.ts'
@@ -149,6 +149,26 @@ it('a chain padded with what nothing needs is refused whole, nothing of it stays
     const again = await world.viaSwarm(['clone', '--quiet', '--mirror', url, 'not-padded'], settings, remember)
     assert.equal(again.bytes.peers, 0)
   })
+})
+
+it('a snapshot padded with what nothing needs is refused, and who offered it is banned', async () => {
+  const snapshot = await padSnapshot(ground.chains, join(world.folder, 'padded-snapshot'))
+  const peer = await openLoopbackNet()
+  try {
+    peer.seed(snapshot, snapshot)
+    const answer = encodeChainAnswer(ground.chains.chains, [snapshot])
+    peer.joinTopic(ground.topic, { onRequest: async () => answer }, { announce: false })
+    assert.ok(peer.address !== null)
+    const settings = [`gittorrent.peer=${formatAddress(peer.address)}`, ...QUIET]
+    const remember = { GITTORRENT_REMEMBER: 'true', GITTORRENT_HOME: join(world.folder, 'home-with-snapshot-bans') }
+    const clone = (name: string) => world.viaSwarm(['clone', '--quiet', '--depth=1', url, name], settings, remember)
+    const { trace } = await clone('snapshot-padded')
+    assert.match(trace, /is banned: its pack is not exact[\s\S]*expected its whole tree and nothing else/)
+    assert.doesNotMatch((await clone('snapshot-not-padded')).trace, /snapshot \w+ of/)
+    for (const name of ['snapshot-padded', 'snapshot-not-padded']) await world.git('-C', name, 'fsck', '--no-progress')
+  } finally {
+    await peer.close()
+  }
 })
 
 it('a fetch padded with what nothing needs is refused, an honest one of the same is not', async () => {

@@ -29,6 +29,7 @@ import { bringSnapshotFromWeb } from '../webseed/bring.ts'
 import { infoOfSnapshot } from '../webseed/torrent-info.ts'
 import type { WebSeeds } from '../webseed/web-seeds.ts'
 import { checkAdded } from './added-check.ts'
+import { banClaimants } from './ban-claimant.ts'
 import type { BesideOrigin } from './beside-origin.ts'
 import { IncomingFile } from './incoming.ts'
 import { LooseCommit } from './loose-commit.ts'
@@ -46,6 +47,8 @@ export interface SnapshotSurroundings {
   readonly gitDir: string
   readonly objectFormat: ObjectFormat
   readonly fsckObjects: boolean
+  /** File in which bans outlive a run, null where they do not. */
+  readonly peerMemory: string | null
   readonly signal: AbortSignal
   readonly trace: Trace
   readonly onProgress: (receivedLength: number) => void
@@ -130,7 +133,7 @@ async function fromPeers(
 async function index(
   { commit, objectCount, lengthBytes }: SnapshotClaim,
   file: IncomingFile,
-  { gitDir, objectFormat, fsckObjects, signal }: SnapshotSurroundings,
+  { gitDir, objectFormat, fsckObjects, peers, peerMemory, signal, trace }: SnapshotSurroundings,
 ): Promise<LooseCommit> {
   const end = lengthBytes - hashLengthOf(objectFormat)
   const start = await file.read(0, Math.min(READ_CHUNK_LENGTH, end))
@@ -148,6 +151,7 @@ async function index(
     const packHash = await indexPack(quarantine.index(options), objectFormat, objectCount - 1, restOf())
     const whole = { top: parseOid(first.tree, objectFormat), base: null, end: PACK_HEADER_LENGTH + end - first.end }
     const verdict = await checkAdded(quarantine.pathOf(packHash), objectFormat, [whole], quarantine)
+    if (verdict === 'not-exact') await banClaimants(peers, peerMemory, trace)
     if (verdict !== 'exact') throw malformed(commit, 'its whole tree and nothing else')
     if (fsckObjects) await checkAlone(gitDir, objectFormat, start.subarray(PACK_HEADER_LENGTH, first.end))
     await quarantine.release()

@@ -13,7 +13,8 @@ import type { Trace } from '../../trace.ts'
 import type { SnapshotClaim } from '../chain-claim.ts'
 import { decodeSnapshots, encodeChainQuestion } from '../chain-message.ts'
 import type { WebSeeds } from '../webseed/web-seeds.ts'
-import { askPeers, noneAsked } from './ask-peers.ts'
+import { askPeers } from './ask-peers.ts'
+import { noneAsked } from './asking.ts'
 import type { BesideOrigin } from './beside-origin.ts'
 import { takeSnapshot } from './snapshot-intake.ts'
 
@@ -25,6 +26,8 @@ export interface SnapshotSupplyPorts {
   /** The common directory of the repository, absolute. */
   readonly gitDir: string
   readonly fsckObjects: boolean
+  /** File in which bans outlive a run, null where they do not. */
+  readonly peerMemory: string | null
   readonly besideOrigin: BesideOrigin
   readonly trace: Trace
 }
@@ -37,7 +40,7 @@ interface Offer {
 
 /** Brings a snapshot, if anybody has one; never rejects because of what others do. */
 export async function bringSnapshot(request: SupplyRequest, ports: SnapshotSupplyPorts): Promise<SupplyResult> {
-  const { net, topic, webSeeds, trace, gitDir, fsckObjects, besideOrigin } = ports
+  const { net, topic, webSeeds, trace, gitDir, fsckObjects, peerMemory, besideOrigin } = ports
   const offers = await firstOffers([offerOfPeers(request, ports), offerOfWeb(webSeeds)])
   let note = 'nobody has a snapshot'
   for (const { claim, peers } of offers) {
@@ -48,7 +51,7 @@ export async function bringSnapshot(request: SupplyRequest, ports: SnapshotSuppl
     try {
       const { objectFormat, signal } = request
       const from = { net, topic, peers, webSeeds, besideOrigin }
-      const around = { ...from, gitDir, objectFormat, fsckObjects, trace, signal, onProgress }
+      const around = { ...from, gitDir, objectFormat, fsckObjects, peerMemory, trace, signal, onProgress }
       const { commit, ...bytes } = await takeSnapshot(claim, around)
       request.progress.done(title, humanBytes(claim.lengthBytes))
       besideOrigin.drop()

@@ -32,7 +32,8 @@ import { topicOf } from '../topic.ts'
 import { hasNoWayIn, netOptionsFor, passing, passingListen } from '../ways-in.ts'
 import type { WebSeedLocation } from '../webseed/web-seed.ts'
 import { ManifestReader, openWebSeeds, type WebSeeds } from '../webseed/web-seeds.ts'
-import { type Asking, askPeers, noneAsked } from './ask-peers.ts'
+import { askPeers } from './ask-peers.ts'
+import { type Asking, noneAsked } from './asking.ts'
 import { BesideOrigin } from './beside-origin.ts'
 import { type Brought, bringLines, type FollowedClaim } from './bring-lines.ts'
 import { type Claim, claimOfPeer, rankClaims } from './claims.ts'
@@ -107,7 +108,9 @@ class SwarmSupply implements Supply {
         const gitDir = await commonDirOf(request.gitDir)
         const fsckObjects = fsckWanted(config)
         const besideOrigin = new BesideOrigin(request, settings.downloadLimit, trace)
-        const around = { net: this.#net, topic: this.#topic, webSeeds, gitDir, fsckObjects, besideOrigin, trace }
+        const { peerMemory } = settings
+        const ports = { net: this.#net, topic: this.#topic, webSeeds, gitDir }
+        const around = { ...ports, fsckObjects, peerMemory, besideOrigin, trace }
         return await bringSnapshot(request, around)
       }
       return await this.#followClaims(webSeeds, await commonDirOf(request.gitDir), request)

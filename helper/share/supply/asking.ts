@@ -1,0 +1,131 @@
+/**
+ * What one conversation knows of its questions to peers, whoever waits for their answers: who was asked and how he does, and the answers that
+ * nobody has taken yet. Bounded: answers that are too long together, or much longer than one of use, wait or go.
+ */
+
+import { type TopicPeer, Turns } from '../../../net/index.ts'
+import { HelperError } from '../../errors.ts'
+import { CHAIN_ANSWER_LENGTH_ALL_MAX } from '../../limits.ts'
+import {
+  CHAIN_ALIVE_LENGTH,
+  CHAIN_BEAT_MS,
+  CHAIN_COMING_COUNT_MAX,
+  CHAIN_PATIENT_PAUSE_COUNT,
+  CHAIN_PAUSE_MS,
+} from './limits.ts'
+
+export interface PeerAnswer<Answer> {
+  readonly peer: TopicPeer
+  readonly answer: Answer
+  /** Bytes that came. */
+  readonly length: number
+}
+
+/** Questions of one conversation, whoever waits for their answers. */
+export interface Asking<Answer> {
+  readonly asked: Set<TopicPeer>
+  readonly turns: Turns
+  /** Who was asked and says nothing, or nothing of use. Not who refused: one that is cloning does, and may have parts of what is wanted. */
+  readonly useless: Set<TopicPeer>
+  /** Answers that nobody has taken yet. */
+  readonly answers: PeerAnswer<Answer>[]
+  readonly open: Set<OpenQuestion>
+  /** Much longer answers than one of use, not read yet: reading them takes the processor from what is wanted now. */
+  readonly unread: (() => void)[]
+  unreadLength: number
+  /** Bytes of the shortest answer of use; null as long as there is none. */
+  usableLength: number | null
+  /** Bytes of answers that were handed out. */
+  handedLength: number
+  /** Called with each answer, and when a question has failed. */
+  onEnd: () => void
+}
+
+/** A question that is not answered yet. */
+export interface OpenQuestion {
+  readonly peer: TopicPeer
+  /** Bytes that the peer had sent before, at the last look, and at the last pause. */
+  readonly lengthBefore: number
+  length: number
+  lengthAtPause: number
+  /** Next to nothing has come for a pause, or it takes too long. */
+  isSlow: boolean
+  /** Keeps its place while it is slow. */
+  readonly isKept: boolean
+  beatCount: number
+  readonly giveUp: () => void
+}
+
+export function noneAsked<Answer>(): Asking<Answer> {
+  return {
+    asked: new Set(),
+    turns: new Turns(),
+    useless: new Set(),
+    answers: [],
+    open: new Set(),
+    unread: [],
+    unreadLength: 0,
+    usableLength: null,
+    handedLength: 0,
+    onEnd: () => {},
+  }
+}
+
+export const BEATS_PER_PAUSE = CHAIN_PAUSE_MS / CHAIN_BEAT_MS
+/** An answer so many times longer than one of use, and than this, waits until that has failed. */
+const UNREAD_FACTOR = 4
+const UNREAD_LENGTH_MIN = 512 * 1024
+
+/** False for an answer that is worth reading only when those of use have failed. */
+export function isReadNow(length: number, { usableLength }: Asking<unknown>): boolean {
+  return usableLength === null || length <= Math.max(UNREAD_LENGTH_MIN, UNREAD_FACTOR * usableLength)
+}
+
+/** Resolves when peers are asked again. @throws HelperError 'chain-malformed' where too much waits already */
+export async function untilAskedAgain(length: number, asking: Asking<unknown>): Promise<void> {
+  if (asking.unreadLength + length > CHAIN_ANSWER_LENGTH_ALL_MAX)
+    throw new HelperError('chain-malformed', `chain answer: expected one of use, got ${length} bytes more`)
+  asking.unreadLength += length
+  await new Promise<void>((resolve) => asking.unread.push(resolve))
+  asking.unreadLength -= length
+}
+
+/** Notes that a peer has nothing of use. */
+export function dismiss(peer: TopicPeer, { useless }: Asking<unknown>): void {
+  useless.add(peer)
+  peer.dismiss()
+}
+
+/** What was read of an answer takes several times its length: the longest go when all together have too many bytes. */
+export function dropLongest({ answers, handedLength }: Asking<unknown>): void {
+  while (answers.length > 0 && handedLength + lengthOf(answers) > CHAIN_ANSWER_LENGTH_ALL_MAX) {
+    const lengths = answers.map(({ length }) => length)
+    answers.splice(lengths.indexOf(Math.max(...lengths)), 1)
+  }
+}
+
+export function lengthOf(answers: readonly PeerAnswer<unknown>[]): number {
+  return answers.reduce((sum, { length }) => sum + length, 0)
+}
+
+/** Bytes that came of answers since the last look. Finds out who is slow, and gives up what comes of more answers than may come at once: those that were asked last. */
+export function lookAt({ open, useless }: Asking<unknown>): number {
+  let cameLength = 0
+  let comingCount = 0
+  for (const question of open) {
+    const { peer, lengthBefore, isKept } = question
+    const { receivedLength } = peer
+    cameLength += receivedLength - question.length
+    question.length = receivedLength
+    const pauseCount = ++question.beatCount / BEATS_PER_PAUSE
+    if (Number.isInteger(pauseCount)) {
+      question.isSlow =
+        pauseCount > CHAIN_PATIENT_PAUSE_COUNT || receivedLength - question.lengthAtPause < CHAIN_ALIVE_LENGTH
+      question.lengthAtPause = receivedLength
+    }
+    if (question.isSlow) useless.add(peer)
+    if (question.isSlow && !isKept) peer.dismiss()
+    if (receivedLength - lengthBefore >= CHAIN_ALIVE_LENGTH && ++comingCount > CHAIN_COMING_COUNT_MAX) question.giveUp()
+  }
+  return cameLength
+}
