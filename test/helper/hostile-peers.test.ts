@@ -17,6 +17,7 @@ import { publicTips } from '../../helper/build/history.ts'
 import { openRepository } from '../../helper/git/repository.ts'
 import { SWARM_LENGTH_MIN } from '../../helper/limits.ts'
 import { encodeChainAnswer } from '../../helper/share/chain-message.ts'
+import { SLOW_LEFT_MS } from '../../helper/share/supply/limits.ts'
 import { topicOf } from '../../helper/share/topic.ts'
 import { parseOrigin } from '../../helper/url.ts'
 import { formatAddress, type Net } from '../../net/index.ts'
@@ -111,12 +112,23 @@ it('a crowd that knows nothing, more than a client dials, does not keep the clon
 })
 
 it('who always brings a little, alone, is left for the origin as soon as that is quicker', async () => {
-  await withAttack('right answers at 40 kB/s, which no stall ends', async (settings) => {
+  const { chains } = ground.chains
+  const lengths = chains.flatMap(({ links }) => links.map(({ lengthBytes }) => lengthBytes))
+  // Three times as long as the slow may take for the rest.
+  const uploadLimit = Math.floor(lengths.reduce((sum, length) => sum + length, 0) / ((3 * SLOW_LEFT_MS) / 1000))
+  const slow = await openLoopbackNet({ uploadLimit })
+  try {
+    for (const { links } of chains) for (const link of links) slow.seed(link, link)
+    slow.joinTopic(ground.topic, { onRequest: async () => encodeChainAnswer(chains) }, { announce: false })
+    assert.ok(slow.address !== null)
+    const settings = [`gittorrent.peer=${formatAddress(slow.address)}`, ...QUIET]
     const { trace, bytes } = await world.viaSwarm(['clone', '--quiet', '--mirror', url, 'dawdled'], settings)
     assert.match(trace, /the origin is asked beside others[\s\S]*bytes are left to the origin[\s\S]*the answer holds/)
     assert.ok(bytes.origin > bytes.peers)
     assert.deepEqual(await readdir(join(world.folder, 'dawdled', 'gittorrent', 'incoming')), [])
-  })
+  } finally {
+    await slow.close()
+  }
 })
 
 /** True for a clone that has a pack which git leaves alone. */
