@@ -20,7 +20,7 @@ import { hermeticEnvironment } from '../support/git.ts'
 import { directoryUntilExit } from '../support/temporary-directory.ts'
 
 const EXECUTABLE = join(dirname(fileURLToPath(import.meta.url)), '..', '..', 'bin', 'gittorrent.js')
-/** Five minutes: a build of 1,400 commits takes two seconds. */
+/** Five minutes: a build of 700 commits takes two seconds. */
 const TIMEOUT_MS = 300_000
 
 const directory = join(directoryUntilExit(), 'r.git')
@@ -28,7 +28,7 @@ const segments = join(directory, 'gittorrent', 'segments')
 let expected: ReadonlyMap<string, string>
 
 before(async () => {
-  await generateRepository(directory, { commitCount: 1400, seed: 3 })
+  await generateRepository(directory, { commitCount: 700, seed: 3 })
   const { built, stderr } = await build()
   assert.doesNotMatch(stderr, /Building/, 'stderr is no terminal')
   expected = await storedBodies()
