@@ -39,7 +39,7 @@ async function chainsOf(name: string): Promise<Chains> {
 
 before(async () => {
   world = untilFileEnds(await DemoWorld.open())
-  await generateRepository(join(world.folder, 'origin.git'), { commitCount: 400, seed: 9 })
+  await generateRepository(join(world.folder, 'origin.git'), { commitCount: 1_000, seed: 9 })
   await generateRepository(join(world.folder, 'other.git'), { commitCount: 150, seed: 10 })
   await world.startDaemon()
   await world.git('clone', '--quiet', '--bare', 'origin.git', 'seed.git')
@@ -187,7 +187,7 @@ it('a fetch padded with what nothing needs is refused, an honest one of the same
   const main = await world.git('-C', 'origin.git', 'rev-parse', 'HEAD')
   const branch = await world.git('-C', 'origin.git', 'symbolic-ref', 'HEAD')
   await world.git('clone', '--quiet', '--bare', '--single-branch', 'origin.git', 'old.git')
-  await world.git('-C', 'old.git', 'update-ref', 'HEAD', `${main}~120`)
+  await world.git('-C', 'old.git', 'update-ref', 'HEAD', `${main}~300`)
   const fetchInto = async (name: string, settings: readonly string[]) => {
     await world.git('clone', '--quiet', '--bare', '--no-local', 'old.git', name)
     const { bytes, trace } = await world.viaSwarm(['-C', name, 'fetch', '--quiet', url, `${branch}:new`], [...settings])
@@ -236,7 +236,7 @@ it('an answer from before history was rewritten brings what still holds and noth
     await rewriteTo(main, 'newer than the answer')
     const stale = await cloneWith('stale', [`gittorrent.peer=${honest}`])
     assert.ok(stale.peers > stale.origin)
-    await rewriteTo(`${main}~120`, 'another history')
+    await rewriteTo(`${main}~300`, 'another history')
     await cloneWith('rewritten', [`gittorrent.peer=${honest}`])
   } finally {
     await world.git('-C', 'origin.git', 'update-ref', 'HEAD', main)
