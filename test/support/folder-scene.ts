@@ -27,7 +27,7 @@ export class FolderScene {
     const world = await DemoWorld.open()
     try {
       await world.git('config', '--global', 'maintenance.auto', 'false')
-      await generateRepository(join(world.folder, 'origin.git'), { commitCount: 400, seed: 21 })
+      await generateRepository(join(world.folder, 'origin.git'), { commitCount: 1200, seed: 21 })
       await world.startDaemon()
       await world.git('clone', '--quiet', world.originUrl('origin.git'), 'plain')
       const scene = new FolderScene(world)
