@@ -75,15 +75,14 @@ it('who brings one piece soon and then a little is left within seconds, also by 
 })
 
 it('of what has come by half the origin sends the rest only: when that would take much longer than the first half', () => {
-  const stopped = (nowMs: number): number => steadily(8 * SLOW_RATE)(Math.min(nowMs, 50_000)) + steadily(8_000)(nowMs)
+  const stopped = (nowMs: number): number => steadily(ALL / 80)(Math.min(nowMs, 50_000)) + steadily(8_000)(nowMs)
   const course = courseOf({ cameAt: stopped, originRate: 2 ** 20 })
   assert.deepEqual(verdictsIn(course), ['hand-over'])
   assert.ok((course[0]?.[1] ?? Number.NaN) <= 50_000 + 2 * SLOW_WINDOW_MS + 2 * SLACK_MS)
   const slower = (nowMs: number): number =>
-    steadily(1.2 * SLOW_RATE)(Math.min(nowMs, 300_000)) + steadily(0.5 * SLOW_RATE)(nowMs)
+    steadily(2.4 * SLOW_RATE)(Math.min(nowMs, 300_000)) + steadily(0.5 * SLOW_RATE)(nowMs)
   assert.deepEqual(verdictsOf({ cameAt: slower, originRate: 2 ** 20 }), [])
-  const outage = (nowMs: number): number =>
-    steadily(8 * SLOW_RATE)(nowMs < 50_000 ? nowMs : Math.max(50_000, nowMs - 4_000))
+  const outage = (nowMs: number): number => steadily(ALL / 80)(nowMs < 50_000 ? nowMs : Math.max(50_000, nowMs - 4_000))
   assert.deepEqual(verdictsOf({ cameAt: outage, originRate: 2 ** 20 }), [])
 })
 
@@ -115,7 +114,7 @@ it('on a slow line, where the origin is no quicker, it is asked once for a momen
 it('who was quick only as long as the origin was beside him is left without asking again', () => {
   const cunning = (nowMs: number): number => {
     const quickMs = Math.min(Math.max(0, nowMs - SLOW_WINDOW_MS), 30_000)
-    return steadily(8_000)(nowMs) + steadily(SLOW_RATE)(quickMs)
+    return steadily(8_000)(nowMs) + steadily(6 * SLOW_RATE)(quickMs)
   }
   assert.deepEqual(verdictsOf({ cameAt: cunning, originRate: 200_000 }), ['ask', 'drop', 'leave'])
 })
