@@ -5,7 +5,7 @@
  */
 
 import assert from 'node:assert/strict'
-import { readFile, writeFile } from 'node:fs/promises'
+import { type FileHandle, open, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { hashLengthOf, PACK_HEADER_LENGTH, parseOid } from '../../engine/index.ts'
@@ -44,19 +44,25 @@ for (const objectFormat of ['sha1', 'sha256'] as const) {
         const made = join(directory, `made-${hash}`)
         const body = (await readFile(`${made}.pack`)).subarray(PACK_HEADER_LENGTH, -hashLengthOf(objectFormat))
         const objectCount = objects.length
+        const files: FileHandle[] = []
         const check = new ExactCheck({ objectFormat, tip, objectCount, segmentLengths: [body.length] })
         try {
           const half = body.length >> 1
           for (const [name, part] of [body.subarray(0, half), body.subarray(half)].entries()) {
             const path = join(directory, `part-${name}`)
             await writeFile(path, Buffer.concat([Buffer.alloc(5), part]))
-            check.expect(path, 5, part.length)
+            const file = await open(path)
+            files.push(file)
+            // As by another process that is done with the same link.
+            await rm(path)
+            check.expect(file.fd, 5, part.length)
             check.noteArrived(part.length - 1)
             check.noteArrived(1)
           }
           return (await check.answer(made)).verdict
         } finally {
           await check.close()
+          for (const file of files) await file.close()
         }
       }
       assert.equal(await verdictOf(whole), 'exact')

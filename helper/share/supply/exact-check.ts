@@ -33,9 +33,9 @@ export class ExactCheck {
     this.#answered.catch(() => {})
   }
 
-  /** The next `length` bytes of bodies come into this file, which has to stay until `close`. */
-  expect(path: string, offset: number, length: number): void {
-    this.#tell({ type: 'part', path, offset, length })
+  /** The next `length` bytes of bodies come into this open file, which has to stay open until `close` has resolved. */
+  expect(descriptor: number, offset: number, length: number): void {
+    this.#tell({ type: 'part', descriptor, offset, length })
   }
 
   /** So many more bytes of bodies are in their file. */

@@ -5,7 +5,7 @@
  */
 
 import { hash } from 'node:crypto'
-import { openSync, readFileSync, readSync } from 'node:fs'
+import { readFileSync, readSync } from 'node:fs'
 import { parentPort, workerData } from 'node:worker_threads'
 import {
   EngineError,
@@ -28,8 +28,8 @@ export interface ExactTask {
 
 /** What the thread is told. */
 export type ExactNews =
-  /** The next bytes of the pack are, or will be, in this file. */
-  | { readonly type: 'part'; readonly path: string; readonly offset: number; readonly length: number }
+  /** The next bytes of the pack are, or will be, in this open file: its name may be gone, with another process that is done with it. */
+  | { readonly type: 'part'; readonly descriptor: number; readonly offset: number; readonly length: number }
   /** The bodies have arrived up to here, counted from the start of the first. */
   | { readonly type: 'arrived'; readonly length: number }
   /** Git has indexed the pack: its path without `.pack` and `.idx`. */
@@ -55,9 +55,9 @@ const hashLength = hashLengthOf(objectFormat)
 const bodiesEnd = segmentLengths.reduce((sum, length) => sum + length, PACK_HEADER_LENGTH)
 const parts: Part[] = []
 
-function addPart(path: string, fileOffset: number, length: number): void {
+function addPart(file: number, fileOffset: number, length: number): void {
   const start = parts.at(-1)?.end ?? PACK_HEADER_LENGTH
-  parts.push({ file: openSync(path, 'r'), fileOffset, start, end: start + length })
+  parts.push({ file, fileOffset, start, end: start + length })
 }
 
 function readPack(offset: number, length: number): Uint8Array {
@@ -118,6 +118,6 @@ function compare(path: string): void {
 
 parentPort?.on('message', (news: ExactNews) => {
   if (news.type === 'indexed') compare(news.path)
-  else if (news.type === 'part') addPart(news.path, news.offset, news.length)
+  else if (news.type === 'part') addPart(news.descriptor, news.offset, news.length)
   else judge(() => scanUpTo(PACK_HEADER_LENGTH + news.length))
 })

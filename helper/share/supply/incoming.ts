@@ -24,6 +24,11 @@ export class IncomingFile implements Store {
     this.path = path
   }
 
+  /** Of the open file, for a thread that reads along; it may have no name any more. */
+  get descriptor(): number {
+    return this.#file.fd
+  }
+
   /** Removes from the folder what was given up long ago. */
   static removeOld(folder: string): Promise<void> {
     return removeOld(folder, () => true, INCOMING_AGE_MS_MAX)

@@ -130,7 +130,7 @@ async function indexTakes(
       there = (await coming[index]) ?? null
       if (there === null) throw new Error('it was not begun')
       const { offset, length } = bodyRangeOf(take)
-      check?.expect(there.file.path, offset - there.fileStart, length)
+      check?.expect(there.file.descriptor, offset - there.fileStart, length)
       for await (const bytes of arrivingBodies(take, there)) {
         check?.noteArrived(bytes.length)
         await write(bytes)
@@ -139,7 +139,7 @@ async function indexTakes(
     }
   } catch (error) {
     trace(() => `link ${left.length + 1} of ${takes.length} broke off: ${messageOf(error)}`)
-    void check?.close()
+    await check?.close()
     await indexer.abort()
     const part = there === null || !isGitWilling ? null : arrivedPartOf(takes[left.length], there)
     return { left: part === null ? left : [...left, part] }
@@ -160,7 +160,7 @@ async function indexTakes(
     trace(() => `pack refused: ${messageOf(error)}`)
     return 'refused'
   } finally {
-    void check?.close()
+    await check?.close()
   }
 }
 
