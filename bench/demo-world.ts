@@ -84,6 +84,17 @@ export class DemoWorld {
     return world
   }
 
+  /** Opens a world and makes of it what is wanted; closes it again where that fails. */
+  static async furnished<Made>(make: (world: DemoWorld) => Promise<Made>): Promise<Made> {
+    const world = await DemoWorld.open()
+    try {
+      return await make(world)
+    } catch (error) {
+      await world.close()
+      throw error
+    }
+  }
+
   /** Runs a program to its end. @throws Error with its stderr */
   run(
     program: string,

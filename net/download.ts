@@ -273,13 +273,8 @@ export class DownloadTask {
     } catch {
       isAgainWanted = redialCount < DOWNLOAD_REDIAL_COUNT_MAX
     }
-    if (isAgainWanted && redialCount > 0 && !this.#settled && !this.#ports.isBanned(address)) {
-      if (hasLeft) {
-        this.#addresses.push({ address, redialCount: redialCount - 1 })
-        this.#openCount -= 1
-        this.#dialNext()
-        return
-      }
+    const isAgain = isAgainWanted && redialCount > 0 && !this.#settled && !this.#ports.isBanned(address)
+    if (isAgain && !hasLeft) {
       const timer = setTimeout(() => {
         this.#redials.delete(timer)
         void this.#connect(address, redialCount - 1)
@@ -288,6 +283,7 @@ export class DownloadTask {
       this.#redials.add(timer)
       return
     }
+    if (isAgain) this.#addresses.push({ address, redialCount: redialCount - 1 })
     this.#openCount -= 1
     this.#dialNext()
     this.#giveUpIfAlone()

@@ -126,8 +126,10 @@ export const UPLOAD_PAUSE_MS_MAX = 8_000
 export const UNWRITTEN_LENGTH_MAX = 32 * 1024 * 1024
 /** Milliseconds of silence of a peer that was asked, after which others are asked for the same … */
 export const PEER_SNUB_MS = 4_000
-/** The same before its first block: a crowd that never sends one would hold all blocks together. */
+/** … the same before its first block: a crowd that never sends one would hold all blocks together … */
 export const PEER_UNTRIED_SNUB_MS = 500
+/** … and after which its connection is dropped. */
+export const PEER_SILENCE_MS = 30_000
 /**
  * Addresses that a download has dialled at a time, fewer than a swarm has places. Where more wait, who was asked and has brought nothing for so
  * long leaves for them: before its first block, and after; so does who lets us wait, or has nothing, as long as a place is worth.
@@ -135,8 +137,6 @@ export const PEER_UNTRIED_SNUB_MS = 500
 export const DOWNLOAD_DIALLED_COUNT_MAX = 48
 export const DOWNLOAD_UNTRIED_MUTE_MS = 400
 export const DOWNLOAD_MUTE_MS = 1_000
-/** … and after which its connection is dropped. */
-export const PEER_SILENCE_MS = 30_000
 /** Milliseconds after which something is said, so that the peer does not take us for dead. */
 export const KEEP_ALIVE_MS = 55_000
 /** Extension messages in a swarm (metadata questions), and on a topic those that are not ours: per second, and at once. */

@@ -9,7 +9,7 @@ import { HelperError, messageOf } from '../errors.ts'
 import { missingOf } from '../git/missing-objects.ts'
 import { type Repository, runGit } from '../git/repository.ts'
 import { humanBytes, type Progress } from '../progress.ts'
-import { banClaimant } from '../share/supply/ban-claimant.ts'
+import { banClaimants } from '../share/supply/ban-claimant.ts'
 import { fsckWanted } from '../share/supply/fsck.ts'
 import { Quarantine } from '../share/supply/quarantine.ts'
 import { raceOfPeers } from '../share/supply/race-of-peers.ts'
@@ -112,7 +112,7 @@ function notWhole(name: string, missingCount: number, wantedCount: number): Help
 async function noteFailure(peer: TopicPeer, error: unknown, { settings, trace }: RestSurroundings): Promise<void> {
   trace(() => `tunnel to ${peer.remote.host}:${peer.remote.port}: ${messageOf(error)}`)
   if (error instanceof HelperError && error.code === 'pack-padded')
-    await banClaimant(peer.address ?? peer.remote, settings.peerMemory, trace)
+    await banClaimants([peer.address ?? peer.remote], settings.peerMemory, trace)
 }
 
 /** Brings what was asked for into the repository, whole or not at all. */

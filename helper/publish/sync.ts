@@ -4,7 +4,6 @@
  * Peers are asked only for what their own records name, and told of nothing but tips that this publisher published.
  */
 import { mkdir } from 'node:fs/promises'
-import { join } from 'node:path'
 import type { Net } from '../../net/index.ts'
 import type { GitConfig, Settings } from '../config.ts'
 import { messageOf } from '../errors.ts'
@@ -12,6 +11,7 @@ import { missingOf } from '../git/missing-objects.ts'
 import { lengthOfObjects, type Repository, runGit } from '../git/repository.ts'
 import { humanBytes, type Progress } from '../progress.ts'
 import { swarmSupplyOn } from '../share/supply/swarm-supply.ts'
+import { incomingFolder } from '../store/incoming-folder.ts'
 import type { Trace } from '../trace.ts'
 import { bringRest, isOutdated, tipsOf, tooLarge } from './bring-rest.ts'
 import {
@@ -134,7 +134,7 @@ async function bringChains(
   const warn = (text: string): void => trace(() => text)
   const supply = swarmSupplyOn(net, topic, { origin, gitDir, config, settings, trace, warn, signal })
   try {
-    await mkdir(join(gitDir, 'gittorrent', 'incoming'), { recursive: true })
+    await mkdir(incomingFolder(gitDir), { recursive: true })
     const wanted = new Map(refs.map(({ name, oid }) => [name, oid]))
     const plain = {
       isShallow: false,

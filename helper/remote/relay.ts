@@ -5,9 +5,9 @@
  * through) and connected (an upload-pack; an answer ends with a flush).
  */
 
-import { join } from 'node:path'
 import { HelperError, messageOf } from '../errors.ts'
 import { REQUEST_LENGTH_BYTES_MAX } from '../limits.ts'
+import { incomingFolder } from '../store/incoming-folder.ts'
 import { acknowledgmentFilter } from './acknowledgments.ts'
 import { boundariesWithin } from './boundaries.ts'
 import { commandOf, encodeWith, type FetchRequest, parseFetchRequest } from './fetch-request.ts'
@@ -23,11 +23,6 @@ import type { Session } from './session.ts'
 import { ShallowInfoFilter } from './shallow-info.ts'
 import { type Change, inBands } from './sideband-all.ts'
 import type { OriginAnswer } from './supply.ts'
-
-/** Where answers wait. */
-function incomingFolder(gitDir: string): string {
-  return join(gitDir, 'gittorrent', 'incoming')
-}
 
 export interface RelayOptions {
   readonly isStateless: boolean

@@ -27,19 +27,15 @@ export class DaemonScene {
     this.url = `gittorrent::${world.originUrl('origin.git')}`
   }
 
-  static async open(): Promise<DaemonScene> {
-    const world = await DemoWorld.open()
-    try {
+  static open(): Promise<DaemonScene> {
+    return DemoWorld.furnished(async (world) => {
       await generateRepository(join(world.folder, 'origin.git'), { commitCount: 200, seed: 5 })
       await world.startDaemon()
       const scene = new DaemonScene(world)
       await world.git('clone', '--quiet', world.originUrl('origin.git'), 'built')
       await scene.build('built')
       return scene
-    } catch (error) {
-      await world.close()
-      throw error
-    }
+    })
   }
 
   /** Builds in the foreground: a daemon does it at low priority, which a loaded machine never comes to. */

@@ -23,9 +23,8 @@ export class FolderScene {
   }
 
   /** Makes `origin.git`, `plain` and `public`. */
-  static async open(): Promise<FolderScene> {
-    const world = await DemoWorld.open()
-    try {
+  static open(): Promise<FolderScene> {
+    return DemoWorld.furnished(async (world) => {
       await world.git('config', '--global', 'maintenance.auto', 'false')
       await generateRepository(join(world.folder, 'origin.git'), { commitCount: 1200, seed: 21 })
       await world.startDaemon()
@@ -33,10 +32,7 @@ export class FolderScene {
       const scene = new FolderScene(world)
       await scene.exportTo('public')
       return scene
-    } catch (error) {
-      await world.close()
-      throw error
-    }
+    })
   }
 
   async close(): Promise<void> {

@@ -1,26 +1,23 @@
 /**
- * Bans, for later runs, whoever claimed a chain or snapshot whose pack is not what it says, or put into a tunnel's what nobody asked for: all hashes fit, so
+ * Bans, for later runs, those who claimed a chain or snapshot whose pack is not what it says, or put into a tunnel's what nobody asked for: all hashes fit, so
  * that nothing on the way to us is to blame. Within a run nobody is asked for the same chain twice.
  */
 
-import { type Address, BAN_DURATION_MS, formatAddress, ownerOf, type TopicPeer } from '../../../net/index.ts'
+import { type Address, BAN_DURATION_MS, formatAddress, ownerOf } from '../../../net/index.ts'
 import type { Trace } from '../../trace.ts'
 import { openNetMemory } from '../net-memory.ts'
 
-/** Those who said so of one and the same payload: its bytes are what they claimed. @param peerMemory as below */
+/** @param peerMemory file in which bans outlive a run, null where they do not; read and written once */
 export async function banClaimants(
-  claimants: readonly TopicPeer[],
+  claimants: readonly Address[],
   peerMemory: string | null,
   trace: Trace,
 ): Promise<void> {
-  for (const { address, remote } of claimants) await banClaimant(address ?? remote, peerMemory, trace)
-}
-
-/** @param peerMemory file in which bans outlive a run, null where they do not */
-export async function banClaimant(claimant: Address, peerMemory: string | null, trace: Trace): Promise<void> {
-  if (peerMemory === null) return
-  trace(() => `${formatAddress(claimant)} is banned: its pack is not exact`)
+  if (peerMemory === null || claimants.length === 0) return
   const memory = openNetMemory(peerMemory)
-  memory.known.noteBan(ownerOf(claimant), BAN_DURATION_MS, Date.now())
+  for (const claimant of claimants) {
+    trace(() => `${formatAddress(claimant)} is banned: its pack is not exact`)
+    memory.known.noteBan(ownerOf(claimant), BAN_DURATION_MS, Date.now())
+  }
   await memory.save()
 }

@@ -13,6 +13,10 @@ export class BesideOrigin {
   readonly #trace: Trace
   readonly #leaving = new AbortController()
   readonly #handingOver = new AbortController()
+  /** Aborted when the origin brings all, what has come included. */
+  readonly left: AbortSignal = this.#leaving.signal
+  /** Aborted when nothing more is to come of others. */
+  readonly over: AbortSignal = AbortSignal.any([this.left, this.#handingOver.signal])
   #answer: OriginAnswer | null = null
 
   constructor({ askOrigin }: SupplyRequest, downloadLimit: number | null, trace: Trace) {
@@ -23,17 +27,7 @@ export class BesideOrigin {
 
   /** Nobody is to be asked any more but the origin. */
   get isOver(): boolean {
-    return this.left.aborted || this.#handingOver.signal.aborted
-  }
-
-  /** Aborted when the origin brings all, what has come included. */
-  get left(): AbortSignal {
-    return this.#leaving.signal
-  }
-
-  /** Aborted when nothing more is to come of others. */
-  get over(): AbortSignal {
-    return AbortSignal.any([this.#leaving.signal, this.#handingOver.signal])
+    return this.over.aborted
   }
 
   /**

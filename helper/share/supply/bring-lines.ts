@@ -3,14 +3,14 @@
  * the result checked, and moves over what is good. What a download brought that was not used stays for the next try.
  */
 
-import { join } from 'node:path'
 import type { Oid } from '../../../engine/index.ts'
 import type { Address, Net, Topic, TopicPeer } from '../../../net/index.ts'
 import { humanBytes } from '../../progress.ts'
 import type { SupplyContext, SupplyRequest } from '../../remote/supply.ts'
+import { incomingFolder } from '../../store/incoming-folder.ts'
 import { SegmentStore } from '../../store/segment-store.ts'
 import type { WebSeeds } from '../webseed/web-seeds.ts'
-import { banClaimant } from './ban-claimant.ts'
+import { banClaimants } from './ban-claimant.ts'
 import type { BesideOrigin } from './beside-origin.ts'
 import { type Incoming, isSwarmed } from './download.ts'
 import { fsckWanted } from './fsck.ts'
@@ -82,7 +82,7 @@ export async function bringLines(
 ): Promise<Brought> {
   const { peers, useless, webSeeds, gitDir, held, isKnown, besideOrigin, broughtBy } = claim
   const { net, topic, context } = means
-  const folder = join(gitDir, 'gittorrent', 'incoming')
+  const folder = incomingFolder(gitDir)
   await IncomingFile.removeOld(folder)
   const started: Incoming[] = []
   const shown = showProgress(lines, started, peers.length > 0, request)
@@ -158,7 +158,7 @@ async function takePack(
     signal,
     trace,
   })
-  if (outcome === 'not-exact' && claimant !== null) await banClaimant(claimant, settings.peerMemory, trace)
+  if (outcome === 'not-exact' && claimant !== null) await banClaimants([claimant], settings.peerMemory, trace)
   // What came of a link that broke off is kept for the next try.
   const taken = typeof outcome === 'string' ? [] : outcome.flatMap(({ takes }) => takes)
   const used = new Set(outcome === 'not-exact' ? lines.flatMap(({ takes }) => takes) : taken)
@@ -188,14 +188,10 @@ function showProgress(
 
 /** What came of lines, and what is still to come, that did not begin as well. */
 function arrivalsOf(lines: readonly LineTake[], started: readonly Incoming[]): Arrivals {
-  const begun = started.map((incoming) => incoming.arrivals())
-  const begunLength = lengthOf(started.map(({ take }) => take))
+  const notBegunLength = lengthOf(lines.flatMap(({ takes }) => takes)) - lengthOf(started.map(({ take }) => take))
   return {
-    cameLength: begun.reduce((sum, { cameLength }) => sum + cameLength, 0),
-    leftLength:
-      lengthOf(lines.flatMap(({ takes }) => takes)) -
-      begunLength +
-      begun.reduce((sum, { leftLength }) => sum + leftLength, 0),
+    cameLength: sumOf(started, (incoming) => incoming.arrivals().cameLength),
+    leftLength: notBegunLength + sumOf(started, (incoming) => incoming.arrivals().leftLength),
   }
 }
 

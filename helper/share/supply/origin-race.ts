@@ -87,8 +87,10 @@ export class OriginRace {
     const isHalfThere = cameLength > leftLength
     if (answer !== null) return this.#compare(came, answer, isHalfThere)
     const isSlow = came < this.#slowRate && leftLength > came * SLOW_LEFT_MS
-    if (!isSlow) this.#slowSinceMs = null
-    if (!isSlow) return 'wait'
+    if (!isSlow) {
+      this.#slowSinceMs = null
+      return 'wait'
+    }
     if (isHalfThere) return this.#isRestLate(came, leftLength) ? 'hand-over' : 'wait'
     if (this.#originRate === null) return 'ask'
     return this.#isQuicker(this.#originRate, came) ? 'leave' : 'wait'

@@ -23,6 +23,7 @@ import {
 import type { Download, Net, Topic, TopicPeer } from '../../../net/index.ts'
 import { HelperError } from '../../errors.ts'
 import { LINK_STALL_TIMEOUT_MS, LINK_START_TIMEOUT_MS, READ_CHUNK_LENGTH } from '../../limits.ts'
+import { incomingFolder } from '../../store/incoming-folder.ts'
 import type { Trace } from '../../trace.ts'
 import type { DescribedSnapshot, SnapshotClaim } from '../chain-claim.ts'
 import { bringSnapshotFromWeb } from '../webseed/bring.ts'
@@ -65,7 +66,7 @@ export async function takeSnapshot(offered: SnapshotClaim, surroundings: Snapsho
   const { besideOrigin } = surroundings
   const around = { ...surroundings, signal: AbortSignal.any([surroundings.signal, besideOrigin.over]) }
   const claim = { ...offered, info: await infoOfSnapshot(offered, around.webSeeds) }
-  const folder = join(around.gitDir, 'gittorrent', 'incoming')
+  const folder = incomingFolder(around.gitDir)
   await IncomingFile.removeOld(folder)
   const file = await IncomingFile.open(join(folder, Buffer.from(claim.infohash).toString('hex')))
   let isTaken = false
@@ -82,20 +83,19 @@ export async function takeSnapshot(offered: SnapshotClaim, surroundings: Snapsho
     const noteDownload = (begun: Download): void => {
       download = begun
     }
-    const bytesFromPeers = await fromPeers(claim, file, around, noteDownload).catch(async (error: unknown) => {
+    const fromWeb = async (error: unknown): Promise<number> => {
       const onBytes = (count: number): void => {
         bytesFromWebSeeds += count
         around.onProgress(bytesFromWebSeeds)
       }
       await bringSnapshotFromWeb(claim, { file, fileStart: 0, onBytes }, around, error)
       return 0
-    })
-    endWatch()
+    }
+    const bytesFromPeers = await fromPeers(claim, file, around, noteDownload).catch(fromWeb).finally(endWatch)
     const commit = await index(claim, file, around)
     isTaken = true
     return { bytesFromPeers, bytesFromWebSeeds, commit }
   } finally {
-    endWatch()
     // What came is kept for the next try, which goes on where this one ended.
     await (isTaken || besideOrigin.isOver ? file.remove() : file.close()).catch(() => {})
   }
@@ -151,7 +151,11 @@ async function index(
     const packHash = await indexPack(quarantine.index(options), objectFormat, objectCount - 1, restOf())
     const whole = { top: parseOid(first.tree, objectFormat), base: null, end: PACK_HEADER_LENGTH + end - first.end }
     const verdict = await checkAdded(quarantine.pathOf(packHash), objectFormat, [whole], quarantine)
-    if (verdict === 'not-exact') await banClaimants(peers, peerMemory, trace)
+    if (verdict === 'not-exact') {
+      // All who offered it said so of one and the same payload.
+      const claimants = peers.map(({ address, remote }) => address ?? remote)
+      await banClaimants(claimants, peerMemory, trace)
+    }
     if (verdict !== 'exact') throw malformed(commit, 'its whole tree and nothing else')
     if (fsckObjects) await checkAlone(gitDir, objectFormat, start.subarray(PACK_HEADER_LENGTH, first.end))
     await quarantine.release()
