@@ -114,8 +114,8 @@ it('a crowd that knows nothing, more than a client dials, does not keep the clon
 it('who always brings a little, alone, is left for the origin as soon as that is quicker', async () => {
   const { chains } = ground.chains
   const lengths = chains.flatMap(({ links }) => links.map(({ lengthBytes }) => lengthBytes))
-  // Three times as long as the slow may take for the rest.
-  const uploadLimit = Math.floor(lengths.reduce((sum, length) => sum + length, 0) / ((3 * SLOW_LEFT_MS) / 1000))
+  // Half as long again as the slow may take for the rest, so that the first blocks of two links still come in time.
+  const uploadLimit = Math.floor(lengths.reduce((sum, length) => sum + length, 0) / ((1.5 * SLOW_LEFT_MS) / 1000))
   const slow = await openLoopbackNet({ uploadLimit })
   try {
     for (const { links } of chains) for (const link of links) slow.seed(link, link)
