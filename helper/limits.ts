@@ -186,6 +186,9 @@ export const PACK_REFUSED_COUNT_MAX = 16
  */
 export const EXACT_OBJECT_COUNT_MAX = 1_000_000
 
+/** So few that git's list of them (0.1 s for express' 32,434) costs less than a thread, whose code has to get warm first. */
+export const EXACT_OBJECT_COUNT_MIN = 50_000
+
 /** Objects of a pack that is held against what git lists, at 41 bytes each; who lacks more of a history that he has asks its origin. */
 export const ADDED_OBJECT_COUNT_MAX = 3_000_000
 

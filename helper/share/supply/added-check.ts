@@ -2,7 +2,7 @@
  * Asks git whether the lines of an indexed pack hold what they add and nothing else. Git lists what the top of a line reaches and
  * its base does not, and all that the line holds has to be in that list. The list may be longer: git does not know everything
  * that the base reaches, so it names again what went and came back. An object twice in one line is not exact, in two lines it may be.
- * For the main line of a clone exact-check.ts does the same while it comes; what is too long for that is only counted here, because
+ * For the main line of a clone exact-check.ts does the same while it comes; what is too short or too long for that is only counted here, because
  * where nothing was before, what is listed is in the pack.
  */
 

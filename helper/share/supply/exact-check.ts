@@ -7,6 +7,7 @@
 
 import { setFlagsFromString } from 'node:v8'
 import { Worker } from 'node:worker_threads'
+import { EXACT_OBJECT_COUNT_MAX, EXACT_OBJECT_COUNT_MIN } from '../../limits.ts'
 import type { ExactAnswer, ExactNews, ExactTask } from './exact-worker.ts'
 
 /** For the reason given in build/pool.ts: a thread may be ended while it works. */
@@ -14,6 +15,11 @@ setFlagsFromString('--no-concurrent-recompilation')
 
 /** What a thread makes is gone with the next object: a larger young generation is filled with nothing but garbage. */
 const YOUNG_MIB = 4
+
+/** Whether it pays for a history of so many objects; of others git lists them all once they are indexed. */
+export function isReadAlong(objectCount: number): boolean {
+  return objectCount >= EXACT_OBJECT_COUNT_MIN && objectCount <= EXACT_OBJECT_COUNT_MAX
+}
 
 export class ExactCheck {
   readonly #worker: Worker

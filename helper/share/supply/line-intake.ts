@@ -7,11 +7,11 @@
 import { createHash } from 'node:crypto'
 import { type ObjectFormat, type Oid, PACK_HEADER_LENGTH, writePackHeader } from '../../../engine/index.ts'
 import { messageOf } from '../../errors.ts'
-import { ADDED_OBJECT_COUNT_MAX, EXACT_OBJECT_COUNT_MAX, READ_CHUNK_LENGTH } from '../../limits.ts'
+import { ADDED_OBJECT_COUNT_MAX, READ_CHUNK_LENGTH } from '../../limits.ts'
 import type { Trace } from '../../trace.ts'
 import { checkAdded, checkAll, type LineExtent } from './added-check.ts'
 import type { Incoming } from './download.ts'
-import { ExactCheck } from './exact-check.ts'
+import { ExactCheck, isReadAlong } from './exact-check.ts'
 import { bodyRangeOf, type LineTake, type LinkTake, lengthOf, segmentsOf, takeUpTo } from './plan.ts'
 import type { Quarantine } from './quarantine.ts'
 
@@ -108,7 +108,7 @@ async function indexTakes(
   const lengthMax = PACK_OVERHEAD_LENGTH + lengthOf(takes)
   const objectCount = objectCountOf(takes)
   if (!isWholeHistory && objectCount > ADDED_OBJECT_COUNT_MAX) return 'refused'
-  const check = isWholeHistory && objectCount <= EXACT_OBJECT_COUNT_MAX ? startCheck(takes, options) : null
+  const check = isWholeHistory && isReadAlong(objectCount) ? startCheck(takes, options) : null
   const threads = threadCount === null ? {} : { threadCount }
   const indexer = quarantine.index({ keep: isWholeHistory, isWholeHistory, lengthMax, fsckObjects, ...threads })
   const hash = createHash(options.objectFormat)
@@ -152,7 +152,7 @@ async function indexTakes(
     trace(() => `pack ${packHash}: indexed`)
     if (check === null) return { packHash, isExact: false }
     const { verdict, reason } = await check.answer(quarantine.pathOf(packHash))
-    trace(() => `exact check: ${verdict} ${reason}`)
+    trace(() => `exact check: ${verdict}, read along ${reason}`)
     if (verdict === 'exact') return { packHash, isExact: true }
     await quarantine.discard(packHash)
     return verdict === 'too-large' ? 'refused' : 'not-exact'
