@@ -129,6 +129,7 @@ export class OriginDialogue {
     return {
       keptLength: () => there?.keptLength ?? 0,
       isFull: () => there?.isFull === true,
+      isGone: () => this.ahead !== ahead,
       drop: () => {
         if (this.ahead === ahead) void this.dropAhead().catch(() => {})
       },

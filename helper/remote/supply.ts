@@ -54,6 +54,8 @@ export interface OriginAnswer {
   keptLength(): number
   /** It is there, or as much of it as waits unread. */
   isFull(): boolean
+  /** It was given up, by `drop` or because the origin was asked something else meanwhile: nothing more comes of it. */
+  isGone(): boolean
   /** Gives it up; idempotent. */
   drop(): void
 }

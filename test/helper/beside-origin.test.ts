@@ -23,15 +23,26 @@ beforeEach(() => {
 /** Watches over somebody who brings nothing, for so long. */
 function watchSilence(askOrigin: SupplyRequest['askOrigin'], durationMs: number): BesideOrigin {
   const beside = new BesideOrigin({ askOrigin } as unknown as SupplyRequest, null, openTrace({}))
+  watchOn(beside, durationMs)
+  return beside
+}
+
+/** Watches over one claim more, of which nothing comes either. */
+function watchOn(beside: BesideOrigin, durationMs: number): void {
   const end = beside.watch(() => ({ cameLength: 0, leftLength: LENGTH }), ['a'.repeat(40)])
   for (let passedMs = 0; passedMs < durationMs; passedMs += ORIGIN_LOOK_MS) mock.timers.tick(ORIGIN_LOOK_MS)
   end()
-  return beside
 }
 
 /** An answer that has so many bytes, and notes that it was given up. */
 function answerOf(keptLength: () => number) {
-  const answer = { keptLength, isFull: () => false, dropCount: 0, drop: () => void answer.dropCount++ }
+  const answer = {
+    keptLength,
+    isFull: () => false,
+    isGone: () => false,
+    dropCount: 0,
+    drop: () => void answer.dropCount++,
+  }
   return answer
 }
 
@@ -66,4 +77,18 @@ it('an origin that is no quicker is given up, as one that need not bring anythin
   beside.drop()
   beside.drop()
   assert.equal(needless.dropCount, 1)
+})
+
+it('where an answer is gone before it is there, the origin is asked once more when the next claim is slow', () => {
+  let isGone = false
+  const startMs = Date.now()
+  const lost = { ...answerOf(() => 0), isGone: () => isGone }
+  const answers = [lost, answerOf(() => 100 * (Date.now() - startMs))]
+  let askedCount = 0
+  const askOrigin = () => answers[askedCount++] ?? assert.fail('asked too often')
+  const beside = watchSilence(askOrigin, SLOW_WINDOW_MS + ORIGIN_RACE_MS)
+  assert.deepEqual([askedCount, beside.isOver], [1, false])
+  isGone = true
+  watchOn(beside, SLOW_WINDOW_MS + ORIGIN_RACE_MS)
+  assert.deepEqual([askedCount, beside.left.aborted, lost.dropCount], [2, true, 0])
 })

@@ -159,3 +159,24 @@ it('the next claim has a window of its own, and less time', () => {
   assert.equal(verdicts.at(-1), 'ask')
   assert.equal(race.look(4_000, { cameLength: 0, leftLength: ALL }, { keptLength: 1, isFull: true }), 'leave')
 })
+
+it('an answer that comes after one that was lost is measured from its own begin', () => {
+  const race = new OriginRace(null)
+  race.begin(0)
+  let nowMs = 0
+  /** Verdicts while nothing comes of others, and so many bytes have come of the origin. */
+  const verdictsFor = (durationMs: number, keptLength: number | null): Set<Verdict> => {
+    const verdicts = new Set<Verdict>()
+    for (const endMs = nowMs + durationMs; nowMs < endMs; ) {
+      nowMs += ORIGIN_LOOK_MS
+      const answer = keptLength === null ? null : { keptLength, isFull: false }
+      verdicts.add(race.look(nowMs, { cameLength: 0, leftLength: ALL }, answer))
+    }
+    return verdicts
+  }
+  assert.ok(verdictsFor(SLOW_WINDOW_MS + SLACK_MS, null).has('ask'))
+  assert.deepEqual(verdictsFor(ORIGIN_RACE_MS_MIN, ORIGIN_BEGUN_LENGTH), new Set(['wait']))
+  assert.deepEqual(verdictsFor(ORIGIN_LOOK_MS, null), new Set(['ask']))
+  // Of the new answer much is there at the first look, and nothing more comes.
+  assert.deepEqual(verdictsFor(ORIGIN_RACE_MS_MIN, 2 ** 20), new Set(['wait']))
+})

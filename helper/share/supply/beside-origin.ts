@@ -46,6 +46,7 @@ export class BesideOrigin {
   }
 
   #look(arrivals: Arrivals, haves: readonly string[]): void {
+    if (this.#answer?.isGone()) this.#answer = null
     const answer = this.#answer
     const kept = answer === null ? null : { keptLength: answer.keptLength(), isFull: answer.isFull() }
     const verdict = this.#race.look(performance.now(), arrivals, kept)

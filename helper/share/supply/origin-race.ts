@@ -55,7 +55,7 @@ export class OriginRace {
   /** When what comes began. */
   #beganAtMs: number | null = null
   #slowSinceMs: number | null = null
-  /** When the origin had begun to send. */
+  /** When the origin had begun to send the answer that is awaited. */
   #begun: Look | null = null
   /** Bytes per millisecond that the origin sent beside others; null as long as that is not known. */
   #originRate: number | null = null
@@ -79,6 +79,7 @@ export class OriginRace {
   look(nowMs: number, arrivals: Arrivals, answer: OriginArrivals | null): Verdict {
     this.#nowMs += Math.min(nowMs - this.#lookedAtMs, 2 * ORIGIN_LOOK_MS)
     this.#lookedAtMs = nowMs
+    if (answer === null) this.#begun = null
     const { cameLength, leftLength } = arrivals
     const came = this.#rateOf(cameLength)
     if (leftLength <= 0) return answer === null ? 'wait' : 'drop'
