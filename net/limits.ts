@@ -142,6 +142,15 @@ export const KEEP_ALIVE_MS = 55_000
 /** Extension messages in a swarm (metadata questions), and on a topic those that are not ours: per second, and at once. */
 export const EXTENSION_RATE_PER_S = 20
 export const EXTENSION_BURST_COUNT = 200
+/**
+ * Messages of a swarm peer that choke, unchoke or say all that it has: per second, and at once. Programs choke every few seconds, and send
+ * no more than 72 bitfields instead of the haves of a whole torrent.
+ */
+export const STATE_RATE_PER_S = 20
+export const STATE_BURST_COUNT = 200
+/** Its messages about interest, which change twice with each piece where they follow single ones: per second, and at once. */
+export const INTEREST_RATE_PER_S = 1_000
+export const INTEREST_BURST_COUNT = 5_000
 /** Connections of one swarm. */
 export const SWARM_CONNECTION_COUNT_MAX = 64
 /** Milliseconds after which a seeded swarm without connections is forgotten by the client (it comes back on demand). */

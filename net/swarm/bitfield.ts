@@ -37,6 +37,18 @@ export class Bitfield {
     return ((this.bytes[index >> 3] ?? 0) & (0x80 >> (index & 7))) !== 0
   }
 
+  /** Indexes that are set in `bytes`, which has the length of ours, and not here, ascending. Quick where there are none. */
+  lackingOf(bytes: Uint8Array): number[] {
+    const indexes: number[] = []
+    for (let at = 0; at < this.bytes.length; at++) {
+      const lacking = (bytes[at] ?? 0) & ~(this.bytes[at] ?? 0)
+      if (lacking === 0) continue
+      const end = Math.min(8 * at + 8, this.pieceCount)
+      for (let index = 8 * at; index < end; index++) if ((lacking & (0x80 >> (index & 7))) !== 0) indexes.push(index)
+    }
+    return indexes
+  }
+
   /** Sets a bit; false if it was set already. */
   set(index: number): boolean {
     if (this.has(index)) return false

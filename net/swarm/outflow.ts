@@ -173,7 +173,11 @@ export class Outflow {
   #giveFreePlaces(): void {
     const { peers, clock } = this.#ports
     const nowMs = clock.nowMs()
-    for (const peer of peers) if (peer.isInterested && peer.amChoking && hasPlace(peers, nowMs)) this.#unchoke(peer)
+    for (const peer of peers) {
+      if (!peer.isInterested || !peer.amChoking) continue
+      if (!hasPlace(peers, nowMs)) return
+      this.#unchoke(peer)
+    }
   }
 
   /** To be called several times a second. */

@@ -9,7 +9,11 @@ import {
   DOWNLOAD_UNTRIED_MUTE_MS,
   EXTENSION_BURST_COUNT,
   EXTENSION_RATE_PER_S,
+  INTEREST_BURST_COUNT,
+  INTEREST_RATE_PER_S,
   PLACE_GRACE_MS,
+  STATE_BURST_COUNT,
+  STATE_RATE_PER_S,
   UPLOAD_PAUSE_MS_MAX,
 } from '../limits.ts'
 import type { Worth } from '../places.ts'
@@ -87,6 +91,9 @@ export class SwarmPeer implements Worth {
   /** Number under which it wants metadata; null until it says so. */
   metadataId: number | null = null
   readonly extensionBucket: TokenBucket
+  /** Of what it says about its chokes and all its pieces, and of what it says about its interest. */
+  readonly stateBucket: TokenBucket
+  readonly interestBucket: TokenBucket
 
   constructor(link: SwarmLink, pieceCount: number, clock: Clock) {
     this.link = link
@@ -96,6 +103,8 @@ export class SwarmPeer implements Worth {
     this.joinedAtMs = clock.nowMs()
     this.lastSentAtMs = this.joinedAtMs
     this.extensionBucket = new TokenBucket(EXTENSION_RATE_PER_S, EXTENSION_BURST_COUNT, clock)
+    this.stateBucket = new TokenBucket(STATE_RATE_PER_S, STATE_BURST_COUNT, clock)
+    this.interestBucket = new TokenBucket(INTEREST_RATE_PER_S, INTEREST_BURST_COUNT, clock)
   }
 
   /** Takes the time that a block took. */

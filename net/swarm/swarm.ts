@@ -66,6 +66,8 @@ export class Swarm {
   readonly #availability: Availability
   readonly #intake: Intake | null
   readonly #outflow: Outflow
+  /** What one who has everything has. */
+  readonly #all: Bitfield
   #hasLeft = false
 
   constructor(options: SwarmOptions, { clock, random }: SwarmSurroundings) {
@@ -73,6 +75,7 @@ export class Swarm {
     this.#clock = clock
     const { torrent, have, wanted, source, write, onFailure } = options
     this.#availability = new Availability(torrent.pieceCount)
+    this.#all = Bitfield.full(torrent.pieceCount)
     const shared = {
       torrent,
       have,
@@ -173,17 +176,16 @@ export class Swarm {
         return this.#onChoke(peer, message.type === 'choke')
       case 'interested':
       case 'not-interested':
-        peer.isInterested = message.type === 'interested'
-        this.#outflow.onInterest(peer)
-        return null
+        return this.#onInterest(peer, message.type === 'interested')
       case 'have':
         return this.#onHave(peer, message.index)
       case 'have-all':
-        return this.#onPieces(peer, Bitfield.full(peer.pieces.pieceCount).bytes)
+        return this.#onPieces(peer, peer.pieces.lackingOf(this.#all.bytes))
       case 'have-none':
-        return this.#onPieces(peer, new Uint8Array(peer.pieces.bytes.length))
+        return this.#onPieces(peer, [])
       case 'bitfield':
-        return this.#onPieces(peer, message.bytes)
+        if (message.bytes.length !== peer.pieces.bytes.length) return 'bitfield: wrong length'
+        return this.#onPieces(peer, peer.pieces.lackingOf(message.bytes))
       case 'request':
         return this.#outflow.onRequest(peer, message)
       case 'cancel':
@@ -202,11 +204,21 @@ export class Swarm {
     }
   }
 
-  #onChoke(peer: SwarmPeer, isChoking: boolean): null {
+  #onChoke(peer: SwarmPeer, isChoking: boolean): string | null {
+    if (!peer.stateBucket.take()) return 'too many messages that choke and unchoke'
+    if (peer.isChoking === isChoking) return null
     peer.isChoking = isChoking
     // With BEP 6 the peer rejects one by one what it will not bring.
     if (isChoking && !peer.link.fast) this.#intake?.releaseAll(peer)
     if (!isChoking) this.#intake?.fill(peer)
+    return null
+  }
+
+  #onInterest(peer: SwarmPeer, isInterested: boolean): string | null {
+    if (!peer.interestBucket.take()) return 'too many messages about interest'
+    if (peer.isInterested === isInterested) return null
+    peer.isInterested = isInterested
+    this.#outflow.onInterest(peer)
     return null
   }
 
@@ -220,22 +232,19 @@ export class Swarm {
     peer.hasSaidPieces = true
     let isWanted = false
     for (const index of indexes) {
-      if (peer.pieces.set(index)) this.#availability.addPiece(index)
+      const isNew = peer.pieces.set(index)
+      if (isNew) this.#availability.addPiece(index)
       this.#outflow.onHave(peer, index)
-      isWanted ||= this.#intake?.wants(index) === true
+      isWanted ||= isNew && this.#intake?.wants(index) === true
     }
     if (!isWanted) return
     this.#beInterested(peer)
     this.#intake?.fill(peer)
   }
 
-  #onPieces(peer: SwarmPeer, bytes: Uint8Array): string | null {
-    if (bytes.length !== peer.pieces.bytes.length) return 'bitfield: wrong length'
-    const said = new Bitfield(peer.pieces.pieceCount, bytes)
-    const indexes: number[] = []
-    for (let index = 0; index < said.pieceCount; index++) {
-      if (said.has(index) && !peer.pieces.has(index)) indexes.push(index)
-    }
+  /** @param indexes pieces that it had not said before */
+  #onPieces(peer: SwarmPeer, indexes: readonly number[]): string | null {
+    if (!peer.stateBucket.take()) return 'too many messages about all that it has'
     // Who has become complete, and aria2 for several new pieces, say so instead of by haves. Nobody takes pieces back.
     if (peer.hasSaidPieces) {
       this.#onMorePieces(peer, indexes)
