@@ -53,8 +53,9 @@ export interface DownloadProgress {
   readonly lengthBytes: number
   /** Verified bytes in the store, those that were present included. */
   readonly verifiedLength: number
-  /** Verified bytes that were there at the start. */
+  /** Verified bytes that were there at the start, and how many of them are of pieces that are wanted. */
   readonly presentLength: number
+  readonly presentWantedLength: number
   /** Bytes of blocks that were lacking and came, verified or not. */
   readonly takenLength: number
   /** Bytes received from each peer, protocol overhead included. */
@@ -98,6 +99,7 @@ export class DownloadTask {
   #openCount = 0
   #verifiedLength = 0
   #presentLength = 0
+  #presentWantedLength = 0
   #settled = false
   #failed = false
   #watch: NodeJS.Timeout | null = null
@@ -128,6 +130,7 @@ export class DownloadTask {
       lengthBytes: this.torrent.lengthBytes,
       verifiedLength: this.#verifiedLength,
       presentLength: this.#presentLength,
+      presentWantedLength: this.#presentWantedLength,
       takenLength: this.#swarm?.takenLength ?? 0,
       peers: [...this.#tallies].map(({ address, connection, receivedLength }) => ({
         address,
@@ -237,6 +240,7 @@ export class DownloadTask {
   async #checkPresent(): Promise<Bitfield> {
     const { torrent } = this
     const have = new Bitfield(torrent.pieceCount)
+    const wanted = this.#wanted()
     for (const range of this.#options.present ?? []) {
       const end = range.offset + range.length
       let index = Math.ceil(range.offset / torrent.pieceLengthBytes)
@@ -245,7 +249,9 @@ export class DownloadTask {
         const length = pieceLengthOf(torrent, index)
         if (offset + length > end) break
         if (!isPiece(torrent, index, await this.#options.store.read(offset, length))) continue
-        if (have.set(index)) this.#presentLength += length
+        if (!have.set(index)) continue
+        this.#presentLength += length
+        if (wanted.has(index)) this.#presentWantedLength += length
       }
     }
     this.#verifiedLength = this.#presentLength

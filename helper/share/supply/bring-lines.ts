@@ -85,9 +85,9 @@ export async function bringLines(
   const folder = incomingFolder(gitDir)
   await IncomingFile.removeOld(folder)
   const started: Incoming[] = []
-  const shown = showProgress(lines, started, peers.length > 0, request)
   const store = new SegmentStore(gitDir)
   const quarantine = await Quarantine.open(gitDir, request.signal)
+  const shown = showProgress(lines, started, peers.length > 0, request)
   const enough = new AbortController()
   let endWatch = (): void => {}
   void isKnown.then((isAllKnown) => {

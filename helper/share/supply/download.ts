@@ -95,20 +95,22 @@ export async function startDownload(take: LinkTake, around: DownloadSurroundings
   const fromPeers = swarmed
     ? await startSwarm(take, file, around, onBytes).catch(nothingFor)
     : startRange(take, file, around)
+  let isThere = false
   const ended = fromPeers.ended
     .catch(async (error: unknown) => {
       around.trace(() => `link ${name}: ${messageOf(error)}`)
       await bringTakeFromWeb(take, { file, fileStart, onBytes }, around, error)
     })
-    .catch((error: unknown) => file.noteFailed(error))
-  let hasEnded = false
-  void ended.then(() => {
-    hasEnded = true
-  })
+    .then(
+      () => {
+        isThere = true
+      },
+      (error: unknown) => file.noteFailed(error),
+    )
   const arrivals = (): Arrivals => {
-    const { takenLength, presentLength } = fromPeers.progress()
+    const { takenLength, presentWantedLength } = fromPeers.progress()
     const cameLength = takenLength + webLength
-    const leftLength = hasEnded ? 0 : Math.max(0, bodyRangeOf(take).length - presentLength - cameLength)
+    const leftLength = isThere ? 0 : Math.max(0, bodyRangeOf(take).length - presentWantedLength - cameLength)
     return { cameLength, leftLength }
   }
   const { receivedLength, stop } = fromPeers
@@ -118,8 +120,8 @@ export async function startDownload(take: LinkTake, around: DownloadSurroundings
 
 interface Attempt {
   receivedLength(): number
-  /** Bytes that came from peers, verified or not, and those that were there. */
-  progress(): Pick<DownloadProgress, 'takenLength' | 'presentLength'>
+  /** Bytes that came from peers, verified or not, and those of what is lacking that were there. */
+  progress(): Pick<DownloadProgress, 'takenLength' | 'presentWantedLength'>
   /** Rejects when not all came. */
   readonly ended: Promise<void>
   stop(): Promise<void>
@@ -127,7 +129,7 @@ interface Attempt {
 
 const NOTHING_STARTED = {
   receivedLength: () => 0,
-  progress: () => ({ takenLength: 0, presentLength: 0 }),
+  progress: () => ({ takenLength: 0, presentWantedLength: 0 }),
   stop: async () => {},
 }
 
@@ -213,8 +215,8 @@ function shareOfPeers(download: Download, webLength: () => number): Pick<Attempt
       return Math.max(0, verifiedLength - presentLength - webLength())
     },
     progress: () => {
-      const { takenLength, presentLength } = download.progress()
-      return { takenLength: Math.max(0, takenLength - webLength()), presentLength }
+      const { takenLength, presentWantedLength } = download.progress()
+      return { takenLength: Math.max(0, takenLength - webLength()), presentWantedLength }
     },
   }
 }
@@ -232,7 +234,7 @@ function startRange(take: LinkTake, file: IncomingFile, around: DownloadSurround
   }
   const { offset: fileStart } = bodyRangeOf(take)
   const ended = bringRanges({ take, file, fileStart, peers, manners, signal, onBytes })
-  const progress = () => ({ takenLength: received, presentLength: 0 })
+  const progress = () => ({ takenLength: received, presentWantedLength: 0 })
   return { ...NOTHING_STARTED, receivedLength: () => received, progress, ended }
 }
 

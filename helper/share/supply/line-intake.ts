@@ -12,6 +12,7 @@ import type { Trace } from '../../trace.ts'
 import { checkAdded, checkAll, type LineExtent } from './added-check.ts'
 import type { Incoming } from './download.ts'
 import { ExactCheck, isReadAlong } from './exact-check.ts'
+import type { ExactAnswer } from './exact-worker.ts'
 import { bodyRangeOf, type LineTake, type LinkTake, lengthOf, segmentsOf, takeUpTo } from './plan.ts'
 import type { Quarantine } from './quarantine.ts'
 
@@ -150,9 +151,8 @@ async function indexTakes(
     onArrived()
     const packHash = await indexer.finish()
     trace(() => `pack ${packHash}: indexed`)
-    if (check === null) return { packHash, isExact: false }
-    const { verdict, reason } = await check.answer(quarantine.pathOf(packHash))
-    trace(() => `exact check: ${verdict}, read along ${reason}`)
+    const verdict = check === null ? null : await verdictOf(check, quarantine.pathOf(packHash), trace)
+    if (verdict === null) return { packHash, isExact: false }
     if (verdict === 'exact') return { packHash, isExact: true }
     await quarantine.discard(packHash)
     return verdict === 'too-large' ? 'refused' : 'not-exact'
@@ -161,6 +161,18 @@ async function indexTakes(
     return 'refused'
   } finally {
     await check?.close()
+  }
+}
+
+/** What the thread says; null when it could not work, so that git has to tell. */
+async function verdictOf(check: ExactCheck, path: string, trace: Trace): Promise<ExactAnswer['verdict'] | null> {
+  try {
+    const { verdict, reason } = await check.answer(path)
+    trace(() => `exact check: ${verdict}, read along ${reason}`)
+    return verdict
+  } catch (error) {
+    trace(() => messageOf(error))
+    return null
   }
 }
 

@@ -142,7 +142,7 @@ export class Quarantine {
 
   /**
    * Names of what `tip` reaches and `base` does not: digits and a line feed, one after the other, in parts of any length.
-   * @throws HelperError 'interrupted' when `signal` is aborted, 'git-failed' when something is missing
+   * @throws HelperError 'interrupted' when `signal` is aborted or git was ended by another, 'git-failed' when something is missing
    */
   listAdded(tip: string, base: string | null, signal: AbortSignal): AsyncGenerator<Uint8Array> {
     const ends = [tip, ...(base === null ? [] : [`^${base}`])]
@@ -189,6 +189,7 @@ export class Quarantine {
       for await (const chunk of child.stdout) yield chunk
       const [status] = await closed
       if (signal.aborted) throw new HelperError('interrupted', 'git rev-list: not needed any more')
+      if (status === null) throw new HelperError('interrupted', 'git rev-list: a signal ended it')
       if (status !== 0) throw new HelperError('git-failed', `git rev-list: expected all objects, got status ${status}`)
     } finally {
       signal.removeEventListener('abort', stop)

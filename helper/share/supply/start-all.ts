@@ -6,7 +6,7 @@
 
 import { HelperError } from '../../errors.ts'
 import { DOWNLOAD_PARALLEL_COUNT } from '../../limits.ts'
-import { type Incoming, startDownload } from './download.ts'
+import { type Incoming, isSwarmed, startDownload } from './download.ts'
 import type { LineTake } from './plan.ts'
 
 /**
@@ -48,6 +48,12 @@ export function startAll(
     try {
       if (around.signal.aborted) throw new HelperError('interrupted', 'download: not needed any more')
       const incoming = await startDownload(take, around)
+      if (around.signal.aborted) {
+        // Whoever ends what was started has been here already.
+        await incoming.stop()
+        await (isSwarmed(take) ? incoming.file.close() : incoming.file.remove())
+        throw new HelperError('interrupted', 'download: not needed any more')
+      }
       started.push(incoming)
       void incoming.ending.then(noteEnding)
       void incoming.ended.then(noteEnd)
