@@ -130,11 +130,13 @@ class HttpDialogue {
     }
     await inner.send([line])
     const answer = await inner.answer()
-    if (answer !== '')
+    if (answer !== '') {
+      inner.stream.abandon()
       throw new HelperError(
         'origin-unreachable',
         `cannot ask the origin again: expected '', got '${printable(answer ?? 'nothing')}'`,
       )
+    }
     return inner.stream
   }
 

@@ -2,9 +2,9 @@
  * The relay's end towards the origin: requests go out, answers pass to git packet by packet through a change, or as they come.
  * One request may go out ahead of its time, when what it says is there is not checked yet, or may come sooner from elsewhere; its answer
  * waits in a spool and is passed on only if all of that turned out true, else the origin is asked again. A connection that was idle for long, or that
- * is full of an answer which nobody wants any more, is opened anew.
+ * is full of an answer which nobody wants any more, is given up, and opened anew when there is something to ask.
  */
-import { messageOf } from '../errors.ts'
+import { HelperError, messageOf } from '../errors.ts'
 import { ORIGIN_IDLE_MS_MAX } from '../limits.ts'
 import type { Trace } from '../trace.ts'
 import { AnswerSpool } from './answer-spool.ts'
@@ -36,6 +36,8 @@ interface Ahead {
 
 export class OriginDialogue {
   private stream: OriginStream
+  /** `stream` was given up: the next request opens another. */
+  private isAbandoned = false
   private readonly manners: OriginManners
   private readonly client: ByteWriter
   /** What connections that are gone have brought, without the greetings of those that were opened anew. */
@@ -69,18 +71,24 @@ export class OriginDialogue {
     }
   }
 
-  /** Sends a request. Connections of an inner helper are new ones anyway; another that was idle for long is opened anew. */
+  /**
+   * Sends a request. Connections of an inner helper are new ones anyway; another that was idle for long is opened anew, as is one that was
+   * given up.
+   * @throws HelperError what opening throws, 'origin-unreachable' where no greeting comes; then the next request tries again
+   */
   async ask(request: Uint8Array): Promise<void> {
     const { isStateless, trace } = this.manners
     if (!isStateless && performance.now() - this.activeMs > ORIGIN_IDLE_MS_MAX) {
       trace(() => 'connect anew: the connection was idle for long')
-      await this.reconnect()
+      this.abandon()
     }
+    await this.connect()
     await this.say(request)
   }
 
-  /** Sends something that may be no request. */
+  /** Sends what has no answer; where the connection was given up nobody is there to hear it. */
   async say(bytes: Uint8Array): Promise<void> {
+    if (this.isAbandoned) return
     this.activeMs = performance.now()
     await this.stream.writer.write(bytes)
   }
@@ -98,7 +106,7 @@ export class OriginDialogue {
       return await read(this.stream.reader, this.last)
     } catch (error) {
       // The answers of an inner helper have an end in any case.
-      if (!this.manners.isStateless) await this.reconnect()
+      if (!this.manners.isStateless) this.abandon()
       throw error
     } finally {
       this.earlierBytes = before - this.stream.reader.consumedBytes
@@ -180,23 +188,32 @@ export class OriginDialogue {
       const spool = await coming
       this.manners.trace(() => 'asked ahead: in vain')
       spool?.close()
-      if (spool?.isWhole !== true) await this.reconnect()
+      if (spool?.isWhole !== true) this.abandon()
     }
     if (ahead !== null) this.dropping = this.dropping.then(() => drop(ahead))
     return this.dropping
   }
 
-  /** Opens the service anew, and passes over what it can do. */
-  private async reconnect(): Promise<void> {
-    const stale = this.stream
-    this.earlierBytes += stale.reader.consumedBytes
-    stale.abandon()
-    this.stream = await this.manners.reopen()
-    const { reader } = this.stream
-    for (let packet = await readPacket(reader); packet !== null && packet.kind !== 'flush'; ) {
-      packet = await readPacket(reader)
+  /** Ends the connection, whatever it still says. */
+  private abandon(): void {
+    if (this.isAbandoned) return
+    this.isAbandoned = true
+    this.stream.abandon()
+  }
+
+  /** Opens the service anew where the connection was given up, and passes over what it can do. */
+  private async connect(): Promise<void> {
+    if (!this.isAbandoned) return
+    const stream = await this.manners.reopen()
+    try {
+      await skipGreeting(stream.reader)
+    } catch (error) {
+      stream.abandon()
+      throw error
     }
-    this.earlierBytes -= reader.consumedBytes
+    this.earlierBytes += this.stream.reader.consumedBytes - stream.reader.consumedBytes
+    this.stream = stream
+    this.isAbandoned = false
   }
 
   /** Passes one answer on packet by packet through `change`; false when the origin ended the connection instead. */
@@ -230,8 +247,17 @@ export class OriginDialogue {
     return this.manners.isStateless ? 'end' : 'flush'
   }
 
-  /** Ends the conversation; returns the exit status of the origin's process. */
-  close(): Promise<number> {
-    return this.stream.close()
+  /** Ends the conversation; returns the exit status of the origin's process, 0 for one that was given up. */
+  async close(): Promise<number> {
+    return this.isAbandoned ? 0 : this.stream.close()
+  }
+}
+
+/** Reads the capability advertisement of a connection that was opened anew. Throws origin-unreachable, origin-protocol. */
+async function skipGreeting(reader: ByteReader): Promise<void> {
+  for (let packet = await readPacket(reader); packet?.kind !== 'flush'; packet = await readPacket(reader)) {
+    if (packet !== null) continue
+    const got = 'expected a greeting, got the end of the connection'
+    throw new HelperError('origin-unreachable', `cannot ask the origin again: ${got}, try again later`)
   }
 }

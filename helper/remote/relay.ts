@@ -76,9 +76,10 @@ class Relay {
     if (command === 'fetch') return this.fetch(request)
     if (command === 'ls-refs') return this.list(request)
     const bytes = Buffer.concat(request.map((packet) => packet.raw))
-    if (command === '') {
+    // A flush alone is how git says that it wants nothing more.
+    if (request.length === 1) {
       await this.origin.say(bytes)
-      return request.length > 1 && this.origin.passUnchanged()
+      return false
     }
     await this.origin.ask(bytes)
     return this.origin.pass((packet) => [packet.raw])

@@ -79,6 +79,23 @@ for (const transport of ['file', 'ssh', 'git', 'http'] as const) {
           assert.match(trace, /asked ahead, with 1 haves/)
         })
       }))
+
+    it('where the swarm has brought all, an answer that was given up half way needs no other connection', () =>
+      withRemoteWorld(async (world) => {
+        await world.supply(commitAt(world, -1))
+        await withTransport(world, transport, async (url, given) => {
+          const environment = { ...given, GITTORRENT_TEST_BESIDE: 'at-once', GITTORRENT_TRACE: '1' }
+          const clone = ['clone', '-q', '--single-branch', '--no-tags', '--bare']
+          const { status, stderr } = await world.outcome([...clone, `gittorrent::${url}`, 'ours'], { environment })
+          assert.equal(status, 0, stderr)
+          const [before, after] = stderr.split('in vain')
+          assert.match(before ?? '', /: (run|connect) [\s\S]*asked beside others/)
+          assert.match(after ?? '', /the origin is not asked/)
+          assert.doesNotMatch(after ?? '', /: (run|connect) /)
+          await world.git([...clone, url, 'plain'], { environment: given })
+          await compareClones(world, 'ours', 'plain')
+        })
+      }))
   })
 }
 

@@ -7,6 +7,7 @@
 import assert from 'node:assert/strict'
 import { PassThrough } from 'node:stream'
 import { it } from 'node:test'
+import { HelperError } from '../../helper/errors.ts'
 import { ByteReader } from '../../helper/remote/byte-reader.ts'
 import { ByteWriter } from '../../helper/remote/byte-writer.ts'
 import { OriginDialogue } from '../../helper/remote/origin-dialogue.ts'
@@ -17,13 +18,15 @@ import { withTemporaryDirectory } from '../support/temporary-directory.ts'
 
 const FLUSH = Buffer.from('0000')
 const GREETING = Buffer.concat([encodePacket('version 2\n'), FLUSH])
+const ANSWER = Buffer.concat([encodePacket('packfile\n'), FLUSH])
 const REQUEST = Buffer.concat([encodePacket('command=fetch\n'), FLUSH])
 
-/** The origin's end of one connection. */
+/** The status of a process that was ended by a signal. */
+const KILLED = 128
+
+/** One connection, on which the origin says so much and then waits. */
 interface Connection extends OriginStream {
-  /** What the origin says. */
   readonly said: PassThrough
-  /** What it hears. */
   readonly heard: PassThrough
 }
 
@@ -34,10 +37,11 @@ function connectionThatSays(...parts: readonly Uint8Array[]): Connection {
     said.destroy()
     heard.destroy()
   }
-  return { said, heard, reader: new ByteReader(said), writer: new ByteWriter(heard), close: async () => 0, abandon }
+  const close = async (): Promise<number> => (said.destroyed ? KILLED : 0)
+  return { said, heard, reader: new ByteReader(said), writer: new ByteWriter(heard), close, abandon }
 }
 
-/** A dialogue past its greeting, and how it goes on when it is to connect anew. */
+/** A dialogue past its greeting, and what git gets of it. */
 async function dialogueOf(reopen: () => Promise<OriginStream>) {
   const first = connectionThatSays(GREETING)
   const client = new PassThrough()
@@ -48,12 +52,23 @@ async function dialogueOf(reopen: () => Promise<OriginStream>) {
   return { dialogue, first, client }
 }
 
+/** Opens one connection after the other; null is an origin that cannot be reached. */
+function opening(connections: readonly (Connection | null)[]) {
+  const opened = { count: 0 }
+  const reopen = async (): Promise<OriginStream> =>
+    connections[opened.count++] ?? assert.fail(new HelperError('origin-unreachable', 'no connection'))
+  return { opened, reopen }
+}
+
+const unreachable = { code: 'origin-unreachable', message: 'no connection' }
+const readFlush = (reader: ByteReader): Promise<Buffer | null> => reader.exactly(FLUSH.length)
+
 it('an answer that made way for a question is gone, and one that is asked for after it is not', () =>
   withTemporaryDirectory(async (folder) => {
     const { dialogue } = await dialogueOf(async () => connectionThatSays(GREETING, FLUSH))
     const answer = dialogue.askBeside(REQUEST, [], folder)
     assert.equal(answer.isGone(), false)
-    await dialogue.question(REQUEST, (reader) => reader.exactly(FLUSH.length))
+    await dialogue.question(REQUEST, readFlush)
     assert.equal(answer.isGone(), true)
     const later = dialogue.askBeside(REQUEST, [], folder)
     answer.drop()
@@ -62,3 +77,67 @@ it('an answer that made way for a question is gone, and one that is asked for af
     assert.equal(later.isGone(), true)
     assert.equal(await dialogue.passAhead([]), null)
   }))
+
+it('an answer that was dropped leaves nothing behind: nobody connects anew before there is something to ask', () =>
+  withTemporaryDirectory(async (folder) => {
+    const { opened, reopen } = opening([connectionThatSays(GREETING, ANSWER)])
+    const { dialogue, first, client } = await dialogueOf(reopen)
+    const before = dialogue.consumedBytes
+    dialogue.askBeside(REQUEST, [], folder).drop()
+    assert.equal(await dialogue.passAhead([]), null)
+    assert.equal(first.said.destroyed, true)
+    await dialogue.say(FLUSH)
+    assert.equal(opened.count, 0)
+    assert.equal(await dialogue.close(), 0)
+    await dialogue.ask(REQUEST)
+    assert.equal(await dialogue.passUnchanged(), true)
+    assert.deepEqual(client.read(), ANSWER)
+    assert.equal(dialogue.consumedBytes - before, ANSWER.length)
+    assert.equal(await dialogue.close(), 0)
+  }))
+
+it('where the origin cannot be reached once, it is tried again for the next request, and the user reads why', () =>
+  withTemporaryDirectory(async (folder) => {
+    const { opened, reopen } = opening([null, null, null, connectionThatSays(GREETING, ANSWER)])
+    const { dialogue, client } = await dialogueOf(reopen)
+    dialogue.askBeside(REQUEST, [], folder).drop()
+    dialogue.askAhead(REQUEST, [], folder)
+    assert.equal(await dialogue.passAhead([]), null)
+    assert.equal(opened.count, 1)
+    await assert.rejects(dialogue.question(REQUEST, readFlush), unreachable)
+    await assert.rejects(dialogue.ask(REQUEST), unreachable)
+    await dialogue.ask(REQUEST)
+    assert.equal(await dialogue.passUnchanged(), true)
+    assert.deepEqual(client.read(), ANSWER)
+  }))
+
+it('a question that fails says why, and the request after it has a connection of its own', async () => {
+  const second = connectionThatSays(GREETING)
+  const { dialogue, first } = await dialogueOf(opening([second]).reopen)
+  const failing = dialogue.question(REQUEST, () => Promise.reject(new Error('no such answer')))
+  await assert.rejects(failing, { message: 'no such answer' })
+  assert.equal(first.said.destroyed, true)
+  await dialogue.ask(REQUEST)
+  assert.deepEqual(second.heard.read(), REQUEST)
+})
+
+it('a connection that ends before its greeting is an origin that cannot be reached', async () => {
+  const [mute, curt, whole] = [
+    connectionThatSays(),
+    connectionThatSays(GREETING.subarray(0, -2)),
+    connectionThatSays(GREETING),
+  ]
+  const { dialogue, first } = await dialogueOf(opening([mute, curt, whole]).reopen)
+  await assert.rejects(dialogue.question(REQUEST, () => Promise.reject(new Error())))
+  assert.equal(first.said.destroyed, true)
+  mute.said.end()
+  curt.said.end()
+  await assert.rejects(dialogue.ask(REQUEST), { code: 'origin-unreachable' })
+  await assert.rejects(dialogue.ask(REQUEST), { code: 'origin-protocol' })
+  assert.deepEqual(
+    [mute, curt].map(({ heard }) => heard.destroyed),
+    [true, true],
+  )
+  await dialogue.ask(REQUEST)
+  assert.deepEqual(whole.heard.read(), REQUEST)
+})

@@ -2,7 +2,7 @@
  * git-remote-gittorrent with a supply that stands in for the swarm: GITTORRENT_TEST_SUPPLY names a JSON file
  * `{pack, haves, expected, log, stall}`; the pack is indexed into the repository as the real supply would do, and what was asked
  * goes into the log. With `stall` it never answers until it is aborted. GITTORRENT_TEST_BESIDE has the origin answer beside it first, and
- * says whether that answer is to be used ('use') or to be dropped ('drop').
+ * says whether that answer is to be used ('use') or to be dropped ('drop'); with 'at-once' it is dropped before it has come.
  */
 
 import { spawn } from 'node:child_process'
@@ -33,7 +33,7 @@ async function bring(plan: TestSupply, request: SupplyRequest): Promise<SupplyRe
   const beside = process.env.GITTORRENT_TEST_BESIDE
   if (beside !== undefined) {
     const answer = request.askOrigin?.([])
-    while (answer?.isFull() === false) await new Promise((resolve) => setImmediate(resolve))
+    while (beside !== 'at-once' && answer?.isFull() === false) await new Promise((resolve) => setImmediate(resolve))
     if (beside === 'use') return NOTHING_SUPPLIED
     answer?.drop()
   }
