@@ -135,13 +135,16 @@ export class PiecePicker {
   }
 
   /**
-   * A block that was asked for has come; its bytes are copied. Returns the view of it in its piece, null if it was here.
+   * A block that was asked for has come, after it was released maybe; its bytes are copied. Returns the view of it in its piece,
+   * null if it was here.
    */
   arrived(peer: object, block: Block, bytes: Uint8Array): Uint8Array | null {
     const open = this.#open.get(block.index)
     const number = block.offset / BLOCK_LENGTH
     if (open === undefined || open.arrived[number] === 1) return null
-    if ((open.askerCounts[number] ?? 0) > 0) open.askerCounts[number] = (open.askerCounts[number] ?? 0) - 1
+    const askers = open.askerCounts[number] ?? 0
+    if (askers > 0) open.askerCounts[number] = askers - 1
+    else this.#takeFree(open)
     open.arrived[number] = 1
     open.arrivedCount += 1
     open.bytes.set(bytes, block.offset)
@@ -166,12 +169,17 @@ export class PiecePicker {
   }
 
   #ask(open: OpenPiece, block: number, nowMs: number): Block {
-    if (open.askerCounts[block] === 0) open.freeCount -= 1
-    if (open.freeCount === 0) this.#free.delete(open)
+    if (open.askerCounts[block] === 0) this.#takeFree(open)
     open.askerCounts[block] = (open.askerCounts[block] ?? 0) + 1
     open.askedAtMs[block] = nowMs
     const offset = block * BLOCK_LENGTH
     return { index: open.index, offset, length: Math.min(BLOCK_LENGTH, open.bytes.length - offset) }
+  }
+
+  /** One of the free blocks is not free any more. */
+  #takeFree(open: OpenPiece): void {
+    open.freeCount -= 1
+    if (open.freeCount === 0) this.#free.delete(open)
   }
 
   #begin(peer: object, pieces: Bitfield, order: PieceOrder): OpenPiece | null {
