@@ -8,6 +8,7 @@ import { createHash } from 'node:crypto'
 import { classOfHost, formatAddress, type TopicPeer } from '../../../net/index.ts'
 import type { SupplyRequest } from '../../remote/supply.ts'
 import type { ChainClaim } from '../chain-claim.ts'
+import type { WebSeed } from '../webseed/web-seed.ts'
 import { matchOf } from './match.ts'
 
 /** What one peer, or the manifest of one web seed, says that there is. */
@@ -26,6 +27,11 @@ export function claimOfPeer(peer: TopicPeer, chains: readonly ChainClaim[]): Cla
   const { host } = peer.remote
   const source = classOfHost(host) === 'loopback' ? formatAddress(peer.address ?? peer.remote) : host
   return { chains, peer, source, isSigned: false }
+}
+
+/** What the manifest of a web seed claims; `isSigned` when a key that the user named has signed it. */
+export function claimOfWebSeed({ chains, url }: Pick<WebSeed, 'chains' | 'url'>, isSigned: boolean): Claim {
+  return { chains, peer: null, source: url, isSigned }
 }
 
 /**

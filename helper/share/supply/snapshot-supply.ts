@@ -6,7 +6,7 @@
 import { createCheckpointRule, GT1 } from '../../../engine/index.ts'
 import type { Net, Topic, TopicPeer } from '../../../net/index.ts'
 import { messageOf } from '../../errors.ts'
-import { PEER_WAIT_MS, SOURCE_GRACE_MS } from '../../limits.ts'
+import { PEER_WAIT_MS } from '../../limits.ts'
 import { humanBytes } from '../../progress.ts'
 import { NOTHING_SUPPLIED, type SupplyRequest, type SupplyResult } from '../../remote/supply.ts'
 import type { Trace } from '../../trace.ts'
@@ -17,6 +17,7 @@ import { askPeers } from './ask-peers.ts'
 import { noneAsked } from './asking.ts'
 import type { BesideOrigin } from './beside-origin.ts'
 import { takeSnapshot } from './snapshot-intake.ts'
+import { Sources } from './sources.ts'
 
 export interface SnapshotSupplyPorts {
   /** Null, as the topic, where no way in to peers is configured. */
@@ -41,9 +42,9 @@ interface Offer {
 /** Brings a snapshot, if anybody has one; never rejects because of what others do. */
 export async function bringSnapshot(request: SupplyRequest, ports: SnapshotSupplyPorts): Promise<SupplyResult> {
   const { net, topic, webSeeds, trace, gitDir, fsckObjects, peerMemory, besideOrigin } = ports
-  const offers = await firstOffers([offerOfPeers(request, ports), offerOfWeb(webSeeds)])
+  const sources = new Sources([() => offersOfPeers(request, ports), () => offersOfWeb(webSeeds)])
   let note = 'nobody has a snapshot'
-  for (const { claim, peers } of offers) {
+  for await (const { claim, peers } of offersOf(sources)) {
     trace(() => `snapshot ${claim.commit} of ${claim.lengthBytes} bytes`)
     const title = peers.length > 0 ? 'Receiving from peers' : 'Receiving from web seeds'
     const onProgress = (received: number): void =>
@@ -66,33 +67,22 @@ export async function bringSnapshot(request: SupplyRequest, ports: SnapshotSuppl
   return { ...NOTHING_SUPPLIED, note }
 }
 
-/** What was offered, in the given order; the first one to come gives the others a moment more. */
-async function firstOffers(asked: readonly Promise<Offer | null>[]): Promise<Offer[]> {
-  let end = (): void => {}
-  const isEnough = new Promise<null>((resolve) => {
-    end = () => resolve(null)
-  })
-  let timer: NodeJS.Timeout | undefined
-  const heard = asked.map(async (offer) => {
-    const found = await offer
-    if (found !== null) timer ??= setTimeout(end, SOURCE_GRACE_MS)
-    return found
-  })
-  const offers = await Promise.all(heard.map((offer) => Promise.race([offer, isEnough])))
-  clearTimeout(timer)
-  return offers.filter((offer) => offer !== null)
+/** What is offered, first what came first; whoever was too slow has his turn when that has failed. */
+async function* offersOf(sources: Sources<Offer>): AsyncGenerator<Offer> {
+  const isAny = (found: readonly Offer[]): boolean => found.length > 0
+  for (let offers = await sources.first(isAny); offers.length > 0; offers = await sources.next()) yield* offers
 }
 
-async function offerOfWeb({ found }: WebSeeds): Promise<Offer | null> {
-  const [claim] = (await found).flatMap(({ snapshots }) => snapshots.slice(0, 1))
-  return claim === undefined ? null : { claim, peers: [] }
+async function offersOfWeb({ found }: WebSeeds): Promise<Offer[]> {
+  const claims = (await found).flatMap(({ snapshots }) => snapshots.slice(0, 1))
+  return claims.slice(0, 1).map((claim) => ({ claim, peers: [] }))
 }
 
 /** The newest snapshot of the first peer that has one, and all peers that have the same. */
-async function offerOfPeers(request: SupplyRequest, { topic, trace }: SnapshotSupplyPorts): Promise<Offer | null> {
+async function offersOfPeers(request: SupplyRequest, { topic, trace }: SnapshotSupplyPorts): Promise<Offer[]> {
   const { objectFormat, signal } = request
   const peer = (await topic?.waitForPeer({ timeoutMs: PEER_WAIT_MS, signal })) ?? null
-  if (topic === null || peer === null) return null
+  if (topic === null || peer === null) return []
   const levelOf = await createCheckpointRule(GT1)
   const answers = await askPeers(topic, {
     payload: encodeChainQuestion({ format: objectFormat, chainCountMax: 1 }),
@@ -103,8 +93,8 @@ async function offerOfPeers(request: SupplyRequest, { topic, trace }: SnapshotSu
     trace,
   })
   const [claim] = answers.flatMap(({ answer }) => answer.slice(0, 1))
-  if (claim === undefined) return null
+  if (claim === undefined) return []
   const offers = ({ answer }: { answer: readonly SnapshotClaim[] }): boolean =>
     answer.some(({ infohash }) => Buffer.from(infohash).equals(claim.infohash))
-  return { claim, peers: answers.filter(offers).map(({ peer: one }) => one) }
+  return [{ claim, peers: answers.filter(offers).map(({ peer: one }) => one) }]
 }

@@ -15,7 +15,6 @@ import {
   PEER_WAIT_FOR_FETCH_MS,
   PEER_WAIT_MS,
   SHORT_LINE_COUNT_MAX,
-  SOURCE_GRACE_MS,
   WEBSEED_COUNT_MAX,
 } from '../../limits.ts'
 import { namesPublicOnly } from '../../public-origin.ts'
@@ -36,7 +35,7 @@ import { askPeers } from './ask-peers.ts'
 import { type Asking, noneAsked } from './asking.ts'
 import { BesideOrigin } from './beside-origin.ts'
 import { type Brought, bringLines, type FollowedClaim } from './bring-lines.ts'
-import { type Claim, claimOfPeer, rankClaims } from './claims.ts'
+import { type Claim, claimOfPeer, claimOfWebSeed, rankClaims } from './claims.ts'
 import { fsckWanted } from './fsck.ts'
 import { rememberSegments } from './kept-line.ts'
 import { CLAIM_COUNT_MAX, CLAIM_SECOND_LENGTH, CLAIM_WASTE_MS_MAX } from './limits.ts'
@@ -44,6 +43,7 @@ import type { Intake } from './line-intake.ts'
 import { matchOf, planFor } from './match.ts'
 import { type LineTake, lengthOf, longLines } from './plan.ts'
 import { bringSnapshot } from './snapshot-supply.ts'
+import { Sources } from './sources.ts'
 import { isNews, type Known, sumOfResults } from './yield.ts'
 
 /** Opens the supply of one conversation; costs nothing when nobody can be found. */
@@ -135,14 +135,19 @@ class SwarmSupply implements Supply {
   }
 
   /**
-   * Follows one claim after the other until nothing is lacking. Who lies, stalls or breaks off has the next source asked, and
-   * then peers that have turned up meanwhile; the origin is left with it when none is left, or too much time has gone for nothing.
+   * Follows one claim after the other until nothing is lacking. Who lies, stalls or breaks off has the next source asked, who was too slow to be
+   * heard at first as well, and then peers that have turned up meanwhile; the origin is left with it when none is left, or too much time has gone
+   * for nothing.
    */
   async #followClaims(webSeeds: WebSeeds, gitDir: string, request: SupplyRequest): Promise<SupplyResult> {
     const { trace, settings } = this.#context
     const besideOrigin = new BesideOrigin(request, settings.downloadLimit, trace)
     const asking = noneAsked<readonly ChainClaim[]>()
-    const claims = await this.#firstClaims(webSeeds, asking, request)
+    const ofPeers = (): Promise<Claim[]> => this.#claimsOfPeers(asking, request)
+    const ofWebSeeds = async (): Promise<Claim[]> =>
+      (await webSeeds.found).map((seed) => claimOfWebSeed(seed, settings.webseedKeys.length > 0))
+    const sources = new Sources([ofPeers, ofWebSeeds])
+    const claims = await sources.first((found) => rankClaims(found, request).length > 0)
     const tried = new Set<Claim>()
     const known: Known = { links: new Set(), peers: new Set() }
     const held = new Set<Oid>()
@@ -151,9 +156,11 @@ class SwarmSupply implements Supply {
     let result: SupplyResult = { ...NOTHING_SUPPLIED, note: 'nobody has a usable chain' }
     let wastedMs = 0
     for (let followedCount = 0; wastedMs < CLAIM_WASTE_MS_MAX && followedCount < CLAIM_COUNT_MAX; ) {
+      claims.push(...sources.take())
       const [claim] = rankClaims(claims, request).filter((one) => !tried.has(one))
       if (claim === undefined) {
-        const later = followedCount === 0 ? [] : await this.#claimsOfPeers(asking, request)
+        if (followedCount > 0) sources.ask(ofPeers)
+        const later = await sources.next()
         if (later.length === 0) break
         claims.push(...later)
         continue
@@ -210,27 +217,6 @@ class SwarmSupply implements Supply {
       : bringLines(lines, { ...claim, isKnown: Promise.resolve(true) }, request, means)
   }
 
-  /** What peers and web seeds claim. Whoever answers first with something usable waits for the other, but not for long. */
-  async #firstClaims(
-    webSeeds: WebSeeds,
-    asking: Asking<readonly ChainClaim[]>,
-    request: SupplyRequest,
-  ): Promise<Claim[]> {
-    const { settings } = this.#context
-    const fromPeers = this.#claimsOfPeers(asking, request)
-    const fromWeb = webSeeds.found.then((seeds) =>
-      seeds.map(({ chains, url }) => ({ chains, peer: null, source: url, isSigned: settings.webseedKeys.length > 0 })),
-    )
-    const first = await Promise.race([fromPeers, fromWeb])
-    const patience = new AbortController()
-    const isUseless = rankClaims(first, request).length === 0
-    const enough = isUseless ? new Promise<never>(() => {}) : delay(SOURCE_GRACE_MS, patience.signal)
-    const orLate = (claims: Promise<Claim[]>): Promise<Claim[]> => Promise.race([claims, enough.then(() => [])])
-    const [peers, web] = await Promise.all([orLate(fromPeers), orLate(fromWeb)])
-    patience.abort()
-    return [...peers, ...web]
-  }
-
   /** What peers of the topic claim that was not heard before. */
   async #claimsOfPeers(asking: Asking<readonly ChainClaim[]>, request: SupplyRequest): Promise<Claim[]> {
     const topic = this.#topic
@@ -265,15 +251,4 @@ class SwarmSupply implements Supply {
 async function knownLines(lines: readonly LineTake[], { knownAmong }: SupplyRequest): Promise<readonly LineTake[]> {
   const known = lines.length === 0 ? null : await knownAmong?.(lines.map(({ top }) => top))
   return known ? lines.filter(({ top }) => known.has(top)) : lines
-}
-
-/** Resolves after a while, or when it is not needed any more. */
-function delay(durationMs: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolveDelay) => {
-    const timer = setTimeout(resolveDelay, durationMs)
-    signal.addEventListener('abort', () => {
-      clearTimeout(timer)
-      resolveDelay()
-    })
-  })
 }
