@@ -179,7 +179,11 @@ class Relay {
     let kept: Promise<void> | null = null
     const change: Change = (packet) => {
       const passed = shallowInfo.pass(packet)
-      if (shallowInfo.isSnapshotUsed) kept ??= supply.keepSnapshot()
+      if (shallowInfo.isSnapshotUsed && kept === null) {
+        kept = supply.keepSnapshot()
+        // What goes wrong is told when the answer has passed, however long that takes.
+        kept.catch(() => {})
+      }
       return passed
     }
     const goesOn = await this.origin.pass(request.isBanded ? inBands(change) : change)

@@ -1,17 +1,21 @@
 /**
  * Goal: which requests a snapshot or links can serve is told apart, and the shallow-info of an answer says to git exactly what
- * git has to know, with sideband-all and without.
+ * git has to know, with sideband-all and without. A snapshot that cannot be kept is an error with a reason.
  * Method: requests and answers made by hand, after gitprotocol-v2.
  */
 
 import assert from 'node:assert/strict'
-import { Readable } from 'node:stream'
+import { PassThrough, Readable } from 'node:stream'
 import { describe, it } from 'node:test'
 import { ByteReader } from '../../helper/remote/byte-reader.ts'
+import { ByteWriter } from '../../helper/remote/byte-writer.ts'
 import { encodeWith, parseFetchRequest } from '../../helper/remote/fetch-request.ts'
 import { encodePacket, type Packet, readPacket, textOf } from '../../helper/remote/pkt-line.ts'
+import { relayProtocolV2 } from '../../helper/remote/relay.ts'
+import type { Session } from '../../helper/remote/session.ts'
 import { type ShallowChanges, ShallowInfoFilter } from '../../helper/remote/shallow-info.ts'
 import { banded, type Change, inBands } from '../../helper/remote/sideband-all.ts'
+import { openTrace } from '../../helper/trace.ts'
 
 const [A, B, C] = ['a', 'b', 'c'].map((digit) => digit.repeat(40))
 
@@ -126,4 +130,29 @@ describe('shallow-info', () => {
       assert.deepEqual(said, ['shallow-info', `unshallow ${A}`, `unshallow ${B}`, '0001', 'packfile'])
     })
   }
+})
+
+it('a snapshot that cannot be kept ends the conversation with the reason, also when that is known before the answer is whole', async () => {
+  const [said, heard, asked, got] = [new PassThrough(), new PassThrough(), new PassThrough(), new PassThrough()]
+  const close = async (): Promise<number> => 0
+  const origin = { reader: new ByteReader(said), writer: new ByteWriter(heard), close, abandon: () => {} }
+  const supply = {
+    ...{ isOpen: false, snapshot: A, haves: [], memory: { refs: new Map(), tags: [], mirrorOids: new Map() } },
+    bringOnce: async () => {},
+    keepSnapshot: () => Promise.reject(new Error('no space left')),
+    close: async () => {},
+  }
+  const ends = { clientReader: new ByteReader(asked), clientWriter: new ByteWriter(got) }
+  const session = { ...ends, supply, settings: { mirrors: false }, trace: openTrace({}), gitDir: null, env: {} }
+  const reopen = () => assert.fail('opened anew')
+  asked.end(Buffer.concat(encoded(['command=fetch', '0001', `want ${A}`, 'deepen 1', 'done', '0000'])))
+  said.write(Buffer.concat(encoded(['version 2', '0000', 'shallow-info', `shallow ${A}`, '0001', 'packfile'])))
+  const relayed = relayProtocolV2(session as unknown as Session, origin, { isStateless: false, first: null, reopen })
+  const passed = new ByteReader(got)
+  for (let packet = await readPacket(passed); packet !== null && textOf(packet) !== 'packfile'; )
+    packet = await readPacket(passed)
+  // A rejection that nobody handles is noticed before the next turn, and fails this file.
+  await new Promise((resolve) => setImmediate(resolve))
+  said.end(Buffer.from('0000'))
+  await assert.rejects(relayed, { message: 'no space left' })
 })
