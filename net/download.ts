@@ -4,8 +4,9 @@
  * Gives up at once when no peer is left, soon when nothing arrives at all, and when too little does for too long.
  */
 import { setMaxListeners } from 'node:events'
-import { type Address, formatAddress } from './address.ts'
+import type { Address } from './address.ts'
 import type { Connection } from './connection.ts'
+import { DownloadAddresses } from './download-addresses.ts'
 import { NetError } from './errors.ts'
 import {
   DOWNLOAD_DIALLED_COUNT_MAX,
@@ -84,9 +85,8 @@ export class DownloadTask {
   readonly #options: DownloadOptions
   readonly #ports: DownloadPorts
   readonly #abort = new AbortController()
-  readonly #tried = new Set<string>()
-  /** Addresses that wait for a place among those that are dialled, and how often they may be dialled after that. */
-  readonly #addresses: { readonly address: Address; readonly redialCount: number }[] = []
+  /** Those that wait are to have a place among those that are dialled. */
+  readonly #addresses = new DownloadAddresses()
   /** Connections that had to make way for them. */
   readonly #leaving = new Set<Connection>()
   readonly #tallies = new Set<Tally>()
@@ -150,35 +150,24 @@ export class DownloadTask {
     return this.#swarm
   }
 
-  /** Connects to `address` unless that was tried before. */
+  /** Connects to `address`, when there is a place, unless that was met before. */
   addPeer(address: Address): void {
-    const key = formatAddress(address)
-    if (this.#settled || this.#tried.has(key) || this.#ports.isBanned(address)) return
-    this.#tried.add(key)
-    this.#addresses.push({ address, redialCount: DOWNLOAD_REDIAL_COUNT_MAX })
+    if (this.#settled || this.#ports.isBanned(address)) return
+    this.#addresses.offer(address)
     this.#dialNext()
   }
 
   #dialNext(): void {
     while (this.#openCount < DOWNLOAD_DIALLED_COUNT_MAX && !this.#settled) {
-      const next = this.#nextAddress()
-      if (next === undefined) return
+      const next = this.#addresses.next(Math.random)
+      if (next === null) return
       void this.#connect(next.address, next.redialCount)
     }
   }
 
-  /** By chance, so that downloads that go on side by side meet different ones first; who made way comes after all that were not met yet. */
-  #nextAddress(): { readonly address: Address; readonly redialCount: number } | undefined {
-    const redialCountMax = Math.max(...this.#addresses.map(({ redialCount }) => redialCount))
-    const first = this.#addresses.filter(({ redialCount }) => redialCount === redialCountMax)
-    const next = first[Math.floor(Math.random() * first.length)]
-    if (next !== undefined) this.#addresses.splice(this.#addresses.indexOf(next), 1)
-    return next
-  }
-
   /** Those of whom nothing comes leave for addresses that wait, and wait behind those. */
   #makeWay(): void {
-    const mute = this.#swarm?.muteConnections().slice(0, this.#addresses.length) ?? []
+    const mute = this.#swarm?.muteConnections().slice(0, this.#addresses.waitingCount) ?? []
     for (const connection of mute) {
       this.#leaving.add(connection)
       connection.destroy()
@@ -289,7 +278,7 @@ export class DownloadTask {
       this.#redials.add(timer)
       return
     }
-    if (isAgain) this.#addresses.push({ address, redialCount: redialCount - 1 })
+    if (isAgain) this.#addresses.wait({ address, redialCount: redialCount - 1 })
     this.#openCount -= 1
     this.#dialNext()
     this.#giveUpIfAlone()
@@ -358,7 +347,7 @@ export class DownloadTask {
   /** Those who are connected, and nobody else, should be bringing something. */
   #isExpectant(): boolean {
     const swarm = this.#swarm
-    if (this.#addresses.some(({ redialCount }) => redialCount === DOWNLOAD_REDIAL_COUNT_MAX)) return false
+    if (this.#addresses.hasUnmet) return false
     return swarm !== null && swarm.connectionCount > 0 && swarm.outsiderCount === 0 && !swarm.isInLine
   }
 

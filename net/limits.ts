@@ -137,6 +137,9 @@ export const PEER_SILENCE_MS = 30_000
 export const DOWNLOAD_DIALLED_COUNT_MAX = 48
 export const DOWNLOAD_UNTRIED_MUTE_MS = 400
 export const DOWNLOAD_MUTE_MS = 1_000
+/** Addresses of a download that wait to be dialled, and those that it remembers so as to dial none anew. */
+export const DOWNLOAD_WAITING_COUNT_MAX = 256
+export const DOWNLOAD_MET_COUNT_MAX = 4_096
 /** Milliseconds after which something is said, so that the peer does not take us for dead. */
 export const KEEP_ALIVE_MS = 55_000
 /** Extension messages in a swarm (metadata questions), and on a topic those that are not ours: per second, and at once. */

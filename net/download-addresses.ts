@@ -1,0 +1,76 @@
+/**
+ * The addresses of one download: who waits to be dialled, and who was met or waits and need not be named again.
+ * Bounded, because strangers name them: where too many wait, the longest waiting of the network (/24, IPv6: /48) with most of them gives
+ * way, and may be named again; of who was met, the oldest is forgotten. Pure bookkeeping: chance is handed in.
+ */
+import { type Address, formatAddress, networkOf } from './address.ts'
+import { DOWNLOAD_MET_COUNT_MAX, DOWNLOAD_REDIAL_COUNT_MAX, DOWNLOAD_WAITING_COUNT_MAX } from './limits.ts'
+import { Shares } from './shares.ts'
+
+export interface WaitingAddress {
+  readonly address: Address
+  /** How often it may be dialled after the next time. */
+  readonly redialCount: number
+}
+
+export class DownloadAddresses {
+  readonly #waiting = new Set<WaitingAddress>()
+  readonly #shares = new Shares<WaitingAddress>()
+  /** Those that wait, too. */
+  readonly #met = new Set<string>()
+
+  /** Addresses that wait. */
+  get waitingCount(): number {
+    return this.#waiting.size
+  }
+
+  /** True if one waits that was never dialled. */
+  get hasUnmet(): boolean {
+    return this.#redialCountMax() === DOWNLOAD_REDIAL_COUNT_MAX
+  }
+
+  /** Has an address wait unless it was met or waits already. */
+  offer(address: Address): void {
+    const key = formatAddress(address)
+    if (this.#met.has(key)) return
+    this.#met.add(key)
+    const [oldest] = this.#met
+    if (this.#met.size > DOWNLOAD_MET_COUNT_MAX && oldest !== undefined) this.#met.delete(oldest)
+    this.wait({ address, redialCount: DOWNLOAD_REDIAL_COUNT_MAX })
+  }
+
+  /** Has one wait that was dialled before. */
+  wait(entry: WaitingAddress): void {
+    this.#waiting.add(entry)
+    this.#shares.add(networkOf(entry.address.host), entry)
+    const left = this.#waiting.size > DOWNLOAD_WAITING_COUNT_MAX ? this.#shares.oldestOfLargest() : null
+    if (left === null) return
+    this.#remove(left)
+    this.#met.delete(formatAddress(left.address))
+  }
+
+  /**
+   * Takes the next one to dial out, null if none waits: by chance, so that downloads that go on side by side meet different ones first; who
+   * was dialled before comes after all that were not.
+   * @param random 0 ≤ x < 1
+   */
+  next(random: () => number): WaitingAddress | null {
+    const redialCountMax = this.#redialCountMax()
+    const first = [...this.#waiting].filter(({ redialCount }) => redialCount === redialCountMax)
+    const next = first[Math.floor(random() * first.length)] ?? null
+    if (next !== null) this.#remove(next)
+    return next
+  }
+
+  #remove(entry: WaitingAddress): void {
+    this.#waiting.delete(entry)
+    this.#shares.delete(networkOf(entry.address.host), entry)
+  }
+
+  /** -1 if none waits. */
+  #redialCountMax(): number {
+    let max = -1
+    for (const { redialCount } of this.#waiting) max = Math.max(max, redialCount)
+    return max
+  }
+}
