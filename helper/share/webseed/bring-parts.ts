@@ -128,7 +128,7 @@ async function bringSome(
   throw wrong('webseed-failed', url, `${end - state.at} bytes more`, 'the end of the file')
 }
 
-/** Writes bytes that belong at `state.at`, and tells the file of every part that they complete. */
+/** Writes bytes that belong at `state.at` where they are lacking, and tells the file of every part that they complete. */
 async function takeBytes(
   chunk: Uint8Array,
   run: readonly Part[],
@@ -140,7 +140,9 @@ async function takeBytes(
     const part = run[state.index]
     if (part === undefined) return
     const own = bytes.subarray(0, part.offset + part.length - state.at)
-    await file.write(state.at - fileStart, own)
+    const range = { offset: part.offset - fileStart, length: part.length }
+    // What is there stays as it is: nobody fetches it again, and these may be the bytes of a liar.
+    if (!file.hasArrived(range)) await file.write(state.at - fileStart, own)
     state.hash.update(own)
     state.at += own.length
     bytes = bytes.subarray(own.length)
@@ -150,7 +152,7 @@ async function takeBytes(
       throw wrong('chain-malformed', url, `${part.length} bytes at ${part.offset} as claimed`, 'other bytes')
     state.hash = createHash(algorithm)
     state.index++
-    file.noteArrived({ offset: part.offset - fileStart, length: part.length })
+    file.noteArrived(range)
   }
 }
 
