@@ -62,6 +62,14 @@ export class DownloadAddresses {
     return next
   }
 
+  /** Takes one out, null if it does not wait. */
+  take(address: Address): WaitingAddress | null {
+    const key = formatAddress(address)
+    const entry = [...this.#waiting].find((waiting) => formatAddress(waiting.address) === key) ?? null
+    if (entry !== null) this.#remove(entry)
+    return entry
+  }
+
   #remove(entry: WaitingAddress): void {
     this.#waiting.delete(entry)
     this.#shares.delete(networkOf(entry.address.host), entry)

@@ -10,6 +10,7 @@ import { DownloadAddresses } from './download-addresses.ts'
 import { NetError } from './errors.ts'
 import {
   DOWNLOAD_DIALLED_COUNT_MAX,
+  DOWNLOAD_PREFERRED_COUNT_MAX,
   DOWNLOAD_REDIAL_COUNT_MAX,
   DOWNLOAD_REDIAL_DELAY_MS,
   DOWNLOAD_WASTE_FACTOR_MAX,
@@ -155,6 +156,15 @@ export class DownloadTask {
     if (this.#settled || this.#ports.isBanned(address)) return
     this.#addresses.offer(address)
     this.#dialNext()
+  }
+
+  /** The same for one that has brought something elsewhere: it waits for nobody, and has places of its own. */
+  preferPeer(address: Address): void {
+    if (this.#settled || this.#ports.isBanned(address)) return
+    if (this.#openCount >= DOWNLOAD_DIALLED_COUNT_MAX + DOWNLOAD_PREFERRED_COUNT_MAX) return
+    this.#addresses.offer(address)
+    const next = this.#addresses.take(address)
+    if (next !== null) void this.#connect(next.address, next.redialCount)
   }
 
   #dialNext(): void {

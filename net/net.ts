@@ -90,6 +90,8 @@ export interface Download {
   readonly result: Promise<DownloadResult>
   progress(): DownloadProgress
   addPeer(address: Address): void
+  /** The same for one that has brought something elsewhere: it waits for nobody, and has places of its own. */
+  preferPeer(address: Address): void
   /** Has a source outside the swarm share the work, until it fails or brings wrong bytes. */
   addSource(source: OutsideSource): void
   cancel(): void
@@ -339,6 +341,7 @@ export class OpenNet implements Net {
       result: this.#finish(task, options),
       progress: () => task.progress(),
       addPeer: (address) => task.addPeer(address),
+      preferPeer: (address) => task.preferPeer(address),
       addSource: (source) => task.addSource(source),
       cancel: () => task.fail(new NetError('aborted', 'download: cancelled')),
     }

@@ -36,12 +36,18 @@ class FakePeer {
 }
 
 /** Looks so often, with these in the swarm; returns what is known of them then. */
-function look(peers: readonly FakePeer[], lookCount: number): BroughtBy {
+function look(
+  peers: readonly FakePeer[],
+  lookCount: number,
+  { brought = new Map(), preferred = [] }: { brought?: BroughtBy; preferred?: Address[] } = {},
+): BroughtBy {
   let takenLength = 0
   const progress = () => ({ takenLength, peers }) as unknown as ReturnType<Download['progress']>
   const topic = { peers: () => peers } as unknown as Topic
-  const brought: BroughtBy = new Map()
-  const end = makeWayForOthers({ progress }, topic, brought)
+  const preferPeer = (address: Address): void => {
+    preferred.push(address)
+  }
+  const end = makeWayForOthers({ progress, preferPeer }, topic, brought)
   for (let count = 0; count < lookCount; count++) {
     for (const peer of peers) {
       peer.receivedLength += peer.blockCount * WAY_LENGTH
@@ -74,4 +80,14 @@ it('who brought most comes first', () => {
     inOrderOfBringing(look(peers, 3)).map(({ port }) => port),
     [3, 2],
   )
+})
+
+it('where nothing moves, who has brought something of another link is dialled, who is there is not again', () => {
+  const [mute, honest] = [new FakePeer(1, 0), new FakePeer(2, 1)]
+  const brought = look([honest], 2)
+  const preferred: Address[] = []
+  look([honest], 2, { brought, preferred })
+  assert.deepEqual(preferred, [])
+  look([mute], 1, { brought, preferred })
+  assert.deepEqual(preferred, [honest.address])
 })
