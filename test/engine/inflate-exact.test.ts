@@ -5,7 +5,7 @@
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { constants, deflateSync } from 'node:zlib'
+import { constants, deflateSync, inflateSync } from 'node:zlib'
 import fc from 'fast-check'
 import { ExactInflater } from '../../engine/inflate-exact.ts'
 
@@ -60,12 +60,15 @@ test('another length, a part of a stream and a changed byte are refused', () => 
       const damaged = Buffer.from(stream)
       const at = place % stream.length
       damaged[at] = (damaged[at] ?? 0) ^ flip
+      let ours: Buffer
       try {
-        // Bits that mean nothing (the compression level, what fills the last byte) may differ.
-        assert.deepEqual(inflate(damaged, content.length), Buffer.from(content))
+        ours = inflate(damaged, content.length)
       } catch (error) {
         assert.equal((error as { code?: string }).code, 'pack-malformed')
+        return
       }
+      // Bits that mean nothing may differ (the compression level, what fills the last byte), and the Adler-32 does not see every change.
+      assert.deepEqual(ours, inflateSync(damaged))
     }),
   )
 })
