@@ -199,14 +199,15 @@ export class DownloadTask {
   async #start(): Promise<void> {
     try {
       for (const peer of this.#options.peers) this.addPeer(peer)
-      const have = await this.#checkPresent()
+      const wanted = this.#wanted()
+      const have = await this.#checkPresent(wanted)
       if (this.#settled) return
       this.#swarm = this.#ports.client.join({
         torrent: this.torrent,
         source: this.#options.store,
         write: (offset, bytes) => this.#options.store.write(offset, bytes),
         have,
-        wanted: this.#wanted(),
+        wanted,
         onPiece: (index) => this.#onPiece(index),
         onDone: () => this.#succeed(),
         onFailure: (error) => this.fail(error),
@@ -235,11 +236,10 @@ export class DownloadTask {
     return wanted
   }
 
-  /** The whole pieces within the present ranges that hash right. */
-  async #checkPresent(): Promise<Bitfield> {
+  /** The whole pieces within the present ranges that hash right; counts them, and those that are wanted. */
+  async #checkPresent(wanted: Bitfield): Promise<Bitfield> {
     const { torrent } = this
     const have = new Bitfield(torrent.pieceCount)
-    const wanted = this.#wanted()
     for (const range of this.#options.present ?? []) {
       const end = range.offset + range.length
       let index = Math.ceil(range.offset / torrent.pieceLengthBytes)

@@ -135,10 +135,10 @@ export const PEER_SILENCE_MS = 30_000
  * long leaves for them: before its first block, and after; so does who lets us wait, or has nothing, as long as a place is worth.
  */
 export const DOWNLOAD_DIALLED_COUNT_MAX = 48
-/** Places beside those for addresses that have brought something elsewhere. */
-export const DOWNLOAD_PREFERRED_COUNT_MAX = 8
 export const DOWNLOAD_UNTRIED_MUTE_MS = 400
 export const DOWNLOAD_MUTE_MS = 1_000
+/** Places beside those for addresses that have brought something of another link. */
+export const DOWNLOAD_PREFERRED_COUNT_MAX = 8
 /** Addresses of a download that wait to be dialled, and those that it remembers so as to dial none anew. */
 export const DOWNLOAD_WAITING_COUNT_MAX = 256
 export const DOWNLOAD_MET_COUNT_MAX = 4_096

@@ -31,6 +31,7 @@ import { openTrace } from '../../helper/trace.ts'
 import { parseOrigin } from '../../helper/url.ts'
 import { type Address, formatAddress, type Net, type Topic, type TopicPeer } from '../../net/index.ts'
 import { openLoopbackNet } from '../support/loopback-net.ts'
+import { offerChains } from '../support/offer-chains.ts'
 import { untilFileEnds } from '../support/until-file-ends.ts'
 
 const BRANCH = 'refs/heads/main'
@@ -100,8 +101,7 @@ type Read = LinkFile['read']
 /** A peer that offers `chains` and reads each link as `readerOf` says. */
 async function openPeer(chains: Chains, readerOf: (link: LinkFile) => Read = (link) => link.read): Promise<Address> {
   const net = await openClient([])
-  for (const { links } of chains.chains) for (const link of links) net.seed(link, { read: readerOf(link) })
-  net.joinTopic(topic, { onRequest: async () => encodeChainAnswer(chains.chains) }, { announce: false })
+  offerChains(net, topic, chains, readerOf)
   assert.ok(net.address !== null)
   return net.address
 }

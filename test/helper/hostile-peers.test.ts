@@ -22,6 +22,7 @@ import { topicOf } from '../../helper/share/topic.ts'
 import { parseOrigin } from '../../helper/url.ts'
 import { formatAddress, type Net } from '../../net/index.ts'
 import { openLoopbackNet } from '../support/loopback-net.ts'
+import { offerChains } from '../support/offer-chains.ts'
 import { untilFileEnds } from '../support/until-file-ends.ts'
 
 const QUIET = ['gittorrent.dht=false', 'gittorrent.lsd=false']
@@ -48,8 +49,7 @@ before(async () => {
   ground = { topic, chains, others: untilFileEnds(await chainsOf('other.git')) }
   url = `gittorrent::${world.originUrl('origin.git')}`
   honestPeer = untilFileEnds(await openLoopbackNet())
-  for (const { links } of chains.chains) for (const link of links) honestPeer.seed(link, link)
-  honestPeer.joinTopic(topic, { onRequest: async () => encodeChainAnswer(chains.chains) }, { announce: false })
+  offerChains(honestPeer, topic, chains)
   honest = honestPeer.address === null ? '' : formatAddress(honestPeer.address)
 })
 
@@ -118,8 +118,7 @@ it('who always brings a little, alone, is left for the origin as soon as that is
   const uploadLimit = Math.floor(lengths.reduce((sum, length) => sum + length, 0) / ((1.5 * SLOW_LEFT_MS) / 1000))
   const slow = await openLoopbackNet({ uploadLimit })
   try {
-    for (const { links } of chains) for (const link of links) slow.seed(link, link)
-    slow.joinTopic(ground.topic, { onRequest: async () => encodeChainAnswer(chains) }, { announce: false })
+    offerChains(slow, ground.topic, ground.chains)
     assert.ok(slow.address !== null)
     const settings = [`gittorrent.peer=${formatAddress(slow.address)}`, ...QUIET]
     const { trace, bytes } = await world.viaSwarm(['clone', '--quiet', '--mirror', url, 'dawdled'], settings)

@@ -13,12 +13,12 @@ import { buildChains } from '../../helper/build/chains.ts'
 import { publicTips } from '../../helper/build/history.ts'
 import { openRepository } from '../../helper/git/repository.ts'
 import { EXACT_OBJECT_COUNT_MIN } from '../../helper/limits.ts'
-import { encodeChainAnswer } from '../../helper/share/chain-message.ts'
 import { topicOf } from '../../helper/share/topic.ts'
 import { parseOrigin } from '../../helper/url.ts'
 import { formatAddress } from '../../net/index.ts'
 import { git } from '../support/git.ts'
 import { openLoopbackNet } from '../support/loopback-net.ts'
+import { offerChains } from '../support/offer-chains.ts'
 import { untilFileEnds } from '../support/until-file-ends.ts'
 
 const QUIET = ['gittorrent.dht=false', 'gittorrent.lsd=false']
@@ -64,9 +64,7 @@ before(async () => {
 it('comes from peers, exact, and stays kept', async () => {
   const peer = await openLoopbackNet()
   try {
-    const { chains } = ground.chains
-    for (const { links } of chains) for (const link of links) peer.seed(link, link)
-    peer.joinTopic(ground.topic, { onRequest: async () => encodeChainAnswer(chains) }, { announce: false })
+    offerChains(peer, ground.topic, ground.chains)
     assert.ok(peer.address !== null)
     const settings = [`gittorrent.peer=${formatAddress(peer.address)}`, ...QUIET]
     const { bytes, trace } = await world.viaSwarm(['clone', '--quiet', '--mirror', url, 'exact'], settings)

@@ -40,6 +40,19 @@ function scene(t: TestContext): { peers: FakeSource; web: FakeSource; sources: S
   return { peers, web, sources: new Sources([peers.ask, web.ask]) }
 }
 
+/** What is heard when one source has something of use and the other none in the moment after it. */
+async function heardFrom(
+  first: FakeSource,
+  sources: Sources<string>,
+  t: TestContext,
+): Promise<string[] | 'nothing yet'> {
+  const heard = sources.first(isUseful)
+  first.say('good')
+  await turn()
+  t.mock.timers.tick(SOURCE_GRACE_MS)
+  return by(heard)
+}
+
 test('what is said within the moment counts in the order in which the sources were named', async (t) => {
   const { peers, web, sources } = scene(t)
   const first = sources.first(isUseful)
@@ -55,11 +68,7 @@ for (const isFirst of ['peers', 'web'] as const) {
   test(`when ${isFirst} have something of use, the others are not waited for any longer, but heard later`, async (t) => {
     const { sources, ...both } = scene(t)
     const slower = isFirst === 'peers' ? both.web : both.peers
-    const first = sources.first(isUseful)
-    both[isFirst].say('good')
-    await turn()
-    t.mock.timers.tick(SOURCE_GRACE_MS)
-    assert.deepEqual(await by(first), ['good'])
+    assert.deepEqual(await heardFrom(both[isFirst], sources, t), ['good'])
     assert.deepEqual(sources.take(), [])
     const next = sources.next()
     assert.equal(await by(next), 'nothing yet')
@@ -71,11 +80,7 @@ for (const isFirst of ['peers', 'web'] as const) {
 
 test('what comes while nobody waits is kept', async (t) => {
   const { peers, web, sources } = scene(t)
-  const first = sources.first(isUseful)
-  web.say('good')
-  await turn()
-  t.mock.timers.tick(SOURCE_GRACE_MS)
-  await first
+  assert.deepEqual(await heardFrom(web, sources, t), ['good'])
   peers.say('late')
   await turn()
   assert.deepEqual(sources.take(), ['late'])
@@ -109,11 +114,7 @@ test('a source is asked again when it has answered, and not before', async (t) =
 
 test('a source that breaks makes those fail who wait for it, and nobody else', async (t) => {
   const { peers, web, sources } = scene(t)
-  const first = sources.first(isUseful)
-  peers.say('good')
-  await turn()
-  t.mock.timers.tick(SOURCE_GRACE_MS)
-  await first
+  assert.deepEqual(await heardFrom(peers, sources, t), ['good'])
   web.fail()
   await turn()
   assert.deepEqual(sources.take(), [])

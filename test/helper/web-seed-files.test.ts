@@ -17,12 +17,12 @@ import { type NamedTip, publicTips, resolveTip } from '../../helper/build/histor
 import type { LinkFile } from '../../helper/build/link-file.ts'
 import { parseManifest } from '../../helper/export/manifest.ts'
 import { openRepository } from '../../helper/git/repository.ts'
-import { encodeChainAnswer } from '../../helper/share/chain-message.ts'
 import { topicOf } from '../../helper/share/topic.ts'
 import { parseOrigin } from '../../helper/url.ts'
 import { formatAddress } from '../../net/index.ts'
 import { FolderScene, NO_PEERS } from '../support/folder-scene.ts'
 import { openLoopbackNet } from '../support/loopback-net.ts'
+import { offerChains } from '../support/offer-chains.ts'
 import { untilFileEnds } from '../support/until-file-ends.ts'
 
 /** Less than what is still to come when the next link is asked for. */
@@ -107,9 +107,7 @@ async function cloneBesidePeer(
   const repository = await openRepository(join(scene.world.folder, 'origin.git'))
   const chains = await buildChains(repository, tips, { threadCount: 2 })
   const net = await openLoopbackNet()
-  for (const { links } of chains.chains) for (const link of links) net.seed(link, { ...link, read: readerOf(link) })
-  const topic = topicOf(parseOrigin(scene.world.originUrl('origin.git')))
-  net.joinTopic(topic, { onRequest: async () => encodeChainAnswer(chains.chains) }, { announce: false })
+  offerChains(net, topicOf(parseOrigin(scene.world.originUrl('origin.git'))), chains, readerOf)
   try {
     return await scene.withServer(options, async (server) => {
       assert.ok(net.address !== null)
