@@ -11,7 +11,7 @@
 import { applyDeltaInto, readCopies, readDeltaHeader } from './delta-apply.ts'
 import { EngineError } from './errors.ts'
 import { ExactInflater } from './inflate-exact.ts'
-import { OBJECT_RING_LENGTH, OID_RUN_LENGTH_MAX, REBUILT_AGAIN_LENGTH_MAX } from './limits.ts'
+import { OBJECT_RING_LENGTH, OID_RUN_LENGTH_MAX, PACK_READ_LENGTH, REBUILT_AGAIN_LENGTH_MAX } from './limits.ts'
 import { BLOB, COMMIT, ENTRY_BLOB, ENTRY_GITLINK, type ObjectType, TAG, TREE } from './object.ts'
 import { ObjectRing } from './object-ring.ts'
 import { type Oid, writeOid, writeOidOfDigits } from './oid.ts'
@@ -24,7 +24,7 @@ import {
   readEntryHeader,
 } from './pack-entry.ts'
 import type { PackIndex } from './pack-index.ts'
-import { type ByteSource, SourceWindow, streamLengthMax } from './pack-reader.ts'
+import { SourceWindow, streamLengthMax } from './pack-reader.ts'
 import { NO_STARTS, splitTree, startCountMax, type TreeStarts } from './tree-starts.ts'
 
 const TREE_LINE = 'tree '.length
@@ -37,8 +37,10 @@ const OF_BLOB = -2
 const OUT_OF_FORMAT = -3
 
 export interface ScannedPack {
-  /** The pack, as far as it has arrived. Each reading is an array of its own. */
-  readonly source: ByteSource
+  /** Bytes of the pack without its trailer. */
+  readonly length: number
+  /** Fills an array with the bytes of the pack from `offset` on, which have arrived. */
+  readonly read: (offset: number, into: Uint8Array) => void
   readonly hashLength: number
   /** Objects that it has. */
   readonly objectCount: number
@@ -62,7 +64,8 @@ const SCAN_LIMITS: ScanLimits = {
 
 /** One reading of a pack: `scan` for each segment, in order, then `matches`. Whatever throws EngineError has ended it. */
 export class HistoryScan {
-  readonly #source: ByteSource
+  readonly #length: number
+  readonly #read: (offset: number, into: Uint8Array) => void
   readonly #hashLength: number
   readonly #objectCount: number
   readonly #hash: (bytes: Uint8Array) => Uint8Array
@@ -75,25 +78,27 @@ export class HistoryScan {
   /** By number of the name: the kind as which it was named, 0 for never; the entry that has it plus one, 0 for none. */
   readonly #named: Uint8Array
   readonly #owners: Int32Array
-  /** By entry that was read, in order of offsets: where it starts, its kind, the entry it is a delta of, its record in the ring. */
+  /** By entry that was read, in order of offsets: where it starts, its length, its kind, the entry it is a delta of, its record in the ring. */
   readonly #offsets: Float64Array
+  #lengths: Uint32Array
   readonly #kinds: Uint8Array
   #bases: Int32Array
   #positions: Float64Array
   #entryCount = 0
   /** Where the blobs of segments start and end, in turns. */
   readonly #blobRanges: number[] = []
-  /** End of the segments that were read. */
-  #end = 0
   #rebuiltAgainLength = 0
   readonly #name: Uint8Array
-  /** The delta at hand; each is gone with the next. */
+  /** The delta at hand, what is read ahead, the entry that is read again: each is gone with the next. */
   #delta = new Uint8Array(4096)
+  #ahead = new Uint8Array(PACK_READ_LENGTH)
+  #again = new Uint8Array(4096)
 
-  constructor({ source, hashLength, objectCount, hash, limits = SCAN_LIMITS }: ScannedPack) {
+  constructor({ length, read, hashLength, objectCount, hash, limits = SCAN_LIMITS }: ScannedPack) {
     this.#limits = limits
     this.#ring = new ObjectRing(limits.ringLength)
-    this.#source = source
+    this.#length = length
+    this.#read = read
     this.#hashLength = hashLength
     this.#objectCount = objectCount
     this.#hash = hash
@@ -102,6 +107,7 @@ export class HistoryScan {
     this.#named = new Uint8Array(objectCount)
     this.#owners = new Int32Array(objectCount)
     this.#offsets = new Float64Array(objectCount)
+    this.#lengths = new Uint32Array(objectCount)
     this.#kinds = new Uint8Array(objectCount)
     this.#bases = new Int32Array(objectCount)
     this.#positions = new Float64Array(objectCount)
@@ -114,9 +120,8 @@ export class HistoryScan {
    * @throws EngineError 'pack-limit' when it takes too much to find out, others when the segment is malformed
    */
   scan(start: number, end: number): boolean {
-    const window = new SourceWindow({ length: end, read: (at, length) => this.#source.read(at, length) }, null)
+    const window = this.#windowUpTo(end)
     const first = this.#entryCount
-    this.#end = end
     for (let at = start; at < end; ) {
       const header = this.#headerAt(window, at, end)
       const base = this.#baseOf(header, at, first)
@@ -133,6 +138,7 @@ export class HistoryScan {
       this.#kinds[entry] = base === WHOLE ? header.type : (this.#kinds[base] ?? 0)
       const streamLength = this.#rebuild(entry, header.length, stream)
       if (streamLength === 0 || !this.#nameEntry(entry)) return false
+      this.#lengths[entry] = header.headerLength + streamLength
       at = streamStart + streamLength
     }
     return true
@@ -141,6 +147,7 @@ export class HistoryScan {
   /** Lets go of what only reading needs, half of all; to be called before the index is read. */
   endReading(): void {
     this.#ring = new ObjectRing(0)
+    this.#lengths = new Uint32Array(0)
     this.#bases = new Int32Array(0)
     this.#positions = new Float64Array(0)
   }
@@ -167,9 +174,20 @@ export class HistoryScan {
     return this.#hasOnlyBlobsBeside(index.offsets.sort((a, b) => a - b))
   }
 
+  /** One at a time. */
+  #windowUpTo(end: number): SourceWindow {
+    const read = (at: number, length: number): Uint8Array => {
+      this.#ahead = atLeast(this.#ahead, length)
+      const bytes = this.#ahead.subarray(0, length)
+      this.#read(at, bytes)
+      return bytes
+    }
+    return new SourceWindow({ length: end, read }, null)
+  }
+
   /** True if git has found the same entries, and where nothing was read nothing but blobs. */
   #hasOnlyBlobsBeside(offsets: Float64Array): boolean {
-    const window = new SourceWindow(this.#source, null)
+    const window = this.#windowUpTo(this.#length)
     let entry = 0
     let range = 0
     for (const offset of offsets) {
@@ -268,7 +286,7 @@ export class HistoryScan {
     }
     // Before the delta, because that may take others.
     this.#hold(base)
-    if (length > this.#delta.length) this.#delta = new Uint8Array(2 * length)
+    this.#delta = atLeast(this.#delta, length)
     const delta = this.#delta.subarray(0, length)
     const streamLength = this.#inflater.inflateInto(delta, stream)
     return this.#applyTo(base, entry, delta) ? streamLength : 0
@@ -294,12 +312,12 @@ export class HistoryScan {
     for (let at = entry; at !== WHOLE && !this.#ring.holds(this.#positions[at] ?? 0); at = this.#bases[at] ?? WHOLE)
       path.push(at)
     for (let at = path.pop(); at !== undefined; at = path.pop()) {
-      const offset = this.#offsets[at] ?? 0
-      const end = offset < this.#end ? this.#end : this.#source.length
-      const header = this.#source.read(offset, Math.min(this.#headerLengthMax, end - offset))
-      const { length, headerLength } = readEntryHeader(header, 0, this.#hashLength)
-      const start = offset + headerLength
-      this.#rebuild(at, length, this.#source.read(start, Math.min(streamLengthMax(length), end - start)))
+      const entryLength = this.#lengths[at] ?? 0
+      this.#again = atLeast(this.#again, entryLength)
+      const bytes = this.#again.subarray(0, entryLength)
+      this.#read(this.#offsets[at] ?? 0, bytes)
+      const { length, headerLength } = readEntryHeader(bytes, 0, this.#hashLength)
+      this.#rebuild(at, length, bytes.subarray(headerLength))
       this.#rebuiltAgainLength += this.#ring.contentOf(this.#positions[at] ?? 0).length + REBUILDING_COST
       if (this.#rebuiltAgainLength > this.#limits.rebuiltAgainLengthMax) throw tooLong(this.#rebuiltAgainLength)
     }
@@ -351,6 +369,11 @@ export class HistoryScan {
     if (this.#named[number] === 0) this.#named[number] = kind
     return this.#named[number] === kind
   }
+}
+
+/** An array to be filled with `length` bytes: the one at hand, or a new one of twice that length. */
+function atLeast(bytes: Uint8Array<ArrayBuffer>, length: number): Uint8Array<ArrayBuffer> {
+  return length <= bytes.length ? bytes : new Uint8Array(2 * length)
 }
 
 /** What rebuilding an entry costs beside its bytes, as bytes. */

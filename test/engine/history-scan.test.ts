@@ -48,7 +48,8 @@ async function verdictOf(scratch: string, pack: Pack): Promise<boolean> {
   const hashLength = hashLengthOf(objectFormat)
   const index = readPackIndex(await readFile(path.replace(/pack$/, 'idx')), hashLength)
   const scan = new HistoryScan({
-    source: sourceOfBytes(bytes.subarray(0, -hashLength)),
+    length: bytes.length - hashLength,
+    read: (offset, into) => into.set(bytes.subarray(offset, offset + into.length)),
     hashLength,
     objectCount,
     hash: (object) => createHash(objectFormat).update(object).digest(),

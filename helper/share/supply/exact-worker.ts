@@ -60,22 +60,21 @@ function addPart(file: number, fileOffset: number, length: number): void {
   parts.push({ file, fileOffset, start, end: start + length })
 }
 
-function readPack(offset: number, length: number): Uint8Array {
-  const bytes = new Uint8Array(length)
-  for (let filled = 0; filled < length; ) {
+function readPack(offset: number, into: Uint8Array): void {
+  for (let filled = 0; filled < into.length; ) {
     const at = offset + filled
     const part = parts.find(({ start, end }) => start <= at && at < end)
     if (part === undefined) throw new Error(`exact check: nothing has arrived at ${at}`)
-    const wanted = Math.min(length - filled, part.end - at)
-    const count = readSync(part.file, bytes, filled, wanted, part.fileOffset + at - part.start)
+    const wanted = Math.min(into.length - filled, part.end - at)
+    const count = readSync(part.file, into, filled, wanted, part.fileOffset + at - part.start)
     if (count === 0) throw new Error(`exact check: expected ${wanted} bytes at ${at}, got none`)
     filled += count
   }
-  return bytes
 }
 
 const scan = new HistoryScan({
-  source: { length: bodiesEnd, read: readPack },
+  length: bodiesEnd,
+  read: readPack,
   hashLength,
   objectCount,
   hash: (bytes) => hash(objectFormat, bytes, 'buffer'),
