@@ -256,22 +256,27 @@ class Relay {
 
   /** Asks for the rest of a clone while it is still checked whether what the swarm brought is what it is said to be. */
   private askAhead(packets: readonly Packet[], request: FetchRequest, expected: readonly string[]): void {
-    const { gitDir, supply } = this.session
-    const isFinal = request.isPlain && request.isDone && request.haves.length === 0
-    const isRestElsewhere = supply.mirrors.repositories.length > 0 || this.isSatisfied(request, expected)
-    if (gitDir === null || !isFinal || isRestElsewhere) return
-    // Which tags follow is known when the commits that they name are there.
-    if (this.unwantedTags(request).length > 0) return
-    this.origin.askAhead(encodeWith(packets, { haves: expected }), expected, incomingFolder(gitDir))
+    const folder = this.isSatisfied(request, expected) ? null : this.earlyFolder(request, expected)
+    if (folder !== null) this.origin.askAhead(encodeWith(packets, { haves: expected }), expected, folder)
   }
 
   /** Asks for all of a clone that is lacking beyond `haves`, in case that the origin has it there sooner than others. */
   private askAll(packets: readonly Packet[], request: FetchRequest, haves: readonly string[]): OriginAnswer | null {
+    const folder = this.earlyFolder(request, haves)
+    return folder === null ? null : this.origin.askBeside(encodeWith(packets, { haves }), haves, folder)
+  }
+
+  /**
+   * Where the origin's answer waits when it is asked for a clone before all has come that others bring, with `haves` by then; null where nobody
+   * knows yet what is to be asked of it.
+   */
+  private earlyFolder(request: FetchRequest, haves: readonly string[]): string | null {
     const { gitDir, supply } = this.session
     const isFinal = (request.isPlain || request.isShallowClone) && request.isDone && request.haves.length === 0
+    // Which tags follow is known when the commits that they name are there.
     const mayLackTags = haves.length > 0 && this.unwantedTags(request).length > 0
-    if (gitDir === null || !isFinal || mayLackTags || supply.mirrors.repositories.length > 0) return null
-    return this.origin.askBeside(encodeWith(packets, { haves }), haves, incomingFolder(gitDir))
+    const isRestElsewhere = supply.mirrors.repositories.length > 0
+    return gitDir === null || !isFinal || mayLackTags || isRestElsewhere ? null : incomingFolder(gitDir)
   }
 
   private async readRequest(): Promise<Packet[]> {
