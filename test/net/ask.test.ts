@@ -17,7 +17,7 @@ import { encodeExtended, encodeHandshake } from '../../net/swarm/wire-messages.t
 import { LOOPBACK } from '../support/loopback-net.ts'
 import { readProjectFile } from '../tidy/project.ts'
 import { askLikeIn2015 } from './client-of-2015.ts'
-import { addressOf, bytesOf, NO_ANSWERS, openTestNet, TOPIC } from './fixtures.ts'
+import { addressOf, bytesOf, NO_ANSWERS, openTestNet, PATIENCE_MS, TOPIC } from './fixtures.ts'
 
 const NAME = Buffer.alloc(20, 0x0f)
 const INFOHASH = Buffer.alloc(20, 0xa1)
@@ -110,7 +110,7 @@ test('those who dial names and stay keep nobody from asking, nor from the topic'
   await hungUp
   assert.deepEqual(await askLikeIn2015(addressOf(net), [NAME], 1), [INFOHASH.toString('hex')])
   const client = await openTestNet(t, { peers: [addressOf(net)] })
-  const peer = await client.joinTopic(TOPIC, NO_ANSWERS, { announce: false }).waitForPeer({ timeoutMs: 3_000 })
+  const peer = await client.joinTopic(TOPIC, NO_ANSWERS, { announce: false }).waitForPeer({ timeoutMs: PATIENCE_MS })
   assert.ok(peer !== null)
 })
 

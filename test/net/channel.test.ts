@@ -13,9 +13,9 @@ import {
   STRAY_BURST_COUNT,
 } from '../../net/limits.ts'
 import { encodeMessage, type Message, parseMessage } from '../../net/messages.ts'
-import { bytesOf } from './fixtures.ts'
+import { bytesOf, PATIENCE_MS } from './fixtures.ts'
 
-const OPTIONS = { timeoutMs: 5_000, responseLengthMax: 10_000_000 }
+const OPTIONS = { timeoutMs: PATIENCE_MS, responseLengthMax: 10_000_000 }
 type Answer = ChannelPorts['answer']
 
 function pair(answer: Answer, budget = new AnswerBudget(2 ** 30)) {
@@ -109,7 +109,7 @@ test('refusals, failures, time-outs and aborts are told apart', async () => {
 
 test('an answer longer than asked for is refused by its sender', async () => {
   const { asker } = pair(async () => new Uint8Array(1001))
-  const asked = asker.request('get', new Uint8Array(0), { timeoutMs: 5_000, responseLengthMax: 1000 })
+  const asked = asker.request('get', new Uint8Array(0), { timeoutMs: PATIENCE_MS, responseLengthMax: 1000 })
   await assert.rejects(asked, { code: 'peer-refused', data: { reason: 'too-long' } })
 })
 

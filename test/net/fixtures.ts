@@ -6,6 +6,8 @@ import { bencodeDict, encodeBencode, type Net, type NetOptions, type Store, type
 import { openLoopbackNet } from '../support/loopback-net.ts'
 
 export const NO_ANSWERS = { onRequest: () => Promise.reject(new Error('nobody asks here')) }
+/** The deadline of what has to come and does: no load gets there, only a defect does. */
+export const PATIENCE_MS = 60_000
 export const TOPIC = sha1(Buffer.from('a topic'))
 
 export function sha1(bytes: Uint8Array): Buffer {

@@ -18,7 +18,7 @@ import { encodeMessage, parseMessage } from '../../net/messages.ts'
 import { encodeRangeQuestion } from '../../net/range.ts'
 import { parseMessages } from '../../net/swarm/wire-messages.ts'
 import { LOOPBACK } from '../support/loopback-net.ts'
-import { addressOf, bytesOf, memoryStore, NO_ANSWERS, openTestNet, TOPIC, torrentOf } from './fixtures.ts'
+import { addressOf, bytesOf, memoryStore, NO_ANSWERS, openTestNet, PATIENCE_MS, TOPIC, torrentOf } from './fixtures.ts'
 
 const CONTENT = bytesOf('hostile', 500_000)
 const TORRENT = torrentOf(CONTENT, 16_384)
@@ -61,10 +61,10 @@ async function isDroppedFor(net: Net, bytes: Uint8Array): Promise<void> {
 
 async function assertStillServes(t: Parameters<typeof openTestNet>[0], net: Net): Promise<void> {
   const client = await openTestNet(t, { peers: [addressOf(net)] })
-  const peer = await client.joinTopic(TOPIC, NO_ANSWERS, { announce: false }).waitForPeer({ timeoutMs: 3_000 })
+  const peer = await client.joinTopic(TOPIC, NO_ANSWERS, { announce: false }).waitForPeer({ timeoutMs: PATIENCE_MS })
   assert.ok(peer !== null)
   const store = memoryStore(CONTENT.length)
-  await client.download(TORRENT, { peers: [addressOf(net)], store, stallTimeoutMs: 3_000 }).result
+  await client.download(TORRENT, { peers: [addressOf(net)], store, stallTimeoutMs: PATIENCE_MS }).result
   assert.ok(store.bytes.equals(CONTENT))
 }
 
@@ -266,7 +266,7 @@ test('a swarm full of those who ask for nothing, whatever they say, serves one w
   // Slow enough that others come meanwhile.
   const client = await openTestNet(t, { downloadLimit: 2 * CONTENT.length })
   const store = memoryStore(CONTENT.length)
-  const download = client.download(TORRENT, { peers: [addressOf(net)], store, stallTimeoutMs: 3_000 })
+  const download = client.download(TORRENT, { peers: [addressOf(net)], store, stallTimeoutMs: PATIENCE_MS })
   const { peers } = await download.result
   assert.ok(store.bytes.equals(CONTENT))
   assert.equal(peers.length, 1, 'over one connection, which nobody took from it')
@@ -283,7 +283,7 @@ test('a download full of those who have nothing finds room for a seed', async (t
   const bound = mute.address()
   assert.ok(bound !== null && typeof bound === 'object')
   const peers = [{ host: LOOPBACK.host, port: bound.port }]
-  const download = client.download(TORRENT, { peers, store, stallTimeoutMs: 3_000 })
+  const download = client.download(TORRENT, { peers, store, stallTimeoutMs: PATIENCE_MS })
   await holdPlaces(t, client, SWARM_CONNECTION_COUNT_MAX, TORRENT.infohash, [[INTERESTED]])
   download.addPeer(addressOf(seeder))
   await download.result
@@ -327,12 +327,12 @@ test('one who asks a topic and does not read gets so many answers at once, the r
   )
   socket.write(Buffer.concat([handshake(TOPIC), extended(0, HELLO)]))
   const client = await openTestNet(t, { peers: [addressOf(net)] })
-  const other = await client.joinTopic(TOPIC, NO_ANSWERS, { announce: false }).waitForPeer({ timeoutMs: 3_000 })
+  const other = await client.joinTopic(TOPIC, NO_ANSWERS, { announce: false }).waitForPeer({ timeoutMs: PATIENCE_MS })
   assert.ok(other !== null)
   for (let at = 0; at < questions.length; at += 10) {
     socket.write(Buffer.concat(questions.slice(at, at + 10)))
     // Answered behind them, on another connection.
-    await other.request('range', payload, { timeoutMs: 3_000, responseLengthMax: CONTENT.length })
+    await other.request('range', payload, { timeoutMs: PATIENCE_MS, responseLengthMax: CONTENT.length })
   }
   const replies = { response: 0, error: 0 }
   const framer = new Framer({ onHandshake: () => {}, wants: (id) => id === 20 })

@@ -8,7 +8,7 @@ import { type TestContext, test } from 'node:test'
 import WebTorrent from 'webtorrent'
 import { formatAddress } from '../../net/index.ts'
 import { LOOPBACK } from '../support/loopback-net.ts'
-import { addressOf, bytesOf, memoryStore, openTestNet, torrentOf } from './fixtures.ts'
+import { addressOf, bytesOf, memoryStore, openTestNet, PATIENCE_MS, torrentOf } from './fixtures.ts'
 
 const CONTENT = bytesOf('interoperation', 2_000_003)
 const TORRENT = torrentOf(CONTENT)
@@ -54,7 +54,7 @@ test('two stock programs and one of ours download from us at the same time', { t
   const [one, two] = await Promise.all([
     stockDownloads(t, [seeder]),
     stockDownloads(t, [seeder]),
-    ours.download(TORRENT, { peers: [addressOf(net)], store, stallTimeoutMs: 5_000 }).result,
+    ours.download(TORRENT, { peers: [addressOf(net)], store, stallTimeoutMs: PATIENCE_MS }).result,
   ])
   assert.ok(one.equals(CONTENT) && two.equals(CONTENT) && store.bytes.equals(CONTENT))
 })
@@ -67,6 +67,6 @@ test('we download from a stock program', { timeout: 30_000 }, async (t) => {
   const net = await openTestNet(t)
   const store = memoryStore(CONTENT.length)
   const peers = [{ host: '127.0.0.1', port: client.torrentPort }]
-  await net.download(TORRENT, { peers, store, stallTimeoutMs: 5_000 }).result
+  await net.download(TORRENT, { peers, store, stallTimeoutMs: PATIENCE_MS }).result
   assert.ok(store.bytes.equals(CONTENT))
 })

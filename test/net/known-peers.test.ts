@@ -16,10 +16,10 @@ import {
   KNOWN_TOPIC_COUNT_MAX,
 } from '../../net/limits.ts'
 import { LOOPBACK } from '../support/loopback-net.ts'
-import { addressOf, bytesOf, memoryStore, NO_ANSWERS, openTestNet, TOPIC, torrentOf } from './fixtures.ts'
+import { addressOf, bytesOf, memoryStore, NO_ANSWERS, openTestNet, PATIENCE_MS, TOPIC, torrentOf } from './fixtures.ts'
 
 const NOW = 1_800_000_000_000
-const WAIT = { timeoutMs: 3_000 }
+const WAIT = { timeoutMs: PATIENCE_MS }
 
 const peer = (index: number) => ({ host: `10.${(index >> 16) & 255}.${(index >> 8) & 255}.${index & 255}`, port: 7001 })
 const again = (known: KnownPeers, nowMs = NOW): KnownPeers => KnownPeers.decode(known.encode(nowMs), nowMs)

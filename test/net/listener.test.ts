@@ -13,10 +13,10 @@ import { INCOMING_CONNECTION_COUNT_MAX } from '../../net/limits.ts'
 import { Listener } from '../../net/listener.ts'
 import { encodeHandshake } from '../../net/swarm/wire-messages.ts'
 import { LOOPBACK } from '../support/loopback-net.ts'
-import { addressOf, NO_ANSWERS, openTestNet, TOPIC } from './fixtures.ts'
+import { addressOf, NO_ANSWERS, openTestNet, PATIENCE_MS, TOPIC } from './fixtures.ts'
 
 const ANYWHERE = { host: '::', port: 0 }
-const WAIT = { timeoutMs: 3_000 }
+const WAIT = { timeoutMs: PATIENCE_MS }
 
 test('peers come by both families, and who came by IPv6 is told the IPv4 address of another', async (t) => {
   const hub = await openTestNet(t, { listen: ANYWHERE })

@@ -10,7 +10,7 @@ import { LSD_BURST_COUNT, LSD_DATAGRAM_LENGTH_MAX, LSD_INFOHASH_COUNT_MAX } from
 import { Lsd, lsdInterfaces } from '../../net/lsd.ts'
 import { decodeLsdMessage, encodeLsdMessage } from '../../net/lsd-message.ts'
 import { LOOPBACK } from '../support/loopback-net.ts'
-import { addressOf, NO_ANSWERS, openTestNet, TOPIC } from './fixtures.ts'
+import { addressOf, NO_ANSWERS, openTestNet, PATIENCE_MS, TOPIC } from './fixtures.ts'
 
 const HEX = Buffer.from(TOPIC).toString('hex')
 const GROUP_HOST = '239.192.152.143'
@@ -165,6 +165,6 @@ test('two nets with nothing but local service discovery meet', async (t) => {
   seeder.joinTopic(TOPIC, NO_ANSWERS, { announce: true })
   const client = await openTestNet(t, { listen: LOOPBACK, lsd: true })
   assert.deepEqual(client.ways, ['lsd'])
-  const peer = await client.joinTopic(TOPIC, NO_ANSWERS, { announce: false }).waitForPeer({ timeoutMs: 3_000 })
+  const peer = await client.joinTopic(TOPIC, NO_ANSWERS, { announce: false }).waitForPeer({ timeoutMs: PATIENCE_MS })
   assert.equal(peer?.remote.host, addressOf(seeder).host)
 })

@@ -9,7 +9,7 @@ import type { TopicPeer } from '../../net/index.ts'
 import { PEERS_INTERVAL_MS, PEERS_TIMEOUT_MS, PEERS_UNANSWERED_COUNT_MAX } from '../../net/limits.ts'
 import { encodeExtended, encodeHandshake } from '../../net/swarm/wire-messages.ts'
 import { LOOPBACK } from '../support/loopback-net.ts'
-import { addressOf, bytesOf, NO_ANSWERS, openTestNet, TOPIC } from './fixtures.ts'
+import { addressOf, bytesOf, NO_ANSWERS, openTestNet, PATIENCE_MS, TOPIC } from './fixtures.ts'
 
 const MUTE_ID = bytesOf('mute', 20)
 
@@ -24,7 +24,7 @@ test('who answers no question is dropped in the end, who answers stays', async (
   const hello = encodeExtended(0, Buffer.from('d3:gt1d1:vi1ee1:md11:gittorrent1i1eee'))
   mute.write(Buffer.concat([encodeHandshake(TOPIC, MUTE_ID), hello]))
   const client = await openTestNet(t, { peers: [addressOf(net)] })
-  const other = await client.joinTopic(TOPIC, NO_ANSWERS, { announce: false }).waitForPeer({ timeoutMs: 3_000 })
+  const other = await client.joinTopic(TOPIC, NO_ANSWERS, { announce: false }).waitForPeer({ timeoutMs: PATIENCE_MS })
   const met = (isMute: boolean): Promise<TopicPeer> =>
     new Promise((resolve) => topic.onPeer((peer) => (peer.id === MUTE_ID.toString('hex')) === isMute && resolve(peer)))
   const [honest] = await Promise.all([met(false), met(true)])

@@ -17,11 +17,11 @@ import { TopicSwarm } from '../../net/topic.ts'
 import type { TopicPeer } from '../../net/topic-peer.ts'
 import { LOOPBACK } from '../support/loopback-net.ts'
 import { whenFileEnds } from '../support/until-file-ends.ts'
-import { addressOf, bytesOf, NO_ANSWERS, openTestNet, TOPIC } from './fixtures.ts'
+import { addressOf, bytesOf, NO_ANSWERS, openTestNet, PATIENCE_MS, TOPIC } from './fixtures.ts'
 
 /** Every name under this one is this machine, and public as names are. */
 const PUBLIC_NAME = 'public.example.org'
-const WAIT = { timeoutMs: 3_000 }
+const WAIT = { timeoutMs: PATIENCE_MS }
 const NO_PORT = 1
 const lookup = dns.lookup
 
@@ -184,7 +184,7 @@ async function joinFrom(t: TestContext, hub: Hub, host: string): Promise<{ net: 
   const peer = await net.joinTopic(TOPIC, NO_ANSWERS, { announce: false }).waitForPeer(WAIT)
   await met
   assert.ok(peer !== null)
-  const options = { timeoutMs: 3_000, responseLengthMax: 10_000 }
+  const options = { timeoutMs: PATIENCE_MS, responseLengthMax: 10_000 }
   return { net, ask: async () => decodePeers(await peer.request('peers', new Uint8Array(0), options)) }
 }
 
@@ -214,7 +214,10 @@ test('a public peer that names an address of this machine makes nobody dial it',
       hub.topic.onPeer((peer) => peer.remote.host === host && resolve(peer))
     })
     topic.addPeer(hub.address)
-    const answer = (await asked).request('peers', new Uint8Array(0), { timeoutMs: 3_000, responseLengthMax: 10_000 })
+    const answer = (await asked).request('peers', new Uint8Array(0), {
+      timeoutMs: PATIENCE_MS,
+      responseLengthMax: 10_000,
+    })
     // The hub has asked before, and answers come in the order of their questions.
     assert.deepEqual(decodePeers(await answer), [addressOf(hidden)])
     return hub.dialled.some(({ port }) => port === addressOf(hidden).port)

@@ -10,13 +10,13 @@ import { type TestContext, test } from 'node:test'
 import { type Net, NetError, openNets, openTracker, secretTopicOf } from '../../net/index.ts'
 import { encodeHandshake } from '../../net/swarm/wire-messages.ts'
 import { LOOPBACK, QUIET } from '../support/loopback-net.ts'
-import { addressOf, bytesOf, memoryStore, NO_ANSWERS, openTestNet, TOPIC, torrentOf } from './fixtures.ts'
+import { addressOf, bytesOf, memoryStore, NO_ANSWERS, openTestNet, PATIENCE_MS, TOPIC, torrentOf } from './fixtures.ts'
 
 const SECRET = bytesOf('a secret', 32)
 const OTHER = bytesOf('another secret', 32)
 const CONTENT = bytesOf('private content', 400_000)
 const TORRENT = torrentOf(CONTENT)
-const WAIT = { timeoutMs: 3_000 }
+const WAIT = { timeoutMs: PATIENCE_MS }
 
 function keyOf(purpose: string): Buffer {
   return Buffer.from(hkdfSync('sha256', SECRET, Buffer.alloc(0), purpose, 32))
@@ -36,7 +36,7 @@ async function openSeeder(t: TestContext): Promise<{ net: Net; asked: string[] }
 
 function takeFrom(net: Net, seeder: Net) {
   const store = memoryStore(CONTENT.length)
-  const options = { peers: [addressOf(seeder)], store, stallTimeoutMs: 3_000 }
+  const options = { peers: [addressOf(seeder)], store, stallTimeoutMs: PATIENCE_MS }
   return { store, result: net.download(TORRENT, options).result }
 }
 
@@ -146,7 +146,7 @@ test('who listens on the line sees neither names nor content', async (t) => {
   })
   const reader = await openTestNet(t, { secret: SECRET })
   const store = memoryStore(CONTENT.length)
-  await reader.download(TORRENT, { peers: [{ host: '127.0.0.1', port }], store, stallTimeoutMs: 3_000 }).result
+  await reader.download(TORRENT, { peers: [{ host: '127.0.0.1', port }], store, stallTimeoutMs: PATIENCE_MS }).result
   assert.ok(store.bytes.equals(CONTENT))
   const line = Buffer.concat(seen)
   assert.ok(line.length > CONTENT.length)
@@ -232,7 +232,7 @@ test('nets of several secrets and an open one are behind one port, and each is f
     const reader = await openTestNet(t, { peers: [addressOf(open)], secret })
     const topic = reader.joinTopic(TOPIC, NO_ANSWERS, { announce: false })
     const peer = await topic.waitForPeer({ timeoutMs: waitMs })
-    const options = { timeoutMs: 3_000, responseLengthMax: 100 }
+    const options = { timeoutMs: PATIENCE_MS, responseLengthMax: 100 }
     const answer = await peer?.request('anything', new Uint8Array(0), options)
     return answer === undefined ? null : Buffer.from(answer).toString()
   }

@@ -7,9 +7,9 @@ import { Channel, type ChannelPorts } from '../../net/channel.ts'
 import { type AnswerStream, type NetError, Refusal } from '../../net/index.ts'
 import { RESPONSE_WINDOW_LENGTH } from '../../net/limits.ts'
 import { encodeMessage } from '../../net/messages.ts'
-import { bytesOf } from './fixtures.ts'
+import { bytesOf, PATIENCE_MS } from './fixtures.ts'
 
-const OPTIONS = { stallTimeoutMs: 5_000, lengthMax: 2 ** 32 }
+const OPTIONS = { stallTimeoutMs: PATIENCE_MS, lengthMax: 2 ** 32 }
 const PART = bytesOf('part', 100_000)
 const NO_PAYLOAD = new Uint8Array(0)
 
@@ -147,6 +147,6 @@ test('a sender who ignores credit, or sends a stream where a length is due, is d
   assert.equal(dropped[0]?.code, 'message-limit')
   await assert.rejects(read(unread), { code: 'message-limit' })
   const strict = pair(async () => source(1))
-  const whole = strict.asker.request('tip', NO_PAYLOAD, { timeoutMs: 5_000, responseLengthMax: 100 })
+  const whole = strict.asker.request('tip', NO_PAYLOAD, { timeoutMs: PATIENCE_MS, responseLengthMax: 100 })
   await assert.rejects(whole, { code: 'message-malformed' })
 })

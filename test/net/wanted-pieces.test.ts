@@ -6,7 +6,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { LOOPBACK } from '../support/loopback-net.ts'
-import { addressOf, bytesOf, memoryStore, openTestNet, torrentOf } from './fixtures.ts'
+import { addressOf, bytesOf, memoryStore, openTestNet, PATIENCE_MS, torrentOf } from './fixtures.ts'
 
 test('what is there counts as wanted only where it is', async (t) => {
   const content = bytesOf('content', 1_500_000)
@@ -18,7 +18,7 @@ test('what is there counts as wanted only where it is', async (t) => {
   const result = await net.download(torrent, {
     peers: [addressOf(seeder)],
     store: memoryStore(content),
-    stallTimeoutMs: 3_000,
+    stallTimeoutMs: PATIENCE_MS,
     wanted: [{ offset: 10 * pieceLengthBytes, length: 2 * pieceLengthBytes }],
     present: [{ offset: 0, length: 11 * pieceLengthBytes }],
   }).result
