@@ -205,10 +205,13 @@ export class DemoWorld {
         clearTimeout(timer)
         resolveSaid(text)
       })
-      child.on('exit', () => {
+      const fail = (failure: unknown): void => {
         clearTimeout(timer)
-        reject(new Error(`the seeder ended: ${text}`))
-      })
+        reject(new Error(`the seeder ended: ${text}`, { cause: failure }))
+      }
+      child.on('exit', fail)
+      // Of a program that cannot be run there is no end.
+      child.on('error', fail)
     })
     const address = /seeding on (\S+)/.exec(said)?.[1] ?? ''
     return {

@@ -2,7 +2,8 @@
  * Goal: strangers who lie, poison, surround, flood, replay, dawdle or exaggerate change nothing in a clone, and do not keep it
  * from the honest peer where there is one.
  * Method: real clones on loopback for every scene of bench/attackers.ts, with an honest peer named last and with none; the
- * origin's own repository is the oracle.
+ * origin's own repository is the oracle. The honest peer is a seeder of its own: in the process of the attackers, what they
+ * take of its time would make it one of the silent.
  */
 
 import assert from 'node:assert/strict'
@@ -20,7 +21,7 @@ import { encodeChainAnswer } from '../../helper/share/chain-message.ts'
 import { SLOW_LEFT_MS } from '../../helper/share/supply/limits.ts'
 import { topicOf } from '../../helper/share/topic.ts'
 import { parseOrigin } from '../../helper/url.ts'
-import { formatAddress, type Net } from '../../net/index.ts'
+import { formatAddress } from '../../net/index.ts'
 import { openLoopbackNet } from '../support/loopback-net.ts'
 import { offerChains } from '../support/offer-chains.ts'
 import { untilFileEnds } from '../support/until-file-ends.ts'
@@ -30,7 +31,6 @@ const QUIET = ['gittorrent.dht=false', 'gittorrent.lsd=false']
 let world: DemoWorld
 let ground: Ground
 let url: string
-let honestPeer: Net
 let honest: string
 
 async function chainsOf(name: string): Promise<Chains> {
@@ -44,13 +44,11 @@ before(async () => {
   await generateRepository(join(world.folder, 'other.git'), { commitCount: 150, seed: 10 })
   await world.startDaemon()
   await world.git('clone', '--quiet', '--bare', 'origin.git', 'seed.git')
+  honest = (await world.startSeeder('seed.git')).address
   const topic = topicOf(parseOrigin(world.originUrl('origin.git')))
   const chains = untilFileEnds(await chainsOf('seed.git'))
   ground = { topic, chains, others: untilFileEnds(await chainsOf('other.git')) }
   url = `gittorrent::${world.originUrl('origin.git')}`
-  honestPeer = untilFileEnds(await openLoopbackNet())
-  offerChains(honestPeer, topic, chains)
-  honest = honestPeer.address === null ? '' : formatAddress(honestPeer.address)
 })
 
 /** Names of all objects that the origin's refs reach, by the state of its refs. */
