@@ -205,6 +205,9 @@ export const ADDED_CHECK_MS_PER_THOUSAND = 100
 /** Snapshots of one repository that are kept and offered: the newest, and the one that clones still ask for. */
 export const SNAPSHOT_COUNT_MAX = 2
 
+/** Bytes of a snapshot's commit, which is inflated here, before git sees it; the longest of public histories have some ten thousand. */
+export const SNAPSHOT_COMMIT_LENGTH_MAX = 1024 * 1024
+
 /** Snapshots of one repository on the disk, those of lines that were rewritten or left included. */
 export const SNAPSHOT_STORED_COUNT_MAX = 4
 

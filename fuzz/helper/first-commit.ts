@@ -7,6 +7,7 @@ import { createHash } from 'node:crypto'
 import { deflateSync } from 'node:zlib'
 import { EngineError } from '../../engine/index.ts'
 import { HelperError } from '../../helper/errors.ts'
+import { SNAPSHOT_COMMIT_LENGTH_MAX } from '../../helper/limits.ts'
 import { firstCommit } from '../../helper/share/supply/snapshot-intake.ts'
 
 const COMMIT = `tree ${'1'.repeat(40)}\nauthor a <a> 1 +0000\ncommitter a <a> 1 +0000\n\nx\n`
@@ -27,5 +28,8 @@ export function seeds(): Uint8Array[] {
   const entry = [Buffer.of(0x90 | (length & 15), length >> 4), deflateSync(Buffer.from(COMMIT))]
   return [Buffer.concat([header, ...entry, ...entry]), Buffer.concat([header, ...entry])]
 }
+
+/** Its content, as inflated and as parsed. */
+export const allocationLengthMax = 3 * SNAPSHOT_COMMIT_LENGTH_MAX
 
 export const dictionary = ['PACK', 'x\x9c', 'tree ', 'author ', '\x90', '\xff\xff\xff\xff\x7f']

@@ -13,6 +13,7 @@ import {
   hashLengthOf,
   type ObjectFormat,
   PACK_HEADER_LENGTH,
+  PACK_LIMITS,
   parseCommit,
   parseOid,
   readPackBody,
@@ -22,7 +23,12 @@ import {
 } from '../../../engine/index.ts'
 import type { Download, Net, Topic, TopicPeer } from '../../../net/index.ts'
 import { HelperError } from '../../errors.ts'
-import { LINK_STALL_TIMEOUT_MS, LINK_START_TIMEOUT_MS, READ_CHUNK_LENGTH } from '../../limits.ts'
+import {
+  LINK_STALL_TIMEOUT_MS,
+  LINK_START_TIMEOUT_MS,
+  READ_CHUNK_LENGTH,
+  SNAPSHOT_COMMIT_LENGTH_MAX,
+} from '../../limits.ts'
 import { incomingFolder } from '../../store/incoming-folder.ts'
 import type { Trace } from '../../trace.ts'
 import type { DescribedSnapshot, SnapshotClaim } from '../chain-claim.ts'
@@ -207,7 +213,8 @@ interface FirstCommit {
 /** The commit that a snapshot starts with. @throws EngineError, HelperError 'chain-malformed' */
 export function firstCommit(start: Uint8Array, objectFormat: ObjectFormat): FirstCommit {
   const source = sourceOfBytes(start.subarray(PACK_HEADER_LENGTH))
-  const reading = { source, hashLength: hashLengthOf(objectFormat), inflate: createInflate() }
+  const limits = { ...PACK_LIMITS, objectLengthMax: SNAPSHOT_COMMIT_LENGTH_MAX }
+  const reading = { source, hashLength: hashLengthOf(objectFormat), inflate: createInflate(), limits }
   const { value: entry } = readPackBody(reading, null).next()
   if (entry === undefined || !('type' in entry) || entry.type !== COMMIT) {
     throw new HelperError('chain-malformed', 'snapshot: expected a commit as its first object, got something else')
