@@ -32,6 +32,11 @@ export class AddressBook {
     return this.#waiting.length
   }
 
+  /** Addresses that wait to be dialled. */
+  get waiting(): Address[] {
+    return this.#waiting.map(({ address }) => address)
+  }
+
   get diallingCount(): number {
     return this.#diallingCount
   }

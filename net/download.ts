@@ -14,6 +14,7 @@ import {
   DOWNLOAD_REDIAL_COUNT_MAX,
   DOWNLOAD_REDIAL_DELAY_MS,
   DOWNLOAD_WASTE_FACTOR_MAX,
+  DOWNLOAD_WAY_COUNT,
 } from './limits.ts'
 import { Patience } from './patience.ts'
 import { Bitfield } from './swarm/bitfield.ts'
@@ -98,6 +99,8 @@ export class DownloadTask {
   readonly #redials = new Set<NodeJS.Timeout>()
   #swarm: Membership | null = null
   #openCount = 0
+  /** What had been taken at the last look. */
+  #lookedLength = 0
   #verifiedLength = 0
   #presentLength = 0
   #presentWantedLength = 0
@@ -175,10 +178,14 @@ export class DownloadTask {
     }
   }
 
-  /** Those of whom nothing comes leave for addresses that wait, and wait behind those. */
+  /** Those of whom nothing comes leave for addresses that wait, and wait behind those; few at a time while others bring something. */
   #makeWay(): void {
-    const mute = this.#swarm?.muteConnections().slice(0, this.#addresses.waitingCount) ?? []
-    for (const connection of mute) {
+    if (this.#settled) return
+    const takenLength = this.#swarm?.takenLength ?? 0
+    const countMax = takenLength - this.#lookedLength >= BLOCK_LENGTH ? DOWNLOAD_WAY_COUNT : Number.POSITIVE_INFINITY
+    this.#lookedLength = takenLength
+    const mute = this.#swarm?.muteConnections() ?? []
+    for (const connection of mute.slice(0, Math.min(countMax, this.#addresses.waitingCount))) {
       this.#leaving.add(connection)
       connection.destroy()
     }
@@ -272,8 +279,8 @@ export class DownloadTask {
       connection.dialled = address
       if (this.#give(connection, address)) {
         await new Promise<void>((resolve) => connection.once('close', resolve))
-        isAgainWanted = connection.handshake !== null && !connection.isSecond
         hasLeft = this.#leaving.delete(connection)
+        isAgainWanted = hasLeft || (connection.handshake !== null && !connection.isSecond)
       } else connection.destroy()
     } catch {
       isAgainWanted = redialCount < DOWNLOAD_REDIAL_COUNT_MAX
@@ -339,13 +346,14 @@ export class DownloadTask {
     const { stallTimeoutMs, startTimeoutMs = stallTimeoutMs } = this.#options
     const patience = new Patience({ stallTimeoutMs, startTimeoutMs }, performance.now())
     const look = (): void => {
+      // On a busy machine what came meanwhile is read first: until then nobody is mute.
+      setImmediate(() => this.#makeWay())
       const arrivals = {
         // What else peers say keeps nobody waiting.
         takenLength: this.#swarm?.takenLength ?? 0,
         leftLength: this.torrent.lengthBytes - this.#verifiedLength,
         isExpectant: this.#isExpectant(),
       }
-      this.#makeWay()
       const isWaste = this.#receivedLength() > DOWNLOAD_WASTE_FACTOR_MAX * this.torrent.lengthBytes + 2 ** 24
       if (patience.isOver(performance.now(), arrivals) || isWaste) {
         this.fail(new NetError('download-stalled', `download: less than due in ${stallTimeoutMs} ms, ask other peers`))

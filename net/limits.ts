@@ -137,6 +137,8 @@ export const PEER_SILENCE_MS = 30_000
 export const DOWNLOAD_DIALLED_COUNT_MAX = 48
 export const DOWNLOAD_UNTRIED_MUTE_MS = 400
 export const DOWNLOAD_MUTE_MS = 1_000
+/** Of those so many leave in 100 ms in which others have brought a block: each that comes costs as much as a few blocks. */
+export const DOWNLOAD_WAY_COUNT = 2
 /** Places beside those for addresses that have brought something of another link. */
 export const DOWNLOAD_PREFERRED_COUNT_MAX = 8
 /** Addresses of a download that wait to be dialled, and those that it remembers so as to dial none anew. */

@@ -8,7 +8,7 @@
 import type { Address } from './address.ts'
 import type { Connection } from './connection.ts'
 import { NetError } from './errors.ts'
-import { SWARM_CONNECTION_COUNT_MAX, SWARM_UNREAD_LENGTH_MAX } from './limits.ts'
+import { DOWNLOAD_MUTE_MS, SWARM_CONNECTION_COUNT_MAX, SWARM_UNREAD_LENGTH_MAX } from './limits.ts'
 import { makeRoom } from './places.ts'
 import { MONOTONIC } from './rate.ts'
 import { Bitfield } from './swarm/bitfield.ts'
@@ -139,9 +139,12 @@ export class Membership {
     for (const link of this.#outsiders) link.drop('nothing is lacking')
   }
 
-  /** Connections that we dialled, and of which nothing comes. */
+  /** Connections that we dialled, and of which nothing comes, or no handshake. */
   muteConnections(): Connection[] {
-    return [...this.#ends].flatMap(([connection, end]) => (connection.outgoing && end.isMute() ? [connection] : []))
+    const nowMs = MONOTONIC.nowMs()
+    const isMute = (connection: Connection): boolean =>
+      this.#ends.get(connection)?.isMute() ?? nowMs - connection.worth.activeAtMs >= DOWNLOAD_MUTE_MS
+    return [...this.#connections].filter((connection) => connection.outgoing && isMute(connection))
   }
 
   /** Takes a connection, before or after the peer's handshake; false if there are enough, of whom nobody can leave. */

@@ -54,6 +54,8 @@ export interface Topic {
   waitForPeer(options: { timeoutMs: number; signal?: AbortSignal | undefined }): Promise<TopicPeer | null>
   /** Somebody is about to become a peer: addresses wait to be dialled, or hellos are under way. */
   readonly isMeeting: boolean
+  /** Addresses that wait for a place, and were not tried yet. */
+  waiting(): Address[]
   /** Calls `listener` for every usable peer, those that are there at once; returns how to stop. */
   onPeer(listener: (peer: TopicPeer) => void): () => void
   /** Tries an address that the caller knows; it is trusted like a static peer. */
@@ -140,6 +142,10 @@ export class TopicSwarm implements Topic {
       options.signal?.addEventListener('abort', onAbort, { once: true })
       this.#waiters.add(settle)
     })
+  }
+
+  waiting(): Address[] {
+    return this.#book.waiting
   }
 
   onPeer(listener: (peer: TopicPeer) => void): () => void {

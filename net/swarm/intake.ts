@@ -5,6 +5,8 @@
 
 import { NetError } from '../errors.ts'
 import {
+  DOWNLOAD_MUTE_MS,
+  DOWNLOAD_UNTRIED_MUTE_MS,
   PEER_SILENCE_MS,
   PEER_SNUB_MS,
   PEER_UNTRIED_SNUB_MS,
@@ -17,7 +19,7 @@ import type { Availability } from './availability.ts'
 import type { Bitfield } from './bitfield.ts'
 import { Blame } from './blame.ts'
 import { PiecePicker } from './piece-picker.ts'
-import type { SwarmPeer } from './swarm-peer.ts'
+import type { AskedBlock, SwarmPeer } from './swarm-peer.ts'
 import { BLOCK_LENGTH, type Block, encodeMessage, ID } from './wire-messages.ts'
 
 /** At the end a block is asked for again when it is later than this, or than twice what its second peer usually takes. */
@@ -46,6 +48,8 @@ export class Intake {
   readonly #blame = new Blame<SwarmPeer>()
   readonly #blocksPerPiece: number
   #unwrittenLength = 0
+  /** When a block came last that was lacking. */
+  #takenAtMs = Number.NEGATIVE_INFINITY
   /** Bytes of blocks that were asked for and not there yet, whether they turn out right or not. */
   takenLength = 0
 
@@ -81,14 +85,15 @@ export class Intake {
       requests.push(this.#note(peer, block, nowMs))
     }
     // Only who has brought something is asked for what others hold: else many that bring nothing would hold it together.
-    if (peer.asked.size === 0 && peer.hasBrought) requests.push(...this.#askAgain(peer, nowMs))
+    if (peer.asked.size === 0)
+      requests.push(...(peer.hasBrought ? this.#askAgain(peer, nowMs) : this.#try(peer, nowMs)))
     if (requests.length > 0) this.#ports.send(peer, requests)
   }
 
-  #note(peer: SwarmPeer, block: Block, nowMs: number): Uint8Array {
+  #note(peer: SwarmPeer, { index, offset, length }: Block, nowMs: number, isHeld = true): Uint8Array {
     if (peer.asked.size === 0) peer.lastBlockAtMs = nowMs
-    peer.asked.set(this.#keyOf(block.index, block.offset), { ...block, atMs: nowMs })
-    return encodeMessage(ID.request, block.index, block.offset, block.length)
+    peer.asked.set(this.#keyOf(index, offset), { index, offset, length, atMs: nowMs, isHeld })
+    return encodeMessage(ID.request, index, offset, length)
   }
 
   #askAgain(peer: SwarmPeer, nowMs: number): Uint8Array[] {
@@ -101,6 +106,19 @@ export class Intake {
       requests.push(this.#note(peer, block, nowMs))
     }
     return requests
+  }
+
+  /** While nothing comes, a block that is late with those who never brought anything: nobody waits to be tried until all of them have left. */
+  #try(peer: SwarmPeer, nowMs: number): Uint8Array[] {
+    if (nowMs - this.#takenAtMs < DOWNLOAD_MUTE_MS) return []
+    for (const other of this.#ports.peers) {
+      if (other.hasBrought) continue
+      for (const block of other.asked.values()) {
+        if (!block.isHeld || !peer.pieces.has(block.index)) continue
+        if (this.#picker.isLate(block, nowMs - DOWNLOAD_UNTRIED_MUTE_MS)) return [this.#note(peer, block, nowMs, false)]
+      }
+    }
+    return []
   }
 
   /** Complete peers when somebody else downloads, null when all that are there have everything. */
@@ -126,6 +144,7 @@ export class Intake {
     const kept = this.#picker.arrived(peer, asked, bytes)
     if (kept !== null) {
       this.takenLength += bytes.length
+      this.#takenAtMs = nowMs
       this.#blame.record(index, offset, kept, peer)
       this.#cancel(key, asked)
       this.#checkPiece(index)
@@ -160,15 +179,18 @@ export class Intake {
         this.#ports.have.set(index)
         this.#picker.close(index, true)
         onPiece(index)
-        if (this.#unwrittenLength <= UNWRITTEN_LENGTH_MAX) for (const peer of this.#ports.peers) this.#refill(peer)
+        // Some ran dry while too much was waiting for the disk.
+        if (this.#unwrittenLength <= UNWRITTEN_LENGTH_MAX) this.refill()
       },
       (error: unknown) => onFailure(storeFailure(error)),
     )
   }
 
-  /** Only those who ran dry while too much was waiting for the disk. */
-  #refill(peer: SwarmPeer): void {
-    if (peer.asked.size === 0) this.fill(peer)
+  /** Asks those who wait for nothing for what has become free, first those who have brought something. */
+  refill(except: SwarmPeer | null = null): void {
+    const idle = [...this.#ports.peers].filter((peer) => peer !== except && peer.asked.size === 0)
+    for (const peer of idle) if (peer.hasBrought) this.fill(peer)
+    for (const peer of idle) if (!peer.hasBrought) this.fill(peer)
   }
 
   #punish(guilty: readonly SwarmPeer[]): void {
@@ -181,12 +203,16 @@ export class Intake {
     const asked = peer.asked.get(key)
     if (asked?.offset !== offset || asked.length !== length) return
     peer.asked.delete(key)
-    this.#picker.release(peer, asked)
+    this.#release(peer, asked)
+  }
+
+  #release(peer: SwarmPeer, asked: AskedBlock): void {
+    if (asked.isHeld) this.#picker.release(peer, asked)
   }
 
   /** The peer will bring nothing of what it was asked for. */
   releaseAll(peer: SwarmPeer): void {
-    for (const block of peer.asked.values()) this.#picker.release(peer, block)
+    for (const asked of peer.asked.values()) this.#release(peer, asked)
     peer.asked.clear()
   }
 
@@ -196,24 +222,22 @@ export class Intake {
       const silentMs = peer.asked.size === 0 ? 0 : nowMs - peer.lastBlockAtMs
       if (silentMs > PEER_SILENCE_MS) peer.link.drop('brings nothing of what it was asked for', false)
       else if (silentMs > (peer.hasBrought ? PEER_SNUB_MS : PEER_UNTRIED_SNUB_MS) && !peer.isSnubbed) this.#snub(peer)
-      this.#refill(peer)
     }
+    this.refill()
   }
 
   /** Leaves one block asked for, as a probe, and gives all to others, the probe too: nobody may keep a block by silence. */
   #snub(peer: SwarmPeer): void {
-    const [probe, ...rest] = peer.asked
+    const [probe, ...rest] = peer.asked.values()
+    this.releaseAll(peer)
     peer.depth = 1
     peer.isSnubbed = true
-    const cancels: Uint8Array[] = []
-    for (const [key, block] of rest) {
-      peer.asked.delete(key)
-      this.#picker.release(peer, block)
-      cancels.push(encodeMessage(ID.cancel, block.index, block.offset, block.length))
-    }
-    if (probe !== undefined) this.#picker.release(peer, probe[1])
-    this.#ports.send(peer, cancels)
-    for (const other of this.#ports.peers) if (other !== peer) this.#refill(other)
+    if (probe !== undefined) peer.asked.set(this.#keyOf(probe.index, probe.offset), { ...probe, isHeld: false })
+    this.#ports.send(
+      peer,
+      rest.map(({ index, offset, length }) => encodeMessage(ID.cancel, index, offset, length)),
+    )
+    this.refill(peer)
   }
 }
 

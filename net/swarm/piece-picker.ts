@@ -14,7 +14,7 @@ import { BLOCK_LENGTH, type Block } from './wire-messages.ts'
 interface OpenPiece {
   readonly index: number
   readonly bytes: Uint8Array
-  /** By block: how many peers are asked for it, and when the last one was. */
+  /** By block: how many peers are asked for it, and when the first one was, whether he still is or not; 0 before. */
   readonly askerCounts: Uint8Array
   readonly askedAtMs: Float64Array
   /** By block: 1 once it is here. */
@@ -100,7 +100,7 @@ export class PiecePicker {
   }
 
   /**
-   * A block that somebody else was asked for before `askedBeforeMs`, to be asked for a second time.
+   * A block that somebody else was first asked for before `askedBeforeMs`, to be asked for a second time.
    * @param isAsked true for blocks that this peer was asked for himself
    */
   again(
@@ -118,6 +118,13 @@ export class PiecePicker {
       }
     }
     return null
+  }
+
+  /** A block is under way, and somebody was first asked for it before `askedBeforeMs`. */
+  isLate({ index, offset }: Block, askedBeforeMs: number): boolean {
+    const open = this.#open.get(index)
+    const block = offset / BLOCK_LENGTH
+    return open !== undefined && open.arrived[block] === 0 && (open.askedAtMs[block] ?? 0) < askedBeforeMs
   }
 
   /** A peer will not bring a block that it was asked for. */
@@ -171,7 +178,7 @@ export class PiecePicker {
   #ask(open: OpenPiece, block: number, nowMs: number): Block {
     if (open.askerCounts[block] === 0) this.#takeFree(open)
     open.askerCounts[block] = (open.askerCounts[block] ?? 0) + 1
-    open.askedAtMs[block] = nowMs
+    open.askedAtMs[block] ||= nowMs
     const offset = block * BLOCK_LENGTH
     return { index: open.index, offset, length: Math.min(BLOCK_LENGTH, open.bytes.length - offset) }
   }

@@ -49,6 +49,13 @@ const DEPTH_MIN = 1
 const QUICK_MS = 500
 const SLOW_MS = 1_000
 
+/** A block that a peer was asked for. */
+export interface AskedBlock extends Block {
+  readonly atMs: number
+  /** Others are not asked for it meanwhile; false for what is asked only to see whether anything comes. */
+  readonly isHeld: boolean
+}
+
 export class SwarmPeer implements Worth {
   readonly link: SwarmLink
   readonly pieces: Bitfield
@@ -58,8 +65,8 @@ export class SwarmPeer implements Worth {
   amInterested = false
   /** It has said which pieces it has; may be said once. */
   hasSaidPieces = false
-  /** Blocks asked of it, by Swarm's key, with the time. */
-  readonly asked = new Map<number, Block & { readonly atMs: number }>()
+  /** Blocks asked of it, by Intake's key. */
+  readonly asked = new Map<number, AskedBlock>()
   depth: number
   /** Most blocks that it takes requests for at once. */
   depthMax = 250

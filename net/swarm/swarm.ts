@@ -152,7 +152,7 @@ export class Swarm {
     this.#availability.removePeer(peer.pieces)
     this.#intake?.releaseAll(peer)
     this.#outflow.leave(peer)
-    for (const other of this.#peers) this.#intake?.fill(other)
+    this.#intake?.refill()
   }
 
   #receive(peer: SwarmPeer, run: Uint8Array): void {

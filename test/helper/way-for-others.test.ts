@@ -35,19 +35,31 @@ class FakePeer {
   }
 }
 
+interface Scene {
+  readonly brought: BroughtBy
+  /** Addresses that the download is told of. */
+  readonly preferred: Address[]
+  readonly added: Address[]
+  /** Those that wait for a place in the topic. */
+  readonly waiting: readonly Address[]
+}
+
 /** Looks so often, with these in the swarm; returns what is known of them then. */
 function look(
   peers: readonly FakePeer[],
   lookCount: number,
-  { brought = new Map(), preferred = [] }: { brought?: BroughtBy; preferred?: Address[] } = {},
+  { brought = new Map(), preferred = [], waiting = [], added = [] }: Partial<Scene> = {},
 ): BroughtBy {
   let takenLength = 0
   const progress = () => ({ takenLength, peers }) as unknown as ReturnType<Download['progress']>
-  const topic = { peers: () => peers } as unknown as Topic
+  const topic = { peers: () => peers, waiting: () => waiting } as unknown as Topic
+  const addPeer = (address: Address): void => {
+    added.push(address)
+  }
   const preferPeer = (address: Address): void => {
     preferred.push(address)
   }
-  const end = makeWayForOthers({ progress, preferPeer }, topic, brought)
+  const end = makeWayForOthers({ progress, addPeer, preferPeer }, topic, brought)
   for (let count = 0; count < lookCount; count++) {
     for (const peer of peers) {
       peer.receivedLength += peer.blockCount * WAY_LENGTH
@@ -90,4 +102,14 @@ it('where nothing moves, who has brought something of another link is dialled, w
   assert.deepEqual(preferred, [])
   look([mute], 1, { brought, preferred })
   assert.deepEqual(preferred, [honest.address])
+})
+
+it('where nothing moves, addresses that wait for a place in the topic are tried in the swarm', () => {
+  const [mute, honest] = [new FakePeer(1, 0), new FakePeer(2, 1)]
+  const waiting = [{ host: '192.0.2.2', port: 1 }]
+  const added: Address[] = []
+  look([mute, honest], 2, { waiting, added })
+  assert.deepEqual(added, [])
+  look([mute], 1, { waiting, added })
+  assert.deepEqual(added, waiting)
 })

@@ -1,7 +1,8 @@
 /**
  * Makes way for addresses that wait. Whoever claims the right chain is a peer of use, and enough of those take all places of a topic; what they
  * are worth shows in the swarm of a link. As long as that hardly moves, peers that are in it and bring nothing give up their places in the
- * topic, one look after the other, to addresses that were not met yet. They stay in the swarm, so who is merely slow loses nothing there.
+ * topic, one look after the other, to addresses that were not met yet, which are tried in the swarm meanwhile. They stay in the swarm, so who is
+ * merely slow loses nothing there.
  * What addresses brought is noted, so that those who brought most are asked first for what comes next, and are dialled for what hardly moves.
  */
 import { type Address, type Download, formatAddress, type Topic } from '../../../net/index.ts'
@@ -17,8 +18,8 @@ export function inOrderOfBringing(brought: BroughtBy): Address[] {
 
 /** Watches a download; returns how to stop. */
 export function makeWayForOthers(
-  download: Pick<Download, 'progress' | 'preferPeer'>,
-  topic: Pick<Topic, 'peers'>,
+  download: Pick<Download, 'progress' | 'addPeer' | 'preferPeer'>,
+  topic: Pick<Topic, 'peers' | 'waiting'>,
   brought: BroughtBy,
 ): () => void {
   let takenLength = 0
@@ -39,6 +40,7 @@ export function makeWayForOthers(
     before = now
     if (isMoving) return
     for (const [key, { address }] of brought) if (!now.has(key)) download.preferPeer(address)
+    for (const address of topic.waiting()) download.addPeer(address)
     for (const peer of topic.peers()) if (mute.has(formatAddress(peer.address ?? peer.remote))) peer.dismiss()
   }
   const timer = setInterval(look, WAY_LOOK_MS)
