@@ -324,8 +324,12 @@ export const WEBSEED_VALIDATOR_LENGTH_MAX = 256
 export const MANIFEST_KEPT_COUNT_MAX = 64
 export const MANIFEST_KEPT_LENGTH_MAX = 64 * 1024 * 1024
 
-/** How long the faster of peers and web seeds waits for the other, so that both can be used. */
+/**
+ * How long the faster of peers and web seeds waits for the other, so that both can be used; and how long both are waited for where neither has
+ * said anything of use: peers take 8 s at most, and a manifest of 300 kB (git/git's has 22) comes in that time at 32 kB/s.
+ */
 export const SOURCE_GRACE_MS = 300
+export const SOURCE_WAIT_MS = 10_000
 
 /** Bytes that a connection to a web seed must have brought to be opened again after it broke. */
 export const WEBSEED_RETRY_LENGTH = 16 * 1024

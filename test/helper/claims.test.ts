@@ -69,3 +69,13 @@ it('a lie that reaches further is outweighed by those whose links it contradicts
 it('what is of none of the wanted refs is no use', () => {
   assert.deepEqual(order([claim('other', [chain([linkOf(oid('b'), 'true')], HEAD, 'refs/heads/other')])]), [])
 })
+
+it('who names a ref twice reaches no further', () => {
+  const twice = claim('twice', [
+    chain([linkOf(oid('b'), 'true')], oid('c')),
+    chain([linkOf(oid('e'), 'more')], oid('c')),
+  ])
+  const once = claim('once', [chain([linkOf(oid('d'), 'other')])])
+  const thrice = claim('thrice', [...twice.chains, ...twice.chains])
+  assert.deepEqual(order([thrice, once])[0], 'once')
+})

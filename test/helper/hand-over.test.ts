@@ -26,6 +26,7 @@ import { bodyRangeOf, type LinkTake, planTakes } from '../../helper/share/supply
 import { bringRanges } from '../../helper/share/supply/range-take.ts'
 import { topicOf } from '../../helper/share/topic.ts'
 import { WebConnections } from '../../helper/share/webseed/http-get.ts'
+import { followReading } from '../../helper/share/webseed/web-seeds.ts'
 import { SegmentStore } from '../../helper/store/segment-store.ts'
 import { openTrace } from '../../helper/trace.ts'
 import { parseOrigin } from '../../helper/url.ts'
@@ -178,12 +179,7 @@ it('with what it has, a client serves the whole link to others', async () => {
   const incoming = await startDownload(partial, {
     net,
     topic: joined,
-    webSeeds: {
-      connections: new WebConnections(),
-      found: Promise.resolve([]),
-      failed: new Set(),
-      isUsable: () => false,
-    },
+    webSeeds: { connections: new WebConnections(), ...followReading([]) },
     trace: openTrace({}),
     folder: join(gitDir, 'gittorrent', 'incoming'),
     store,

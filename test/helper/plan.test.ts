@@ -39,12 +39,17 @@ const topsOf = (lines: readonly LineTake[]): Oid[] => lines.map(({ top }) => top
 
 it('of a folder the first line is taken however short it is, and of the others those that are long enough', () => {
   const lines = plan([line(1, null, 10), line(2, 1, 500), line(3, 1, 499)])
-  assert.deepEqual(topsOf(longLines(lines, 500)), [oid(1), oid(2)])
+  assert.deepEqual(topsOf(longLines(lines, 500, true)), [oid(1), oid(2)])
 })
 
 it('of a folder a short line is taken where a long one rests on it, and comes before it', () => {
   const lines = plan([line(1, null, 10), line(2, 1, 10), line(3, 2, 10), line(4, 3, 500), line(5, 2, 10)])
-  assert.deepEqual(topsOf(longLines(lines, 500)), [oid(1), oid(2), oid(3), oid(4)])
+  assert.deepEqual(topsOf(longLines(lines, 500, true)), [oid(1), oid(2), oid(3), oid(4)])
+})
+
+it('where something else was taken before, a short line comes only with a long one that rests on it', () => {
+  const lines = plan([line(1, null, 10), line(2, 1, 499), line(3, null, 10), line(4, 3, 500)])
+  assert.deepEqual(topsOf(longLines(lines, 500, false)), [oid(3), oid(4)])
 })
 
 it('one branch comes with the line that it leaves, and not at all where no line names what it rests on', () => {

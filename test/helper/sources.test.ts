@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
-import { SOURCE_GRACE_MS } from '../../helper/limits.ts'
+import { SOURCE_GRACE_MS, SOURCE_WAIT_MS } from '../../helper/limits.ts'
 import { Sources } from '../../helper/share/supply/sources.ts'
 
 /** A source that is asked any number of times, and answers all of them with `say` or `fail`. */
@@ -70,11 +70,11 @@ for (const isFirst of ['peers', 'web'] as const) {
     const slower = isFirst === 'peers' ? both.web : both.peers
     assert.deepEqual(await heardFrom(both[isFirst], sources, t), ['good'])
     assert.deepEqual(sources.take(), [])
-    const next = sources.next()
+    const next = sources.next(SOURCE_WAIT_MS)
     assert.equal(await by(next), 'nothing yet')
     slower.say('late')
     assert.deepEqual(await by(next), ['late'])
-    assert.deepEqual(await by(sources.next()), [])
+    assert.deepEqual(await by(sources.next(SOURCE_WAIT_MS)), [])
   })
 }
 
@@ -84,7 +84,7 @@ test('what comes while nobody waits is kept', async (t) => {
   peers.say('late')
   await turn()
   assert.deepEqual(sources.take(), ['late'])
-  assert.deepEqual(await by(sources.next()), [])
+  assert.deepEqual(await by(sources.next(SOURCE_WAIT_MS)), [])
 })
 
 test('what is of no use keeps nobody from being waited for', async (t) => {
@@ -92,7 +92,7 @@ test('what is of no use keeps nobody from being waited for', async (t) => {
   const first = sources.first(isUseful)
   web.say('useless')
   await turn()
-  t.mock.timers.tick(100 * SOURCE_GRACE_MS)
+  t.mock.timers.tick(SOURCE_WAIT_MS - 1)
   assert.equal(await by(first), 'nothing yet')
   peers.say()
   assert.deepEqual(await by(first), ['useless'])
@@ -107,7 +107,7 @@ test('a source is asked again when it has answered, and not before', async (t) =
   assert.deepEqual(await by(sources.first(isUseful)), ['good'])
   sources.ask(peers.ask)
   assert.equal(peers.askedCount, 2)
-  const next = sources.next()
+  const next = sources.next(SOURCE_WAIT_MS)
   peers.say('late')
   assert.deepEqual(await by(next), ['late'])
 })
@@ -118,5 +118,22 @@ test('a source that breaks makes those fail who wait for it, and nobody else', a
   web.fail()
   await turn()
   assert.deepEqual(sources.take(), [])
-  await assert.rejects(sources.next(), /broken/)
+  await assert.rejects(sources.next(SOURCE_WAIT_MS), /broken/)
+})
+
+test('who says nothing, or nothing of use, is not waited for for ever, at first or later', async (t) => {
+  const { peers, web, sources } = scene(t)
+  const first = sources.first(isUseful)
+  peers.say('useless')
+  await turn()
+  t.mock.timers.tick(SOURCE_WAIT_MS)
+  assert.deepEqual(await by(first), ['useless'])
+  const next = sources.next(700)
+  t.mock.timers.tick(699)
+  assert.equal(await by(next), 'nothing yet')
+  t.mock.timers.tick(1)
+  assert.deepEqual(await by(next), [])
+  web.say('late')
+  assert.deepEqual(await by(sources.next(0)), [])
+  assert.deepEqual(sources.take(), ['late'])
 })

@@ -17,9 +17,9 @@ import {
   dismiss,
   dropLongest,
   isReadNow,
-  lengthOf,
   lookAt,
   type PeerAnswer,
+  takeAnswers,
   untilAskedAgain,
 } from './asking.ts'
 import {
@@ -72,8 +72,8 @@ export async function askPeers<Answer>(topic: Topic, question: Question<Answer>)
   clearTimeout(deadline)
   ignoreTopic()
   signal.removeEventListener('abort', onAbort)
-  asking.handedLength += lengthOf(asking.answers)
-  return signal.aborted ? [] : asking.answers.splice(0)
+  const answers = takeAnswers(asking)
+  return signal.aborted ? [] : answers
 }
 
 /** One round of asking. Beats follow one another quickly, a few of them are a pause; what was found out in it counts in the next one. */

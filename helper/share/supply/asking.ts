@@ -3,7 +3,7 @@
  * nobody has taken yet. Bounded: answers that are too long together, or much longer than one of use, wait or go.
  */
 
-import { type TopicPeer, Turns } from '../../../net/index.ts'
+import { type Topic, type TopicPeer, Turns } from '../../../net/index.ts'
 import { HelperError } from '../../errors.ts'
 import { CHAIN_ANSWER_LENGTH_ALL_MAX } from '../../limits.ts'
 import {
@@ -102,6 +102,18 @@ export function dropLongest({ answers, handedLength }: Asking<unknown>): void {
     const lengths = answers.map(({ length }) => length)
     answers.splice(lengths.indexOf(Math.max(...lengths)), 1)
   }
+}
+
+/** Hands out the answers that nobody has taken yet. */
+export function takeAnswers<Answer>(asking: Asking<Answer>): PeerAnswer<Answer>[] {
+  asking.handedLength += lengthOf(asking.answers)
+  return asking.answers.splice(0)
+}
+
+/** True if somebody may still answer: one who is asked and not slow, who is there and not asked, or who is just being met. */
+export function isAnybodyLeft(topic: Topic | null, { asked, open }: Asking<unknown>): boolean {
+  if (topic === null) return false
+  return topic.isMeeting || [...open].some(({ isSlow }) => !isSlow) || topic.peers().some((peer) => !asked.has(peer))
 }
 
 export function lengthOf(answers: readonly PeerAnswer<unknown>[]): number {

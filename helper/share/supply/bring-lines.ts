@@ -3,7 +3,6 @@
  * the result checked, and moves over what is good. What a download brought that was not used stays for the next try.
  */
 
-import type { Oid } from '../../../engine/index.ts'
 import type { Address, Net, Topic, TopicPeer } from '../../../net/index.ts'
 import { humanBytes } from '../../progress.ts'
 import type { SupplyContext, SupplyRequest } from '../../remote/supply.ts'
@@ -38,10 +37,10 @@ export interface FollowedClaim {
   readonly webSeeds: WebSeeds
   /** The common directory of the repository, absolute. */
   readonly gitDir: string
-  /** Checkpoints that claims before it made whole. */
-  readonly held: readonly Oid[]
   /** Commits that claims before it made whole, and those that were. */
   readonly complete: readonly string[]
+  /** Another claim goes on, by much, from these commits: the origin is not asked for what is beyond them yet. */
+  readonly goesOn: (expected: readonly string[]) => boolean
   /** The origin has the tops of all lines, which it is being asked; if not, nothing is taken in. */
   readonly isKnown: Promise<boolean>
   readonly besideOrigin: BesideOrigin
@@ -80,7 +79,7 @@ export async function bringLines(
   request: SupplyRequest,
   means: Means,
 ): Promise<Brought> {
-  const { peers, useless, webSeeds, gitDir, held, isKnown, besideOrigin, broughtBy } = claim
+  const { peers, useless, webSeeds, gitDir, isKnown, besideOrigin, broughtBy } = claim
   const { net, topic, context } = means
   const folder = incomingFolder(gitDir)
   await IncomingFile.removeOld(folder)
@@ -109,7 +108,7 @@ export async function bringLines(
     const standsAlone = (line: LineTake): boolean => isKept(line) || !(request.isClone || request.isUnshallow)
     const expected = [...new Set([...claim.complete, ...lines.map(({ top }) => top)])]
     const onArrived = async (): Promise<void> => {
-      if (await isKnown) request.onArrived?.(expected)
+      if ((await isKnown) && !claim.goesOn(expected)) request.onArrived?.(expected)
     }
     const taken = await takeLines(lines, standsAlone, (indexes) => {
       const pack = indexes.flatMap((index) => lines[index] ?? [])
@@ -119,7 +118,7 @@ export async function bringLines(
     const isWanted = await isWantedStill()
     const intakes = isWanted ? taken : lines.map(() => null)
     const isChecked = (index: number): boolean => lines.slice(index, index + 1).some(isKept)
-    const tops = await completeTops(intakes, isChecked, quarantine, held, !request.isUnshallow)
+    const tops = await completeTops(intakes, isChecked, quarantine, claim.complete, !request.isUnshallow)
     if (isWanted) await quarantine.release()
     const bytesFromPeers = sumOf(started, (incoming) => incoming.receivedLength())
     const bytesFromWebSeeds = sumOf(started, (incoming) => incoming.webLength())

@@ -177,14 +177,13 @@ async function startSwarm(
     onWebBytes(count)
   }
   // Web seeds share the pieces with peers; those that do not know ranges are for when there is nobody else.
-  void webSeeds.found.then((seeds) => {
-    for (const seed of seeds) {
-      const url = webSeeds.failed.has(seed) ? null : seed.urlOf(link)
-      if (url === null) continue
+  for (const read of webSeeds.each)
+    void read.then((seed) => {
+      const url = seed === null || webSeeds.failed.has(seed) ? null : seed.urlOf(link)
+      if (seed === null || url === null) return
       const { connections } = webSeeds
       download.addSource(rangesOf({ url, mustBePublic: seed.mustBePublic, link, connections, onBytes }))
-    }
-  })
+    })
   // Others that work with the same repository download the same links: what one has got, the others need not ask a seeder for.
   const ignoreTopic = topic?.onPeer((peer) => {
     if (peer.address !== null && !useless.has(peer)) download.addPeer(peer.address)

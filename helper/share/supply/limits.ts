@@ -24,12 +24,17 @@ export const CHAIN_PEER_KEPT_COUNT = 8
 export const CHAIN_PATIENT_PAUSE_COUNT = 7
 
 /**
- * Claims of chains that are followed one after the other, and the milliseconds that may go for those of which not all came: a peer that
- * brings nothing (LINK_START_TIMEOUT_MS) leaves time for two more. So many bytes make up for a second.
+ * Claims of chains, or snapshots, that are followed one after the other, and the milliseconds that may go for those of which not all came, for
+ * those that offer nothing, and for waiting for others: a peer that brings nothing (LINK_START_TIMEOUT_MS) leaves time for two more.
+ * So many bytes make up for a second.
  */
 export const CLAIM_COUNT_MAX = 8
 export const CLAIM_WASTE_MS_MAX = 8_000
 export const CLAIM_SECOND_LENGTH = 64 * 1024
+/** The same of snapshots: each is fetched whole before it shows what it is worth, and the origin sends about as much instead. */
+export const SNAPSHOT_TRY_COUNT_MAX = 4
+/** Sources that have to say that nothing more is lacking before others are not waited for at all: as many as are asked at first. */
+export const CLAIM_AGREED_COUNT = CHAIN_PEER_COUNT_MAX
 
 /**
  * A claim that brings less than so many bytes in so many milliseconds (128 KiB/s), and would go on for longer than that, is slow: the origin is

@@ -95,14 +95,15 @@ function newestFirst({ links }: ChainClaim, checkpoints: readonly Oid[]): Oid[] 
   return tips.filter((tip) => checkpoints.includes(tip))
 }
 
-/** The first line, each that has `lengthMin` bytes or more, and those that such a one rests on; in the same order. */
-export function longLines(lines: readonly LineTake[], lengthMin: number): LineTake[] {
+/** The first line if it `isFirstNeeded`, each that has `lengthMin` bytes or more, and those that such a one rests on; in the same order. */
+export function longLines(lines: readonly LineTake[], lengthMin: number, isFirstNeeded: boolean): LineTake[] {
   const long: LineTake[] = []
   const bases = new Set<Oid>()
   for (const [index, line] of [...lines.entries()].reverse()) {
     const segments = line.takes.flatMap(segmentsOf)
     const length = segments.reduce((sum, segment) => sum + segment.length, 0)
-    if (index > 0 && length < lengthMin && !segments.some(({ plan }) => bases.has(plan.tip))) continue
+    const isNeeded = isFirstNeeded && index === 0
+    if (!isNeeded && length < lengthMin && !segments.some(({ plan }) => bases.has(plan.tip))) continue
     const base = segments[0]?.plan.base ?? null
     if (base !== null) bases.add(base)
     long.unshift(line)

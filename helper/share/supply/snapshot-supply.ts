@@ -1,6 +1,6 @@
 /**
- * Which snapshot a first fetch of depth 1 builds on, and from where it comes: one that peers offer, else one of a web seed. A
- * web seed with the same payload completes what peers do not bring.
+ * Which snapshot a first fetch of depth 1 builds on, and from where it comes: one that peers offer, else one of a web seed, and when that
+ * is no good another one. A web seed with the same payload completes what peers do not bring.
  */
 
 import { createCheckpointRule, GT1 } from '../../../engine/index.ts'
@@ -14,10 +14,13 @@ import type { SnapshotClaim } from '../chain-claim.ts'
 import { decodeSnapshots, encodeChainQuestion } from '../chain-message.ts'
 import type { WebSeeds } from '../webseed/web-seeds.ts'
 import { askPeers } from './ask-peers.ts'
-import { noneAsked } from './asking.ts'
+import { type Asking, noneAsked } from './asking.ts'
 import type { BesideOrigin } from './beside-origin.ts'
+import { claimOfPeer } from './claims.ts'
+import { SNAPSHOT_TRY_COUNT_MAX } from './limits.ts'
 import { takeSnapshot } from './snapshot-intake.ts'
-import { Sources } from './sources.ts'
+import { type Source, Sources } from './sources.ts'
+import { TryBudget } from './try-budget.ts'
 
 export interface SnapshotSupplyPorts {
   /** Null, as the topic, where no way in to peers is configured. */
@@ -33,68 +36,149 @@ export interface SnapshotSupplyPorts {
   readonly trace: Trace
 }
 
+/** What one peer, or one web seed, offers. */
+interface Answer {
+  /** Null for a web seed. */
+  readonly peer: TopicPeer | null
+  /** Newest first. */
+  readonly snapshots: readonly SnapshotClaim[]
+}
+
 interface Offer {
   readonly claim: SnapshotClaim
   /** None where a web seed made the claim. */
   readonly peers: readonly TopicPeer[]
 }
 
+/** Payloads that were tried, and from whom; web seeds were asked whenever one was. */
+type Tried = Map<string, ReadonlySet<TopicPeer>>
+
 /** Brings a snapshot, if anybody has one; never rejects because of what others do. */
 export async function bringSnapshot(request: SupplyRequest, ports: SnapshotSupplyPorts): Promise<SupplyResult> {
-  const { net, topic, webSeeds, trace, gitDir, fsckObjects, peerMemory, besideOrigin } = ports
-  const sources = new Sources([() => offersOfPeers(request, ports), () => offersOfWeb(webSeeds)])
+  const over = new AbortController()
+  const signal = AbortSignal.any([request.signal, over.signal])
+  const asking = noneAsked<readonly SnapshotClaim[]>()
+  const ofPeers = (): Promise<Answer[]> => answersOfPeers({ ...request, signal }, ports, asking)
+  const ofWeb = ports.webSeeds.each.map((read) => async (): Promise<Answer[]> => {
+    const seed = await read
+    return seed === null ? [] : [{ peer: null, snapshots: seed.snapshots }]
+  })
+  const sources = new Sources([ofPeers, ...ofWeb])
+  try {
+    const answers = await sources.first((found) => found.some(({ snapshots }) => snapshots.length > 0))
+    return await followOffers(answers, sources, ofPeers, request, ports)
+  } finally {
+    over.abort()
+  }
+}
+
+/** Tries one offer after the other, and those that come meanwhile: who offers what is no good costs his own time. */
+async function followOffers(
+  answers: Answer[],
+  sources: Sources<Answer>,
+  ofPeers: Source<Answer>,
+  request: SupplyRequest,
+  ports: SnapshotSupplyPorts,
+): Promise<SupplyResult> {
+  const { besideOrigin, trace } = ports
+  const budget = new TryBudget(SNAPSHOT_TRY_COUNT_MAX)
+  const tried: Tried = new Map()
   let note = 'nobody has a snapshot'
-  for await (const { claim, peers } of offersOf(sources)) {
-    trace(() => `snapshot ${claim.commit} of ${claim.lengthBytes} bytes`)
-    const title = peers.length > 0 ? 'Receiving from peers' : 'Receiving from web seeds'
-    const onProgress = (received: number): void =>
-      request.progress.update(title, `${humanBytes(received)} of ${humanBytes(claim.lengthBytes)}`)
+  while (budget.leftMs > 0 && !besideOrigin.isOver) {
+    const sinceMs = performance.now()
+    answers.push(...sources.take())
+    const offer = bestOffer(answers, tried)
+    if (offer === null) {
+      if (budget.tryCount > 0) sources.ask(ofPeers)
+      const later = await sources.next(budget.leftMs)
+      budget.noteLost(sinceMs)
+      if (later.length === 0) break
+      answers.push(...later)
+      continue
+    }
+    const payload = payloadOf(offer.claim)
+    tried.set(payload, new Set([...(tried.get(payload) ?? []), ...offer.peers]))
+    budget.noteTry()
+    let cameLength = 0
+    const noteCame = (length: number): void => {
+      cameLength = length
+    }
     try {
-      const { objectFormat, signal } = request
-      const from = { net, topic, peers, webSeeds, besideOrigin }
-      const around = { ...from, gitDir, objectFormat, fsckObjects, peerMemory, trace, signal, onProgress }
-      const { commit, ...bytes } = await takeSnapshot(claim, around)
-      request.progress.done(title, humanBytes(claim.lengthBytes))
-      besideOrigin.drop()
-      return { ...NOTHING_SUPPLIED, ...bytes, snapshot: commit, peerCount: peers.length }
+      return await bringOffer(offer, request, ports, noteCame)
     } catch (error) {
       if (request.signal.aborted) throw error
       note = messageOf(error)
       trace(() => note)
-      if (besideOrigin.isOver) break
+      budget.noteLost(sinceMs, cameLength)
     }
   }
   return { ...NOTHING_SUPPLIED, note }
 }
 
-/** What is offered, first what came first; whoever was too slow has his turn when that has failed. */
-async function* offersOf(sources: Sources<Offer>): AsyncGenerator<Offer> {
-  const isAny = (found: readonly Offer[]): boolean => found.length > 0
-  for (let offers = await sources.first(isAny); offers.length > 0; offers = await sources.next()) yield* offers
+/** @throws NetError, HelperError when it did not come or is not whole */
+async function bringOffer(
+  { claim, peers }: Offer,
+  request: SupplyRequest,
+  ports: SnapshotSupplyPorts,
+  noteCame: (length: number) => void,
+): Promise<SupplyResult> {
+  const { objectFormat, signal, progress } = request
+  ports.trace(() => `snapshot ${claim.commit} of ${claim.lengthBytes} bytes`)
+  const title = peers.length > 0 ? 'Receiving from peers' : 'Receiving from web seeds'
+  const onProgress = (received: number): void => {
+    noteCame(received)
+    progress.update(title, `${humanBytes(received)} of ${humanBytes(claim.lengthBytes)}`)
+  }
+  const { commit, ...bytes } = await takeSnapshot(claim, { ...ports, peers, objectFormat, signal, onProgress })
+  progress.done(title, humanBytes(claim.lengthBytes))
+  ports.besideOrigin.drop()
+  return { ...NOTHING_SUPPLIED, ...bytes, snapshot: commit, peerCount: peers.length }
 }
 
-async function offersOfWeb({ found }: WebSeeds): Promise<Offer[]> {
-  const claims = (await found).flatMap(({ snapshots }) => snapshots.slice(0, 1))
-  return claims.slice(0, 1).map((claim) => ({ claim, peers: [] }))
+/**
+ * Of the newest that each one offers, what most hosts do, then what came first; and all peers that have the same. Null when all were
+ * tried, and from all that have it.
+ */
+function bestOffer(answers: readonly Answer[], tried: Tried): Offer | null {
+  const offers = new Map<string, Offer & { readonly hostCount: number }>()
+  for (const claim of answers.flatMap(({ snapshots }) => snapshots.slice(0, 1))) {
+    const payload = payloadOf(claim)
+    const known = offers.get(payload)
+    // A peer tells the piece hashes at once.
+    if (known !== undefined && known.claim.info !== null) continue
+    const peers = answers.flatMap(({ peer, snapshots }) =>
+      peer !== null && snapshots.some((one) => payloadOf(one) === payload) ? peer : [],
+    )
+    const triedPeers = tried.get(payload)
+    if (triedPeers !== undefined && peers.every((peer) => triedPeers.has(peer))) continue
+    const hosts = new Set(peers.map((peer) => claimOfPeer(peer, []).source))
+    offers.set(payload, { claim, peers, hostCount: hosts.size })
+  }
+  const [best] = [...offers.values()].sort((a, b) => b.hostCount - a.hostCount)
+  return best ?? null
 }
 
-/** The newest snapshot of the first peer that has one, and all peers that have the same. */
-async function offersOfPeers(request: SupplyRequest, { topic, trace }: SnapshotSupplyPorts): Promise<Offer[]> {
-  const { objectFormat, signal } = request
-  const peer = (await topic?.waitForPeer({ timeoutMs: PEER_WAIT_MS, signal })) ?? null
-  if (topic === null || peer === null) return []
+/** All that is said of it: who lies about one thing has not spoken for who does not. */
+function payloadOf({ commit, infohash, objectCount, lengthBytes, sha256 }: SnapshotClaim): string {
+  return [commit, Buffer.from(infohash).toString('hex'), objectCount, lengthBytes, sha256].join(' ')
+}
+
+/** What peers of the topic offer that was not heard before. */
+async function answersOfPeers(
+  { objectFormat, signal }: SupplyRequest,
+  { topic, trace }: SnapshotSupplyPorts,
+  asking: Asking<readonly SnapshotClaim[]>,
+): Promise<Answer[]> {
+  if (topic === null) return []
+  if (asking.asked.size === 0 && (await topic.waitForPeer({ timeoutMs: PEER_WAIT_MS, signal })) === null) return []
   const levelOf = await createCheckpointRule(GT1)
   const answers = await askPeers(topic, {
     payload: encodeChainQuestion({ format: objectFormat, chainCountMax: 1 }),
     decode: (bytes) => decodeSnapshots(bytes, objectFormat, levelOf),
     isUsable: (snapshots) => snapshots.length > 0,
-    asking: noneAsked<readonly SnapshotClaim[]>(),
+    asking,
     signal,
     trace,
   })
-  const [claim] = answers.flatMap(({ answer }) => answer.slice(0, 1))
-  if (claim === undefined) return []
-  const offers = ({ answer }: { answer: readonly SnapshotClaim[] }): boolean =>
-    answer.some(({ infohash }) => Buffer.from(infohash).equals(claim.infohash))
-  return [{ claim, peers: answers.filter(offers).map(({ peer: one }) => one) }]
+  return answers.map(({ peer, answer }) => ({ peer, snapshots: answer }))
 }

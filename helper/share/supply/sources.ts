@@ -1,10 +1,10 @@
 /**
  * Sources that are asked at the same time, and what they say whenever they say it. Whoever says something of use first gives the
- * others a moment; what comes after that is kept until what came first has failed. Bounds nothing by itself but that moment: how
- * long a source takes is its own matter.
+ * others a moment; what comes after that is kept until what came first has failed. How long a source takes is its own matter, but
+ * nobody waits for it for ever.
  */
 
-import { SOURCE_GRACE_MS } from '../../limits.ts'
+import { SOURCE_GRACE_MS, SOURCE_WAIT_MS } from '../../limits.ts'
 
 /** Asks; empty where there is nothing. */
 export type Source<Found> = () => Promise<readonly Found[]>
@@ -33,25 +33,27 @@ export class Sources<Found> {
     this.#open.set(source, asked)
   }
 
+  /** True while a source has not answered. */
+  isOpen(source: Source<Found>): boolean {
+    return this.#open.has(source)
+  }
+
   /**
-   * What sources say until SOURCE_GRACE_MS after the first of them has said something of use; where none has, what all say.
-   * @throws what a source throws that is waited for
+   * What sources say until SOURCE_GRACE_MS after the first of them has said something of use; where none has, what all say within
+   * SOURCE_WAIT_MS. @throws what a source throws that is waited for
    */
   async first(isUseful: (found: readonly Found[]) => boolean): Promise<Found[]> {
-    let timer: NodeJS.Timeout | undefined
-    let isLate = false
-    let grace = new Promise<void>(() => {})
-    while (this.#open.size > 0 && !isLate) {
-      await Promise.race([...this.#open.values(), grace])
-      if (timer !== undefined || ![...this.#said.values()].some(isUseful)) continue
-      grace = new Promise((resolve) => {
-        timer = setTimeout(() => {
-          isLate = true
-          resolve()
-        }, SOURCE_GRACE_MS)
-      })
+    const end = new Wait(SOURCE_WAIT_MS)
+    let grace: Wait | null = null
+    try {
+      while (this.#open.size > 0 && !end.isOver && grace?.isOver !== true) {
+        await Promise.race([...this.#open.values(), end.over, ...(grace === null ? [] : [grace.over])])
+        if ([...this.#said.values()].some(isUseful)) grace ??= new Wait(SOURCE_GRACE_MS)
+      }
+    } finally {
+      end.close()
+      grace?.close()
     }
-    clearTimeout(timer)
     return this.take()
   }
 
@@ -60,12 +62,41 @@ export class Sources<Found> {
     return [...this.#said.values()].flatMap((said) => said.splice(0))
   }
 
-  /** The same, but waits for something as long as a source has not answered; empty when there is nothing more. @throws as `first` */
-  async next(): Promise<Found[]> {
-    for (;;) {
-      const taken = this.take()
-      if (taken.length > 0 || this.#open.size === 0) return taken
-      await Promise.race(this.#open.values())
+  /**
+   * The same, but waits so many milliseconds for something as long as a source has not answered; empty when there is nothing more.
+   * @throws as `first`
+   */
+  async next(waitMs: number): Promise<Found[]> {
+    const wait = new Wait(waitMs)
+    try {
+      for (;;) {
+        const taken = this.take()
+        if (taken.length > 0 || this.#open.size === 0 || wait.isOver) return taken
+        await Promise.race([...this.#open.values(), wait.over])
+      }
+    } finally {
+      wait.close()
     }
+  }
+}
+
+/** Milliseconds that go. */
+class Wait {
+  readonly over: Promise<void>
+  isOver = false
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(durationMs: number) {
+    this.isOver = durationMs <= 0
+    this.over = new Promise((resolve) => {
+      this.#timer = setTimeout(() => {
+        this.isOver = true
+        resolve()
+      }, durationMs)
+    })
+  }
+
+  close(): void {
+    clearTimeout(this.#timer)
   }
 }

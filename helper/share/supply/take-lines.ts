@@ -54,13 +54,13 @@ function packsOf(lines: readonly LineTake[], standsAlone: (line: LineTake) => bo
 
 /**
  * Commits among the new tops whose whole history is there. `isChecked` says of which that is known already
- * since they were indexed; `held` are commits that are whole already; `areRefsWhole` is false in a shallow repository, whose refs vouch for nothing.
+ * since they were indexed; `held` are commits that are whole already and need no ref to be; `areRefsWhole` is false in a shallow repository, whose refs vouch for nothing.
  */
 export async function completeTops(
   intakes: readonly (Intake | null)[],
   isChecked: (index: number) => boolean,
   quarantine: Quarantine,
-  held: readonly Oid[],
+  held: readonly string[],
   areRefsWhole: boolean,
 ): Promise<Oid[]> {
   const checked: Oid[] = []

@@ -7,12 +7,10 @@ import type { Oid } from '../../../engine/index.ts'
 import type { TopicPeer } from '../../../net/index.ts'
 import type { SupplyResult } from '../../remote/supply.ts'
 import type { Intake } from './line-intake.ts'
-import { type LineTake, segmentsOf } from './plan.ts'
+import type { LineTake } from './plan.ts'
 
 /** What following one claim brought. */
 export interface Yield extends SupplyResult {
-  /** Checkpoints whose whole history is there now. */
-  readonly held: readonly Oid[]
   /** Nothing that was wanted of the claim is lacking. */
   readonly isWhole: boolean
 }
@@ -22,11 +20,10 @@ export function wholeOf(
   lines: readonly LineTake[],
   intakes: readonly (Intake | null)[],
   tops: readonly Oid[],
-): Pick<Yield, 'haves' | 'held' | 'isWhole'> {
+): Pick<Yield, 'haves' | 'isWhole'> {
   const whole = intakes.flatMap((intake) => (intake !== null && tops.includes(intake.top) ? intake : []))
   return {
     haves: tops,
-    held: whole.flatMap(({ takes }) => takes.flatMap(segmentsOf).map(({ plan }) => plan.tip)),
     isWhole: whole.length === lines.length && whole.every(({ isComplete }) => isComplete),
   }
 }

@@ -76,9 +76,10 @@ async function bringFromAny(
 ): Promise<void> {
   const { connections, failed } = webSeeds
   let last = failure
-  for (const seed of signal.aborted ? [] : await webSeeds.found) {
+  for await (const seed of webSeeds.inTurn()) {
+    if (signal.aborted) break
     const url = urlOf(seed)
-    if (url === null || failed.has(seed)) continue
+    if (url === null) continue
     try {
       return await bringParts(wanted, { ...target, url, mustBePublic: seed.mustBePublic, connections, signal })
     } catch (error) {

@@ -34,11 +34,11 @@ export function infoOfSnapshot(claim: SnapshotClaim, webSeeds: WebSeeds): Promis
   return infoOf({ ...payload, isAt: (seed) => seed.urlOfSnapshot(claim) !== null }, webSeeds)
 }
 
-async function infoOf(payload: ClaimedPayload, { found, failed }: WebSeeds): Promise<Uint8Array> {
+async function infoOf(payload: ClaimedPayload, webSeeds: WebSeeds): Promise<Uint8Array> {
   if (payload.info !== null) return payload.info
   let last = `nobody has ${payload.name}.torrent`
-  for (const seed of await found) {
-    if (failed.has(seed) || !payload.isAt(seed)) continue
+  for await (const seed of webSeeds.inTurn()) {
+    if (!payload.isAt(seed)) continue
     try {
       return checkedInfo(await seed.torrentOf(payload.name), payload)
     } catch (error) {

@@ -1,13 +1,13 @@
 /**
  * The web seeds of one conversation: their manifests are fetched at the same time, while peers are looked for, and those that
- * cannot be used drop out with a line in the trace. What remains is in the user's order.
+ * cannot be used drop out with a line in the trace. What remains is in the user's order, but who is slow keeps nobody from using the others.
  */
 
 import { createCheckpointRule, GT1 } from '../../../engine/index.ts'
 import { HelperError, messageOf } from '../../errors.ts'
 import type { Manifest } from '../../export/manifest.ts'
 import { keyId } from '../../keys/key-store.ts'
-import { WEBSEED_COUNT_MAX } from '../../limits.ts'
+import { SOURCE_WAIT_MS, WEBSEED_COUNT_MAX } from '../../limits.ts'
 import type { SupplyRequest } from '../../remote/supply.ts'
 import { type Trace, withoutPassword } from '../../trace.ts'
 import { type DownloadGate, WebConnections } from './http-get.ts'
@@ -16,12 +16,14 @@ import { type FetchedManifest, fetchManifest, readWebSeed, type WebSeed, type We
 
 export interface WebSeeds {
   readonly connections: WebConnections
-  /** Those that are of this repository; never rejects. */
-  readonly found: Promise<readonly WebSeed[]>
+  /** What each manifest that is named turns out to be, in the user's order: null for one that is not of this repository; never rejects. */
+  readonly each: readonly Promise<WebSeed | null>[]
   /** Web seeds that failed in this conversation; not asked again. */
   readonly failed: Set<WebSeed>
   /** Some are found by now that have not failed. */
   isUsable(): boolean
+  /** Those that have not failed, one after the other as they are found; nobody waits for the last of them past SOURCE_WAIT_MS. */
+  inTurn(): AsyncGenerator<WebSeed>
 }
 
 /** Terms of the user. */
@@ -68,27 +70,57 @@ export function openWebSeeds(
 ): WebSeeds {
   const { connections } = reader
   const { signal } = request
-  const read = async (location: WebSeedLocation): Promise<readonly WebSeed[]> => {
+  const read = async (location: WebSeedLocation): Promise<WebSeed | null> => {
     try {
       const fetched = await reader.fetch(location, signal)
       requireSigner(fetched.manifest, terms.keys)
       if (location.isVouchedFor || isOf(fetched.manifest, topic, request))
-        return [await readWebSeed(location, fetched, request, await createCheckpointRule(GT1), connections)]
+        return await readWebSeed(location, fetched, request, await createCheckpointRule(GT1), connections)
       trace(() => `web seed ${location.url}: it does not say that it is of this origin`)
     } catch (error) {
       if (error instanceof HelperError && error.code === 'unsigned')
         terms.warn(`web seed ${withoutPassword(location.url)} is not used: ${messageOf(error)}`)
       trace(() => messageOf(error))
     }
-    return []
+    return null
   }
-  const found = Promise.all(locations.slice(0, WEBSEED_COUNT_MAX).map(read)).then((seeds) => seeds.flat())
+  return { connections, ...followReading(locations.slice(0, WEBSEED_COUNT_MAX).map(read)) }
+}
+
+/** What is known of web seeds while their manifests are read. */
+export function followReading(each: WebSeeds['each']): Omit<WebSeeds, 'connections'> {
   const failed = new Set<WebSeed>()
-  let seeds: readonly WebSeed[] = []
-  void found.then((all) => {
-    seeds = all
+  const found: (WebSeed | null)[] = each.map(() => null)
+  const open = new Set<Promise<void>>()
+  for (const [index, read] of each.entries()) {
+    const noted = read.then((seed) => {
+      found[index] = seed
+      open.delete(noted)
+    })
+    open.add(noted)
+  }
+  let isTimeUp = false
+  const timeUp = new Promise<void>((resolve) => {
+    const end = (): void => {
+      isTimeUp = true
+      resolve()
+    }
+    setTimeout(end, SOURCE_WAIT_MS).unref()
   })
-  return { connections, found, failed, isUsable: () => seeds.some((seed) => !failed.has(seed)) }
+  const usable = (): WebSeed[] => found.flatMap((seed) => (seed === null || failed.has(seed) ? [] : seed))
+  async function* inTurn(): AsyncGenerator<WebSeed> {
+    const given = new Set<WebSeed>()
+    for (;;) {
+      const seed = usable().find((one) => !given.has(one))
+      if (seed === undefined && (open.size === 0 || isTimeUp)) return
+      if (seed === undefined) await Promise.race([...open, timeUp])
+      else {
+        given.add(seed)
+        yield seed
+      }
+    }
+  }
+  return { each, failed, isUsable: () => usable().length > 0, inTurn }
 }
 
 /** @throws HelperError 'unsigned' unless one of `keys` signed; where there are none, anybody may have, or nobody */
