@@ -158,6 +158,12 @@ export const STATE_BURST_COUNT = 200
 /** Its messages about interest, which change twice with each piece where they follow single ones: per second, and at once. */
 export const INTEREST_RATE_PER_S = 1_000
 export const INTEREST_BURST_COUNT = 5_000
+/**
+ * Its messages that change nothing: requests that are not served, cancels and rejects of what was not asked for, haves said before, hints. Who is
+ * choked may have a thousand requests on their way, who ends a download cancels each block that came from elsewhere.
+ */
+export const NEEDLESS_RATE_PER_S = 1_000
+export const NEEDLESS_BURST_COUNT = 5_000
 /** Connections of one swarm. */
 export const SWARM_CONNECTION_COUNT_MAX = 64
 /** Milliseconds after which a seeded swarm without connections is forgotten by the client (it comes back on demand). */

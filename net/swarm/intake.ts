@@ -197,13 +197,14 @@ export class Intake {
     for (const peer of guilty) peer.link.drop('sent bytes that are not of this piece', true)
   }
 
-  /** The peer will not bring a block. */
-  onReject(peer: SwarmPeer, { index, offset, length }: Block): void {
+  /** The peer will not bring a block; returns whether it was asked for it. */
+  onReject(peer: SwarmPeer, { index, offset, length }: Block): boolean {
     const key = this.#keyOf(index, offset)
     const asked = peer.asked.get(key)
-    if (asked?.offset !== offset || asked.length !== length) return
+    if (asked?.offset !== offset || asked.length !== length) return false
     peer.asked.delete(key)
     this.#release(peer, asked)
+    return true
   }
 
   #release(peer: SwarmPeer, asked: AskedBlock): void {

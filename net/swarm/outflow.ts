@@ -106,7 +106,7 @@ export class Outflow {
     const isServable = !peer.amChoking && have.has(block.index) && block.length > 0
     if (!isServable || end > pieceLengthOf(torrent, block.index)) {
       if (peer.link.fast) this.#reject(peer, block)
-      return null
+      return peer.needlessBucket.take() ? null : 'too many requests that are not served'
     }
     peer.wanted.push(block)
     if (peer.asksTooMuch) return 'too many block requests'
@@ -115,8 +115,11 @@ export class Outflow {
     return null
   }
 
-  onCancel(peer: SwarmPeer, block: Block): void {
-    if (peer.forget(block) && peer.link.fast) this.#reject(peer, block)
+  /** Returns whether the peer waited for the block. */
+  onCancel(peer: SwarmPeer, block: Block): boolean {
+    const wasWaiting = peer.forget(block)
+    if (wasWaiting && peer.link.fast) this.#reject(peer, block)
+    return wasWaiting
   }
 
   #reject(peer: SwarmPeer, { index, offset, length }: Block): void {

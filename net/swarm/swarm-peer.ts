@@ -11,6 +11,8 @@ import {
   EXTENSION_RATE_PER_S,
   INTEREST_BURST_COUNT,
   INTEREST_RATE_PER_S,
+  NEEDLESS_BURST_COUNT,
+  NEEDLESS_RATE_PER_S,
   PLACE_GRACE_MS,
   STATE_BURST_COUNT,
   STATE_RATE_PER_S,
@@ -101,6 +103,8 @@ export class SwarmPeer implements Worth {
   /** Of what it says about its chokes and all its pieces, and of what it says about its interest. */
   readonly stateBucket: TokenBucket
   readonly interestBucket: TokenBucket
+  /** Of messages that change nothing. */
+  readonly needlessBucket: TokenBucket
 
   constructor(link: SwarmLink, pieceCount: number, clock: Clock) {
     this.link = link
@@ -112,6 +116,7 @@ export class SwarmPeer implements Worth {
     this.extensionBucket = new TokenBucket(EXTENSION_RATE_PER_S, EXTENSION_BURST_COUNT, clock)
     this.stateBucket = new TokenBucket(STATE_RATE_PER_S, STATE_BURST_COUNT, clock)
     this.interestBucket = new TokenBucket(INTEREST_RATE_PER_S, INTEREST_BURST_COUNT, clock)
+    this.needlessBucket = new TokenBucket(NEEDLESS_RATE_PER_S, NEEDLESS_BURST_COUNT, clock)
   }
 
   /** Takes the time that a block took. */

@@ -189,16 +189,14 @@ export class Swarm {
       case 'request':
         return this.#outflow.onRequest(peer, message)
       case 'cancel':
-        this.#outflow.onCancel(peer, message)
-        return null
+        return this.#outflow.onCancel(peer, message) ? null : this.#onNeedless(peer)
       case 'reject':
-        this.#intake?.onReject(peer, message)
-        return null
+        return this.#intake?.onReject(peer, message) === true ? null : this.#onNeedless(peer)
       case 'piece':
         this.#intake?.onBlock(peer, message.index, message.offset, message.bytes)
         return null
       case 'hint':
-        return message.index < this.#options.torrent.pieceCount ? null : 'a hint out of bounds'
+        return message.index < this.#options.torrent.pieceCount ? this.#onNeedless(peer) : 'a hint out of bounds'
       case 'extended':
         return this.#onExtended(peer, message.id, message.payload)
     }
@@ -224,8 +222,13 @@ export class Swarm {
 
   #onHave(peer: SwarmPeer, index: number): string | null {
     if (index >= peer.pieces.pieceCount) return 'have: no such piece'
+    const isNew = !peer.pieces.has(index)
     this.#onMorePieces(peer, [index])
-    return null
+    return isNew ? null : this.#onNeedless(peer)
+  }
+
+  #onNeedless(peer: SwarmPeer): string | null {
+    return peer.needlessBucket.take() ? null : 'too many messages that change nothing'
   }
 
   #onMorePieces(peer: SwarmPeer, indexes: readonly number[]): void {

@@ -1,10 +1,15 @@
-// Goal: a peer of a swarm that says over and over what it has, whether it chokes and whether it is interested is dropped, one that says so
+// Goal: a peer of a swarm that says over and over what it has, whether it chokes and whether it is interested, or what changes nothing, is dropped, one that says so
 // as often as programs do in a crowd is not.
 // Method: one member whose links are stubs, on a clock that the test sets.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { encodeInfo } from '../../engine/index.ts'
-import { INTEREST_BURST_COUNT, STATE_BURST_COUNT } from '../../net/limits.ts'
+import {
+  BLOCK_REQUEST_COUNT_MAX,
+  INTEREST_BURST_COUNT,
+  NEEDLESS_BURST_COUNT,
+  STATE_BURST_COUNT,
+} from '../../net/limits.ts'
 import { Bitfield } from '../../net/swarm/bitfield.ts'
 import { Swarm, type SwarmEnd } from '../../net/swarm/swarm.ts'
 import { encodeBytesMessage, encodeMessage, ID } from '../../net/swarm/wire-messages.ts'
@@ -78,6 +83,10 @@ const REPEATED: Readonly<Record<string, readonly [readonly Uint8Array[], number]
   'choke and unchoke': [[CHOKE, UNCHOKE], STATE_BURST_COUNT],
   interested: [[INTERESTED], INTEREST_BURST_COUNT],
   'interested and not': [[INTERESTED, NOT_INTERESTED], INTEREST_BURST_COUNT],
+  'a request while it is choked': [[encodeMessage(ID.request, 0, 0, PIECE_LENGTH)], NEEDLESS_BURST_COUNT],
+  'a cancel of what it did not ask for': [[encodeMessage(ID.cancel, 0, 0, PIECE_LENGTH)], NEEDLESS_BURST_COUNT],
+  'a reject of what it was not asked for': [[encodeMessage(ID.reject, 0, 0, PIECE_LENGTH)], NEEDLESS_BURST_COUNT],
+  suggest: [[encodeMessage(ID.suggest, 0)], NEEDLESS_BURST_COUNT],
 }
 
 for (const [name, [messages, countMax]] of Object.entries(REPEATED)) {
@@ -106,6 +115,30 @@ test('who follows each of 2,048 pieces with its interest at once, and chokes and
       scene.nowMs += 10_000
       scene.say(CHOKE, NOT_INTERESTED)
       scene.say(UNCHOKE, INTERESTED)
+    }
+    assert.deepEqual(scene.reasons, [])
+  }
+})
+
+test('who says again that it has a piece is dropped', () => {
+  for (const isSource of [true, false]) {
+    const scene = new Scene(isSource)
+    const have = encodeMessage(ID.have, 0)
+    for (let count = 0; count <= NEEDLESS_BURST_COUNT; count++) scene.say(have)
+    assert.deepEqual(scene.reasons, [])
+    scene.say(have)
+    assert.equal(scene.reasons.length, 1)
+  }
+})
+
+test('who is choked with a full pipeline, and asks and cancels on until it hears of it, is not dropped', () => {
+  for (const isSource of [true, false]) {
+    const scene = new Scene(isSource)
+    for (let round = 0; round < 360; round++) {
+      scene.nowMs += 10_000
+      for (let index = 0; index < 2 * BLOCK_REQUEST_COUNT_MAX; index++) {
+        scene.say(encodeMessage(ID.request, index, 0, PIECE_LENGTH), encodeMessage(ID.cancel, index, 0, PIECE_LENGTH))
+      }
     }
     assert.deepEqual(scene.reasons, [])
   }
