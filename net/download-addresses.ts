@@ -6,6 +6,7 @@
 import { type Address, formatAddress, networkOf } from './address.ts'
 import { DOWNLOAD_MET_COUNT_MAX, DOWNLOAD_REDIAL_COUNT_MAX, DOWNLOAD_WAITING_COUNT_MAX } from './limits.ts'
 import { Shares } from './shares.ts'
+import { Turns } from './turns.ts'
 
 export interface WaitingAddress {
   readonly address: Address
@@ -16,6 +17,8 @@ export interface WaitingAddress {
 export class DownloadAddresses {
   readonly #waiting = new Set<WaitingAddress>()
   readonly #shares = new Shares<WaitingAddress>()
+  /** Of those that were taken and have not left yet. */
+  readonly #turns = new Turns()
   /** Those that wait, too. */
   readonly #met = new Set<string>()
 
@@ -50,24 +53,35 @@ export class DownloadAddresses {
   }
 
   /**
-   * Takes the next one to dial out, null if none waits: by chance, so that downloads that go on side by side meet different ones first; who
-   * was dialled before comes after all that were not.
+   * Takes the next one to dial out, null if none waits: who was dialled before comes after all that were not; of those one of the network and host with
+   * fewest that were taken and have not left; of those by chance, so that downloads that go on side by side meet different ones first.
    * @param random 0 ≤ x < 1
    */
   next(random: () => number): WaitingAddress | null {
     const redialCountMax = this.#redialCountMax()
     const first = [...this.#waiting].filter(({ redialCount }) => redialCount === redialCountMax)
-    const next = first[Math.floor(random() * first.length)] ?? null
-    if (next !== null) this.#remove(next)
-    return next
+    const start = Math.floor(random() * first.length)
+    const turned = [...first.slice(start), ...first.slice(0, start)]
+    return this.#taken(turned[this.#turns.next(turned.map(({ address }) => address))] ?? null)
   }
 
   /** Takes one out, null if it does not wait. */
   take(address: Address): WaitingAddress | null {
     const key = formatAddress(address)
     const entry = [...this.#waiting].find((waiting) => formatAddress(waiting.address) === key) ?? null
-    if (entry !== null) this.#remove(entry)
+    return this.#taken(entry)
+  }
+
+  #taken(entry: WaitingAddress | null): WaitingAddress | null {
+    if (entry === null) return null
+    this.#remove(entry)
+    this.#turns.note(entry.address)
     return entry
+  }
+
+  /** One that was taken has no place any more. */
+  left(address: Address): void {
+    this.#turns.note(address, -1)
   }
 
   #remove(entry: WaitingAddress): void {

@@ -295,6 +295,7 @@ export class DownloadTask {
       this.#redials.add(timer)
       return
     }
+    this.#addresses.left(address)
     if (isAgain) this.#addresses.wait({ address, redialCount: redialCount - 1 })
     this.#openCount -= 1
     this.#dialNext()

@@ -87,3 +87,18 @@ test('the address met longest ago is forgotten when there are too many', () => {
   assert.equal(isMetAfter(FLOOD.slice(0, DOWNLOAD_MET_COUNT_MAX - 1)), true)
   assert.equal(isMetAfter(FLOOD.slice(DOWNLOAD_MET_COUNT_MAX - 1, DOWNLOAD_MET_COUNT_MAX)), false)
 })
+
+test('of a crowd on one network no more are dialled than of any other, for as long as others wait; who leaves makes room for his network', () => {
+  const addresses = new DownloadAddresses()
+  for (const address of FLOOD.slice(0, 200)) addresses.offer(address)
+  addresses.offer(HONEST)
+  addresses.offer({ ...HONEST, host: '8.8.8.8' })
+  const hosts = (count: number): string[] =>
+    Array.from({ length: count }, () => addresses.next(() => 0)?.address.host ?? '')
+  assert.deepEqual(hosts(3).sort(), ['203.0.113.1', '8.8.8.8', HONEST.host])
+  assert.deepEqual(new Set(hosts(3)), new Set(['203.0.113.1']))
+  addresses.offer({ ...HONEST, port: 7002 })
+  addresses.offer({ ...HONEST, host: '8.8.8.8', port: 7002 })
+  addresses.left(HONEST)
+  assert.deepEqual(hosts(2), [HONEST.host, '8.8.8.8'])
+})
