@@ -70,8 +70,8 @@ export class Outflow {
   }
 
   /** A peer has said what it has; what it lacks is shown to it by and by. */
-  onPieces(): void {
-    this.#unveiling?.onPieces()
+  onPieces(peer: SwarmPeer): void {
+    this.#unveiling?.onPieces(peer)
     this.#unveil()
   }
 

@@ -256,7 +256,7 @@ export class Swarm {
     peer.hasSaidPieces = true
     for (const index of indexes) peer.pieces.set(index)
     this.#availability.addPeer(peer.pieces)
-    this.#outflow.onPieces()
+    this.#outflow.onPieces(peer)
     if (indexes.some((index) => this.#intake?.wants(index) === true)) this.#beInterested(peer)
     return null
   }

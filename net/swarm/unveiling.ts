@@ -82,8 +82,9 @@ export class Unveiling<Peer extends object> {
     return rest
   }
 
-  /** A peer has said which pieces it has from before. */
-  onPieces(): void {
+  /** `peer` has said which pieces it has from before. */
+  onPieces(peer: Peer): void {
+    this.#views.get(peer)?.forgetHad()
     this.#fresh = null
   }
 

@@ -115,6 +115,11 @@ export class View {
     return { tookMs, aimMs, underWayCount: open.underWayCount, isOurs }
   }
 
+  /** The peer has said what it had when it came: of what it was shown before that, nothing of it is open. */
+  forgetHad(): void {
+    for (const index of this.#open.keys()) if (this.pieces.has(index)) this.#open.delete(index)
+  }
+
   /** Pieces that take some of the source's line, or will soon: those asked for within the last `lateMs`, and those just shown. */
   countUnderWay(lateMs: number, nowMs: number): number {
     if (this.#isDeaf) return 0

@@ -41,6 +41,15 @@ class Crowd {
     for (const index of indexes) this.unveiling.onAsked(peer, index, nowMs)
   }
 
+  /** The peer says what it had when it came. */
+  resume(peer: object, indexes: readonly number[]): void {
+    for (const index of indexes) {
+      this.#pieces.get(peer)?.set(index)
+      this.#availability.addPiece(index)
+    }
+    this.unveiling.onPieces(peer)
+  }
+
   have(peer: object, index: number, nowMs: number): void {
     this.#pieces.get(peer)?.set(index)
     this.#availability.addPiece(index)
@@ -164,4 +173,12 @@ test('a peer that says at once that it has what it never asked for makes no room
     for (const index of crowd.show([liar], 1_000 + count)[0] ?? []) crowd.have(liar, index, 1_000 + count)
   }
   assert.ok(crowd.show(honest, 2_000).flat().length <= 4)
+})
+
+test('who resumes and has what it was shown before it could say so is shown something else at once', () => {
+  const peer = {}
+  const crowd = new Crowd(16, [peer], 1_000)
+  assert.deepEqual(crowd.show([peer], 1_000), [[0, 1, 2, 3]])
+  crowd.resume(peer, [0, 1, 2, 4])
+  assert.deepEqual(crowd.show([peer], 1_100), [[5, 6, 7]])
 })
