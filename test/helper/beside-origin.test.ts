@@ -8,7 +8,12 @@ import assert from 'node:assert/strict'
 import { beforeEach, it, mock } from 'node:test'
 import type { SupplyRequest } from '../../helper/remote/supply.ts'
 import { BesideOrigin } from '../../helper/share/supply/beside-origin.ts'
-import { ORIGIN_RACE_MS, SLOW_WINDOW_MS } from '../../helper/share/supply/limits.ts'
+import {
+  CLAIM_COUNT_MAX,
+  ORIGIN_ASK_COUNT_MAX,
+  ORIGIN_RACE_MS,
+  SLOW_WINDOW_MS,
+} from '../../helper/share/supply/limits.ts'
 import { ORIGIN_LOOK_MS } from '../../helper/share/supply/origin-race.ts'
 import { openTrace } from '../../helper/trace.ts'
 
@@ -91,4 +96,35 @@ it('where an answer is gone before it is there, the origin is asked once more wh
   isGone = true
   watchOn(beside, SLOW_WINDOW_MS + ORIGIN_RACE_MS)
   assert.deepEqual([askedCount, beside.left.aborted, lost.dropCount], [2, true, 0])
+})
+
+it('many slow claims, one after the other, do not have the origin asked for each: after so many they are left to it', () => {
+  let askedCount = 0
+  let isGone = false
+  const mute = { ...answerOf(() => 0), isGone: () => isGone }
+  const askOrigin = () => {
+    askedCount++
+    isGone = false
+    return mute
+  }
+  const beside = watchSilence(askOrigin, 2 * SLOW_WINDOW_MS)
+  let followedCount = 1
+  // Whoever follows the next claim asks the origin whether it has its tops, for which the answer makes way.
+  for (; !beside.isOver && followedCount < CLAIM_COUNT_MAX; followedCount++) {
+    isGone = true
+    watchOn(beside, 2 * SLOW_WINDOW_MS)
+  }
+  assert.deepEqual(
+    [askedCount, followedCount, beside.left.aborted],
+    [ORIGIN_ASK_COUNT_MAX, ORIGIN_ASK_COUNT_MAX + 1, true],
+  )
+})
+
+it('an origin that never answers is asked once for a claim, which goes on as long as it brings', () => {
+  let askedCount = 0
+  const beside = watchSilence(() => {
+    askedCount++
+    return answerOf(() => 0)
+  }, 600_000)
+  assert.deepEqual([askedCount, beside.isOver], [1, false])
 })

@@ -1,10 +1,12 @@
 /**
  * Watches over what peers and web seeds bring in one conversation, and has the origin asked for it as well when they are slow
  * (origin-race.ts). Where it cannot be asked before git asks, as in a fetch, the slow are left at once: what the origin then sends is no more
- * than what they would have brought. Where there is no origin, nothing is watched.
+ * than what they would have brought. So they are when it was asked for several claims and its answers had to make way each time: all of it is work
+ * for the origin. One that says nothing costs nobody anything: others bring meanwhile. Where there is no origin, nothing is watched.
  */
 import type { OriginAnswer, SupplyRequest } from '../../remote/supply.ts'
 import type { Trace } from '../../trace.ts'
+import { ORIGIN_ASK_COUNT_MAX } from './limits.ts'
 import { type Arrivals, ORIGIN_LOOK_MS, OriginRace } from './origin-race.ts'
 
 export class BesideOrigin {
@@ -18,6 +20,7 @@ export class BesideOrigin {
   /** Aborted when nothing more is to come of others. */
   readonly over: AbortSignal = AbortSignal.any([this.left, this.#handingOver.signal])
   #answer: OriginAnswer | null = null
+  #askedCount = 0
 
   constructor({ askOrigin }: SupplyRequest, downloadLimit: number | null, trace: Trace) {
     this.#askOrigin = askOrigin
@@ -50,13 +53,18 @@ export class BesideOrigin {
     const answer = this.#answer
     const kept = answer === null ? null : { keptLength: answer.keptLength(), isFull: answer.isFull() }
     const verdict = this.#race.look(performance.now(), arrivals, kept)
-    if (verdict === 'ask') this.#answer = this.#askOrigin?.(haves) ?? null
+    if (verdict === 'ask') this.#answer = this.#ask(haves)
     const isLeft = verdict === 'leave' || (verdict === 'ask' && this.#answer === null)
     if (isLeft || verdict === 'hand-over')
       this.#trace(() => `slow: ${arrivals.leftLength} bytes are left to the origin, ${verdict}`)
     if (verdict === 'drop' || verdict === 'hand-over') this.drop()
     if (isLeft) this.#leaving.abort()
     if (verdict === 'hand-over') this.#handingOver.abort()
+  }
+
+  /** Null where the origin cannot be asked, or was asked often enough. */
+  #ask(haves: readonly string[]): OriginAnswer | null {
+    return ++this.#askedCount > ORIGIN_ASK_COUNT_MAX ? null : (this.#askOrigin?.(haves) ?? null)
   }
 
   /** The origin need not bring what it was asked for. */

@@ -46,6 +46,8 @@ export const SLOW_WINDOW_MS = 6_000
 export const SLOW_LEFT_MS = 30_000
 /** Of a claim that is followed after another has failed, so much is enough: peers have cost their time already. */
 export const SLOW_NEXT_MS = 2_000
+/** So often the origin is asked for everything in one conversation: each time it counts objects. */
+export const ORIGIN_ASK_COUNT_MAX = 2
 /** Both bring for at least and at most so many milliseconds, from when so many bytes came of the origin: before, it counts objects. */
 export const ORIGIN_RACE_MS_MIN = 1_000
 export const ORIGIN_RACE_MS = 4_000
