@@ -119,3 +119,21 @@ it('nor is one that another source brings meanwhile', () =>
     assert.equal(file.arrivedFrom(0), PAYLOAD.length)
     await assertRight(file)
   }))
+
+it('nor is what is there of a part in the middle, in pieces', () =>
+  withFile(async (file) => {
+    assert.ok(MIDDLE !== undefined)
+    const pieces = [0, PART_LENGTH / 2, 0.8 * PART_LENGTH].map((start) => {
+      return { offset: MIDDLE.offset + start, length: PART_LENGTH / 10 }
+    })
+    for (const piece of pieces) {
+      await file.write(piece.offset, bytesOf(piece, PAYLOAD))
+      file.noteArrived(piece)
+    }
+    await assert.rejects(bringFrom(file, LIE), isLie)
+    for (const piece of pieces)
+      assert.deepEqual(Buffer.from(await file.read(piece.offset, piece.length)), bytesOf(piece, PAYLOAD))
+    await bringFrom(file, PAYLOAD)
+    assert.equal(file.arrivedFrom(0), PAYLOAD.length)
+    await assertRight(file)
+  }))

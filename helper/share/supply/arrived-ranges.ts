@@ -29,6 +29,11 @@ export class ArrivedRanges {
     return this.#ranges.find(({ start, end }) => start <= offset && offset < end)?.end ?? offset
   }
 
+  /** Where the next part that is there begins, after `offset`; infinity if none does. */
+  nextFrom(offset: number): number {
+    return this.#ranges.find(({ start }) => start > offset)?.start ?? Number.POSITIVE_INFINITY
+  }
+
   /** True if all of a range is there. */
   has({ offset, length }: ByteRange): boolean {
     return this.endFrom(offset) >= offset + length

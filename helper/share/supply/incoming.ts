@@ -3,25 +3,32 @@
  * and verified, so that indexing can follow the download and whoever takes over fetches only what is lacking. The file of
  * a whole link is named by its infohash and survives an interrupted run, whose verified pieces the next run keeps; what nobody
  * comes back for goes after a week.
+ *
+ * As long as it is open it has a name of its own, with the number of its process: what somebody else fetches into the same repository
+ * is not verified by us, and may come from who lies to him. Whoever opens it next takes over what was closed, or left by a process that is no more.
  */
 
-import { constants, type FileHandle, open, rm } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { randomBytes } from 'node:crypto'
+import { constants, type FileHandle, open, readdir, rename, rm } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
 import type { ByteRange, Store } from '../../../net/index.ts'
 import { INCOMING_AGE_MS_MAX } from '../../limits.ts'
 import { makeFolder, removeOld } from '../../store/atomic-file.ts'
 import { ArrivedRanges } from './arrived-ranges.ts'
 
 export class IncomingFile implements Store {
-  readonly path: string
+  readonly #path: string
+  /** Where it is while it is open. */
+  readonly #ownPath: string
   readonly #file: FileHandle
   readonly #arrived = new ArrivedRanges()
   #failure: unknown = null
   #wake: (() => void) | null = null
 
-  private constructor(file: FileHandle, path: string) {
+  private constructor(file: FileHandle, path: string, ownPath: string) {
     this.#file = file
-    this.path = path
+    this.#path = path
+    this.#ownPath = ownPath
   }
 
   /** Of the open file, for a thread that reads along; it may have no name any more. */
@@ -34,11 +41,14 @@ export class IncomingFile implements Store {
     return removeOld(folder, () => true, INCOMING_AGE_MS_MAX)
   }
 
-  /** Opens the file, creating it, its folder and the one above. @throws ENOENT where the repository is gone */
+  /** Opens a file with what an earlier run left, creating it, its folder and the one above. @throws ENOENT where the repository is gone */
   static async open(path: string): Promise<IncomingFile> {
-    await makeFolder(dirname(path), 1)
-    // Created and opened in one go: another process that is done with the same link may remove the file at any time.
-    return new IncomingFile(await open(path, constants.O_RDWR | constants.O_CREAT), path)
+    const folder = dirname(path)
+    await makeFolder(folder, 1)
+    const ownPath = `${path}.${process.pid}-${randomBytes(6).toString('hex')}`
+    const names = (await readdir(folder)).filter((name) => isLeftOf(name, basename(path)))
+    for (const left of [path, ...names.map((name) => join(folder, name))]) if (await isMoved(left, ownPath)) break
+    return new IncomingFile(await open(ownPath, constants.O_RDWR | constants.O_CREAT), path, ownPath)
   }
 
   /** Length of what an earlier run left. */
@@ -50,6 +60,17 @@ export class IncomingFile implements Store {
     for (let written = 0; written < bytes.length; ) {
       const { bytesWritten } = await this.#file.write(bytes, written, bytes.length - written, offset + written)
       written += bytesWritten
+    }
+  }
+
+  /** Writes what is not verified and written: nobody fetches that again, and these may be the bytes of a liar. */
+  async writeLacking(offset: number, bytes: Uint8Array): Promise<void> {
+    const end = offset + bytes.length
+    for (let at = offset; at < end; ) {
+      const thereEnd = this.#arrived.endFrom(at)
+      const lackingEnd = thereEnd > at ? at : Math.min(end, this.#arrived.nextFrom(at))
+      if (lackingEnd > at) await this.write(at, bytes.subarray(at - offset, lackingEnd - offset))
+      at = Math.max(thereEnd, lackingEnd)
     }
   }
 
@@ -99,12 +120,36 @@ export class IncomingFile implements Store {
     }
   }
 
+  /** Leaves what came to who opens it next. */
   async close(): Promise<void> {
     await this.#file.close()
+    await rename(this.#ownPath, this.#path)
   }
 
   async remove(): Promise<void> {
-    await this.close().catch(() => {})
-    await rm(this.path, { force: true })
+    await this.#file.close().catch(() => {})
+    await rm(this.#ownPath, { force: true })
   }
+}
+
+/** True for the name of a file for `base` whose process is no more. */
+function isLeftOf(name: string, base: string): boolean {
+  const pid = name.startsWith(`${base}.`) ? /^(\d+)-[0-9a-f]+$/.exec(name.slice(base.length + 1))?.[1] : undefined
+  return pid !== undefined && !isRunning(Number(pid))
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch (error) {
+    return error instanceof Error && 'code' in error && error.code === 'EPERM'
+  }
+}
+
+/** False where it is not there, because another took it. */
+function isMoved(from: string, to: string): Promise<boolean> {
+  return rename(from, to).then(
+    () => true,
+    () => false,
+  )
 }

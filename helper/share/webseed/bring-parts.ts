@@ -141,8 +141,7 @@ async function takeBytes(
     if (part === undefined) return
     const own = bytes.subarray(0, part.offset + part.length - state.at)
     const range = { offset: part.offset - fileStart, length: part.length }
-    // What is there stays as it is: nobody fetches it again, and these may be the bytes of a liar.
-    if (!file.hasArrived(range)) await file.write(state.at - fileStart, own)
+    await file.writeLacking(state.at - fileStart, own)
     state.hash.update(own)
     state.at += own.length
     bytes = bytes.subarray(own.length)
