@@ -10,6 +10,16 @@ import type { Claim } from './claims.ts'
 import { commitsAmong, heldCheckpoints } from './held-checkpoints.ts'
 import { type LineTake, longLines, planTakes, segmentsOf } from './plan.ts'
 
+/** What claims before have brought, or shown. */
+export interface KnownBefore {
+  /** Commits that are complete. */
+  readonly complete: readonly string[]
+  /** Checkpoints that git was found to have; added to. */
+  readonly found: Set<string>
+  /** A whole claim was taken, so that only what is long is worth it. */
+  readonly isMore: boolean
+}
+
 export interface TakePlan {
   /** What is worth taking, oldest dependency first. */
   readonly lines: readonly LineTake[]
@@ -17,25 +27,22 @@ export interface TakePlan {
   readonly complete: readonly string[]
 }
 
-/**
- * What to take of a claim. What `complete` names is there with all its history. `isMore` says that a whole claim was taken
- * before, so that only what is long is worth it. @throws HelperError 'git-failed'
- */
+/** What to take of a claim. @throws HelperError 'git-failed' */
 export async function planFor(
   claim: Claim,
   request: SupplyRequest,
   gitDir: string,
-  known: { readonly complete: readonly string[]; readonly isMore: boolean },
+  known: KnownBefore,
 ): Promise<TakePlan> {
   const { isClone, isUnshallow } = request
-  const { isMore } = known
+  const { isMore, found } = known
   const isFirst = known.complete.length === 0
   const complete = isUnshallow && isFirst ? await wholeCheckpoints(claim.chains, gitDir) : known.complete
-  const lines = linesOf(claim, request, new Set(complete), isMore)
+  const lines = linesOf(claim, request, new Set([...complete, ...found]), isMore)
   const areRefsWhole = !(isClone || isUnshallow)
   // Who offers what others have offered costs nothing.
   if (lines.length === 0 || (!areRefsWhole && complete.length === 0)) return { lines, complete }
-  const held = await heldCheckpoints(claim.chains, gitDir, { complete, areRefsWhole })
+  const held = await heldCheckpoints(claim.chains, gitDir, { complete, found, areRefsWhole })
   return { lines: linesOf(claim, request, held, isMore), complete }
 }
 

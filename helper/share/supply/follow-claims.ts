@@ -49,6 +49,7 @@ async function followAll(heard: HeardClaims, request: SupplyRequest, around: Cla
   const besideOrigin = new BesideOrigin(request, settings.downloadLimit, trace)
   const lasting = { useless: heard.useless, webSeeds, gitDir, besideOrigin, broughtBy: new Map() }
   const known: Known = { links: new Set(), peers: new Set() }
+  const found = new Set<string>()
   const budget = new TryBudget(CLAIM_COUNT_MAX)
   let result: SupplyResult = { ...NOTHING_SUPPLIED, note: 'nobody has a usable chain' }
   /** A claim came whole; or those who were heard leave nothing to be desired. */
@@ -63,7 +64,7 @@ async function followAll(heard: HeardClaims, request: SupplyRequest, around: Cla
       if (!isHeard) break
       continue
     }
-    const plan: TakePlan = await planFor(claim, request, gitDir, { complete: result.haves, isMore })
+    const plan: TakePlan = await planFor(claim, request, gitDir, { complete: result.haves, found, isMore })
     const { complete } = plan
     const lines: readonly LineTake[] = isMore ? await knownLines(plan.lines, request) : plan.lines
     result = { ...result, haves: complete }

@@ -11,6 +11,8 @@ import type { ChainClaim } from '../chain-claim.ts'
 export interface WholeCommits {
   /** Commits that are whole. */
   readonly complete: readonly string[]
+  /** Checkpoints that were found to be held before; those that are found now come to it. */
+  readonly found: Set<string>
   /** False in a shallow repository, whose refs vouch for nothing, and in one that is being cloned. */
   readonly areRefsWhole: boolean
 }
@@ -26,6 +28,7 @@ export async function heldCheckpoints(
   const there = newestFirst.map((checkpoints) => checkpoints.slice(indexOfFirst(checkpoints, present)))
   const heads = there.flatMap(([head]) => head ?? [])
   const reached = await reachedAmong(heads, gitDir, whole)
+  for (const oid of reached) whole.found.add(oid)
   const isHeld = ([head]: readonly Oid[]): boolean => head !== undefined && reached.has(head)
   // Below a commit that lies there unreached may be one that is reached.
   const unclear = there.filter((checkpoints) => !isHeld(checkpoints)).flat()
