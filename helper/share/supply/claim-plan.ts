@@ -2,12 +2,13 @@
  * What of a claim a repository lacks, and whether that is worth taking: with what others have brought before, only what is long.
  */
 
+import { commitsAmong } from '../../git/held-commits.ts'
 import { runGit } from '../../git/repository.ts'
 import { FOLDER_LINE_LENGTH_MIN, LINE_LENGTH_MIN, SHORT_LINE_COUNT_MAX, WHOLE_CHECK_COUNT_MAX } from '../../limits.ts'
 import type { SupplyRequest } from '../../remote/supply.ts'
 import type { ChainClaim } from '../chain-claim.ts'
 import type { Claim } from './claims.ts'
-import { commitsAmong, heldCheckpoints } from './held-checkpoints.ts'
+import { heldCheckpoints } from './held-checkpoints.ts'
 import { type LineTake, longLines, planTakes, segmentsOf } from './plan.ts'
 
 /** What claims before have brought, or shown. */
@@ -42,7 +43,7 @@ export async function planFor(
   const areRefsWhole = !(isClone || isUnshallow)
   // Who offers what others have offered costs nothing.
   if (lines.length === 0 || (!areRefsWhole && complete.length === 0)) return { lines, complete }
-  const held = await heldCheckpoints(claim.chains, gitDir, { complete, found, areRefsWhole })
+  const held = await heldCheckpoints(claim.chains, gitDir, { complete, areRefsWhole }, found)
   return { lines: linesOf(claim, request, held, isMore), complete }
 }
 

@@ -22,11 +22,13 @@ export interface Claim {
   readonly isSigned: boolean
 }
 
-/** A claim of a peer. Machines are told apart by address; on loopback every port is one (a test network). */
+/** Whose word that of a peer is. Machines are told apart by address; on loopback every port is one (a test network). */
+export function sourceOfPeer({ address, remote }: TopicPeer): string {
+  return classOfHost(remote.host) === 'loopback' ? formatAddress(address ?? remote) : remote.host
+}
+
 export function claimOfPeer(peer: TopicPeer, chains: readonly ChainClaim[]): Claim {
-  const { host } = peer.remote
-  const source = classOfHost(host) === 'loopback' ? formatAddress(peer.address ?? peer.remote) : host
-  return { chains, peer, source, isSigned: false }
+  return { chains, peer, source: sourceOfPeer(peer), isSigned: false }
 }
 
 /** What the manifest of a web seed claims; `isSigned` when a key that the user named has signed it. */

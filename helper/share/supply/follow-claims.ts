@@ -73,10 +73,9 @@ async function followAll(heard: HeardClaims, request: SupplyRequest, around: Cla
     const isTooLong = lengthMax !== null && length + result.bytesFromPeers > lengthMax
     if (isTooLong || !isNews(lines, peers, known)) {
       // What a clone lacks somebody must have; a fetch mostly lacks what is too new for links.
-      const isIdle = lines.length === 0 && budget.tryCount === 0 && !isClone && !isUnshallow
-      if (lines.length === 0 && budget.tryCount === 0)
-        result = { ...result, note: 'nothing that others have is lacking' }
-      isEnough ||= isIdle
+      const isNothingLacking = lines.length === 0 && budget.tryCount === 0
+      if (isNothingLacking) result = { ...result, note: 'nothing that others have is lacking' }
+      isEnough ||= isNothingLacking && !isClone && !isUnshallow
       budget.noteLost(sinceMs)
       continue
     }

@@ -13,6 +13,7 @@ import { constants, type FileHandle, open, readdir, rename, rm } from 'node:fs/p
 import { basename, dirname, join } from 'node:path'
 import type { ByteRange, Store } from '../../../net/index.ts'
 import { INCOMING_AGE_MS_MAX } from '../../limits.ts'
+import { isAlive } from '../../remote/client-process.ts'
 import { makeFolder, removeOld } from '../../store/atomic-file.ts'
 import { ArrivedRanges } from './arrived-ranges.ts'
 
@@ -135,15 +136,7 @@ export class IncomingFile implements Store {
 /** True for the name of a file for `base` whose process is no more. */
 function isLeftOf(name: string, base: string): boolean {
   const pid = name.startsWith(`${base}.`) ? /^(\d+)-[0-9a-f]+$/.exec(name.slice(base.length + 1))?.[1] : undefined
-  return pid !== undefined && !isRunning(Number(pid))
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    return process.kill(pid, 0)
-  } catch (error) {
-    return error instanceof Error && 'code' in error && error.code === 'EPERM'
-  }
+  return pid !== undefined && !isAlive(Number(pid))
 }
 
 /** False where it is not there, because another took it. */

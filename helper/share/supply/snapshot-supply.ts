@@ -16,7 +16,7 @@ import type { WebSeeds } from '../webseed/web-seeds.ts'
 import { askPeers } from './ask-peers.ts'
 import { type Asking, noneAsked } from './asking.ts'
 import type { BesideOrigin } from './beside-origin.ts'
-import { claimOfPeer } from './claims.ts'
+import { sourceOfPeer } from './claims.ts'
 import { SNAPSHOT_TRY_COUNT_MAX } from './limits.ts'
 import { takeSnapshot } from './snapshot-intake.ts'
 import { type Source, Sources } from './sources.ts'
@@ -151,7 +151,7 @@ function bestOffer(answers: readonly Answer[], tried: Tried): Offer | null {
     )
     const triedPeers = tried.get(payload)
     if (triedPeers !== undefined && peers.every((peer) => triedPeers.has(peer))) continue
-    const hosts = new Set(peers.map((peer) => claimOfPeer(peer, []).source))
+    const hosts = new Set(peers.map(sourceOfPeer))
     offers.set(payload, { claim, peers, hostCount: hosts.size })
   }
   const [best] = [...offers.values()].sort((a, b) => b.hostCount - a.hostCount)
