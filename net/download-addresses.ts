@@ -6,6 +6,7 @@
 import { type Address, formatAddress, networkOf } from './address.ts'
 import { DOWNLOAD_MET_COUNT_MAX, DOWNLOAD_REDIAL_COUNT_MAX, DOWNLOAD_WAITING_COUNT_MAX } from './limits.ts'
 import { Shares } from './shares.ts'
+import type { Tries } from './tries.ts'
 import { Turns } from './turns.ts'
 
 export interface WaitingAddress {
@@ -21,6 +22,12 @@ export class DownloadAddresses {
   readonly #turns = new Turns()
   /** Those that wait, too. */
   readonly #met = new Set<string>()
+  readonly #tries: Tries
+
+  /** @param tries of all downloads that go on side by side */
+  constructor(tries: Tries) {
+    this.#tries = tries
+  }
 
   /** Addresses that wait. */
   get waitingCount(): number {
@@ -54,14 +61,14 @@ export class DownloadAddresses {
 
   /**
    * Takes the next one to dial out, null if none waits: who was dialled before comes after all that were not; of those one of the network and host with
-   * fewest that were taken and have not left; of those by chance, so that downloads that go on side by side meet different ones first.
+   * fewest that were taken and have not left; of those one that was tried in vain least often by all downloads; of those by chance.
    * @param random 0 ≤ x < 1
    */
   next(random: () => number): WaitingAddress | null {
     const redialCountMax = this.#redialCountMax()
     const first = [...this.#waiting].filter(({ redialCount }) => redialCount === redialCountMax)
     const start = Math.floor(random() * first.length)
-    const turned = [...first.slice(start), ...first.slice(0, start)]
+    const turned = inOrderOfTries([...first.slice(start), ...first.slice(0, start)], this.#tries)
     return this.#taken(turned[this.#turns.next(turned.map(({ address }) => address))] ?? null)
   }
 
@@ -76,6 +83,7 @@ export class DownloadAddresses {
     if (entry === null) return null
     this.#remove(entry)
     this.#turns.note(entry.address)
+    this.#tries.begin(entry.address)
     return entry
   }
 
@@ -95,4 +103,9 @@ export class DownloadAddresses {
     for (const { redialCount } of this.#waiting) max = Math.max(max, redialCount)
     return max
   }
+}
+
+function inOrderOfTries(entries: readonly WaitingAddress[], tries: Tries): WaitingAddress[] {
+  const counted = entries.map((entry) => ({ entry, count: tries.countOf(entry.address) }))
+  return counted.sort((a, b) => a.count - b.count).map(({ entry }) => entry)
 }

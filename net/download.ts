@@ -10,6 +10,7 @@ import { DownloadAddresses } from './download-addresses.ts'
 import { NetError } from './errors.ts'
 import {
   DOWNLOAD_DIALLED_COUNT_MAX,
+  DOWNLOAD_DIALLED_COUNT_START,
   DOWNLOAD_PREFERRED_COUNT_MAX,
   DOWNLOAD_REDIAL_COUNT_MAX,
   DOWNLOAD_REDIAL_DELAY_MS,
@@ -21,7 +22,9 @@ import { Bitfield } from './swarm/bitfield.ts'
 import type { OutsideSource } from './swarm/outside.ts'
 import { BLOCK_LENGTH } from './swarm/wire-messages.ts'
 import type { Membership, SwarmClient } from './swarm-client.ts'
+import { type Received, Tallies } from './tallies.ts'
 import { type CheckedTorrent, isPiece, pieceLengthOf, type Store } from './torrent.ts'
+import type { Tries } from './tries.ts'
 
 /** Milliseconds between two looks at the most. */
 const LOOK_MS_MAX = 100
@@ -61,23 +64,14 @@ export interface DownloadProgress {
   readonly presentWantedLength: number
   /** Bytes of blocks that were lacking and came, verified or not. */
   readonly takenLength: number
-  /** Bytes received from each peer, protocol overhead included. */
-  readonly peers: readonly { readonly address: Address; readonly connected: boolean; readonly receivedLength: number }[]
+  readonly peers: readonly Received[]
 }
 
 export interface DownloadPorts {
   readonly client: SwarmClient
   readonly dial: (address: Address, signal: AbortSignal) => Promise<Connection>
   readonly isBanned: (address: Address) => boolean
-}
-
-/** What came from one connection. */
-interface Tally {
-  readonly address: Address
-  /** Null once it has ended. */
-  connection: Connection | null
-  /** Valid from then on. */
-  receivedLength: number
+  readonly tries: Tries
 }
 
 export class DownloadTask {
@@ -88,17 +82,17 @@ export class DownloadTask {
   readonly #ports: DownloadPorts
   readonly #abort = new AbortController()
   /** Those that wait are to have a place among those that are dialled. */
-  readonly #addresses = new DownloadAddresses()
+  readonly #addresses: DownloadAddresses
   /** Connections that had to make way for them. */
   readonly #leaving = new Set<Connection>()
-  readonly #tallies = new Set<Tally>()
-  /** Bytes of connections that ended before they brought a block: strangers may make as many of those as they like. */
-  #uselessLength = 0
+  readonly #tallies = new Tallies()
   readonly #waiting: Connection[] = []
   readonly #waitingSources: OutsideSource[] = []
   readonly #redials = new Set<NodeJS.Timeout>()
   #swarm: Membership | null = null
   #openCount = 0
+  /** So many may be dialled by now. */
+  #dialledCountMax = DOWNLOAD_DIALLED_COUNT_START
   /** What had been taken at the last look. */
   #lookedLength = 0
   #verifiedLength = 0
@@ -114,6 +108,7 @@ export class DownloadTask {
     this.torrent = torrent
     this.#options = options
     this.#ports = ports
+    this.#addresses = new DownloadAddresses(ports.tries)
     this.finished = new Promise((resolve, reject) => {
       this.#resolve = resolve
       this.#reject = reject
@@ -136,11 +131,7 @@ export class DownloadTask {
       presentLength: this.#presentLength,
       presentWantedLength: this.#presentWantedLength,
       takenLength: this.#swarm?.takenLength ?? 0,
-      peers: [...this.#tallies].map(({ address, connection, receivedLength }) => ({
-        address,
-        connected: connection?.destroyed === false,
-        receivedLength: connection?.receivedLength ?? receivedLength,
-      })),
+      peers: this.#tallies.list(),
     }
   }
 
@@ -171,24 +162,32 @@ export class DownloadTask {
   }
 
   #dialNext(): void {
-    while (this.#openCount < DOWNLOAD_DIALLED_COUNT_MAX && !this.#settled) {
+    while (this.#openCount < this.#dialledCountMax && !this.#settled) {
       const next = this.#addresses.next(Math.random)
       if (next === null) return
       void this.#connect(next.address, next.redialCount)
     }
   }
 
-  /** Those of whom nothing comes leave for addresses that wait, and wait behind those; few at a time while others bring something. */
-  #makeWay(): void {
+  /**
+   * Has more addresses dialled: twice as many where nothing came since the last look, a few where others bring something. Where all places are taken,
+   * those of whom nothing comes leave for addresses that wait, and wait behind those.
+   */
+  #meetOthers(): void {
     if (this.#settled) return
     const takenLength = this.#swarm?.takenLength ?? 0
-    const countMax = takenLength - this.#lookedLength >= BLOCK_LENGTH ? DOWNLOAD_WAY_COUNT : Number.POSITIVE_INFINITY
+    const isMoving = takenLength - this.#lookedLength >= BLOCK_LENGTH
     this.#lookedLength = takenLength
+    const moreCount = isMoving ? DOWNLOAD_WAY_COUNT : this.#dialledCountMax
+    const areAllTaken = this.#dialledCountMax === DOWNLOAD_DIALLED_COUNT_MAX
+    this.#dialledCountMax = Math.min(DOWNLOAD_DIALLED_COUNT_MAX, this.#dialledCountMax + moreCount)
+    const countMax = !areAllTaken ? 0 : isMoving ? DOWNLOAD_WAY_COUNT : this.#addresses.waitingCount
     const mute = this.#swarm?.muteConnections() ?? []
     for (const connection of mute.slice(0, Math.min(countMax, this.#addresses.waitingCount))) {
       this.#leaving.add(connection)
       connection.destroy()
     }
+    this.#dialNext()
   }
 
   /** Has a source outside the swarm share the work, until it fails or brings wrong bytes. */
@@ -279,6 +278,7 @@ export class DownloadTask {
       connection.dialled = address
       if (this.#give(connection, address)) {
         await new Promise<void>((resolve) => connection.once('close', resolve))
+        if (connection.receivedLength >= BLOCK_LENGTH) this.#ports.tries.worked(address)
         hasLeft = this.#leaving.delete(connection)
         isAgainWanted = hasLeft || (connection.handshake !== null && !connection.isSecond)
       } else connection.destroy()
@@ -304,28 +304,10 @@ export class DownloadTask {
 
   #give(connection: Connection, address: Address): boolean {
     if (this.#failed || (this.#settled && !this.isSeed)) return false
-    this.#keepTally(address, connection)
+    this.#tallies.keep(address, connection)
     if (this.#swarm === null) this.#waiting.push(connection)
     else return this.#enter(connection)
     return true
-  }
-
-  #keepTally(address: Address, connection: Connection): void {
-    const tally: Tally = { address, connection, receivedLength: 0 }
-    this.#tallies.add(tally)
-    connection.once('close', () => {
-      tally.connection = null
-      tally.receivedLength = connection.receivedLength
-      if (tally.receivedLength >= BLOCK_LENGTH) return
-      this.#tallies.delete(tally)
-      this.#uselessLength += tally.receivedLength
-    })
-  }
-
-  #receivedLength(): number {
-    let length = this.#uselessLength
-    for (const { connection, receivedLength } of this.#tallies) length += connection?.receivedLength ?? receivedLength
-    return length
   }
 
   #enter(connection: Connection): boolean {
@@ -348,14 +330,14 @@ export class DownloadTask {
     const patience = new Patience({ stallTimeoutMs, startTimeoutMs }, performance.now())
     const look = (): void => {
       // On a busy machine what came meanwhile is read first: until then nobody is mute.
-      setImmediate(() => this.#makeWay())
+      setImmediate(() => this.#meetOthers())
       const arrivals = {
         // What else peers say keeps nobody waiting.
         takenLength: this.#swarm?.takenLength ?? 0,
         leftLength: this.torrent.lengthBytes - this.#verifiedLength,
         isExpectant: this.#isExpectant(),
       }
-      const isWaste = this.#receivedLength() > DOWNLOAD_WASTE_FACTOR_MAX * this.torrent.lengthBytes + 2 ** 24
+      const isWaste = this.#tallies.receivedLength > DOWNLOAD_WASTE_FACTOR_MAX * this.torrent.lengthBytes + 2 ** 24
       if (patience.isOver(performance.now(), arrivals) || isWaste) {
         this.fail(new NetError('download-stalled', `download: less than due in ${stallTimeoutMs} ms, ask other peers`))
       }

@@ -131,19 +131,23 @@ export const PEER_UNTRIED_SNUB_MS = 500
 /** … and after which its connection is dropped. */
 export const PEER_SILENCE_MS = 30_000
 /**
- * Addresses that a download has dialled at a time, fewer than a swarm has places. Where more wait, who was asked and has brought nothing for so
- * long leaves for them: before its first block, and after; so does who lets us wait, or has nothing, as long as a place is worth.
+ * Addresses that a download has dialled at first, and at a time, fewer than a swarm has places: each costs as much as a few blocks, so more are met
+ * only as long as nothing comes. Where more wait, who was asked and has brought nothing for so long leaves for them: before its first block, and
+ * after; so does who lets us wait, or has nothing, as long as a place is worth.
  */
+export const DOWNLOAD_DIALLED_COUNT_START = 16
 export const DOWNLOAD_DIALLED_COUNT_MAX = 48
 export const DOWNLOAD_UNTRIED_MUTE_MS = 400
 export const DOWNLOAD_MUTE_MS = 1_000
-/** Of those so many leave in 100 ms in which others have brought a block: each that comes costs as much as a few blocks. */
+/** Of those so many leave, and so many more are dialled, in 100 ms in which others have brought a block. */
 export const DOWNLOAD_WAY_COUNT = 2
 /** Places beside those for addresses that have brought something of another link. */
 export const DOWNLOAD_PREFERRED_COUNT_MAX = 8
 /** Addresses of a download that wait to be dialled, and those that it remembers so as to dial none anew. */
 export const DOWNLOAD_WAITING_COUNT_MAX = 256
 export const DOWNLOAD_MET_COUNT_MAX = 4_096
+/** Addresses of which a net remembers how often its downloads tried them in vain. */
+export const TRIES_COUNT_MAX = 4_096
 /** Milliseconds after which something is said, so that the peer does not take us for dead. */
 export const KEEP_ALIVE_MS = 55_000
 /** Extension messages in a swarm (metadata questions), and on a topic those that are not ours: per second, and at once. */

@@ -27,6 +27,7 @@ import { SwarmClient } from './swarm-client.ts'
 import { type Topic, TopicSwarm } from './topic.ts'
 import { checkTorrent, INFOHASH_LENGTH, type Source, type Torrent } from './torrent.ts'
 import { isTrackerUrl } from './tracker.ts'
+import { Tries } from './tries.ts'
 import { dhtWay, rememberedWay, staticWay, trackerWay, type WayIn } from './ways.ts'
 
 export interface NetOptions {
@@ -158,6 +159,7 @@ export class OpenNet implements Net {
   readonly #peerId = makePeerId()
   readonly #secret: SharedSecret | null
   readonly #bans: Bans
+  readonly #tries = new Tries()
   readonly #budget = new AnswerBudget(ANSWER_LENGTH_ALL_MAX)
   readonly #swarms: SwarmClient
   readonly #seeds: Seeds
@@ -335,6 +337,7 @@ export class OpenNet implements Net {
       client: this.#swarms,
       dial: (address, signal) => this.#dial(address, signal),
       isBanned: (address) => this.#bans.has(address),
+      tries: this.#tries,
     })
     this.#downloads.set(key, task)
     return {

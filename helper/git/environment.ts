@@ -24,6 +24,8 @@ export function plumbingEnvironment(extra: Readonly<Record<string, string>> = {}
     // No file has this name: no graft, and no advice about grafts where an error would be read.
     GIT_GRAFT_FILE: '',
     GIT_NO_LAZY_FETCH: '1',
+    // Lists come through pipes: git would write each line by itself.
+    GIT_FLUSH: '0',
     GIT_OPTIONAL_LOCKS: '0',
     GIT_TERMINAL_PROMPT: '0',
     ...extra,

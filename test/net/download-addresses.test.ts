@@ -7,13 +7,15 @@ import { DownloadTask } from '../../net/download.ts'
 import { DownloadAddresses } from '../../net/download-addresses.ts'
 import { NetError } from '../../net/errors.ts'
 import {
-  DOWNLOAD_DIALLED_COUNT_MAX,
+  DOWNLOAD_DIALLED_COUNT_START,
   DOWNLOAD_MET_COUNT_MAX,
   DOWNLOAD_REDIAL_COUNT_MAX,
   DOWNLOAD_WAITING_COUNT_MAX,
+  TRIES_COUNT_MAX,
 } from '../../net/limits.ts'
 import type { SwarmClient } from '../../net/swarm-client.ts'
 import { checkTorrent } from '../../net/torrent.ts'
+import { Tries } from '../../net/tries.ts'
 import { memoryStore, torrentOf } from './fixtures.ts'
 
 const HONEST = { host: '9.9.9.9', port: 7001 }
@@ -42,6 +44,7 @@ test('a download dials a bounded part of what one host names, and the address of
       return new Promise((_, reject) => refusals.push(reject))
     },
     isBanned: () => false,
+    tries: new Tries(),
   })
   for (const address of [...FLOOD.slice(0, 1_000), HONEST, ...FLOOD.slice(1_000)]) task.addPeer(address)
   while (refusals.length > 0) {
@@ -49,12 +52,12 @@ test('a download dials a bounded part of what one host names, and the address of
     await new Promise((resolve) => setImmediate(resolve))
   }
   task.fail(new NetError('aborted', 'the test is over'))
-  assert.equal(dialled.length, DOWNLOAD_DIALLED_COUNT_MAX + DOWNLOAD_WAITING_COUNT_MAX)
+  assert.equal(dialled.length, DOWNLOAD_DIALLED_COUNT_START + DOWNLOAD_WAITING_COUNT_MAX)
   assert.ok(dialled.includes(formatAddress(HONEST)))
 })
 
 test('who gave way may be named again, who waits or was met may not', () => {
-  const addresses = new DownloadAddresses()
+  const addresses = new DownloadAddresses(new Tries())
   const offered = FLOOD.slice(0, DOWNLOAD_WAITING_COUNT_MAX + 1)
   for (const address of [...offered, ...offered.slice(1)]) addresses.offer(address)
   assert.deepEqual(takeAll(addresses), offered.slice(1).map(formatAddress))
@@ -63,7 +66,7 @@ test('who gave way may be named again, who waits or was met may not', () => {
 })
 
 test('who was dialled before waits behind all others, and there may be no more of those, too', () => {
-  const addresses = new DownloadAddresses()
+  const addresses = new DownloadAddresses(new Tries())
   const redialCount = DOWNLOAD_REDIAL_COUNT_MAX - 1
   for (const address of FLOOD) addresses.wait({ address, redialCount })
   assert.deepEqual([addresses.waitingCount, addresses.hasUnmet], [DOWNLOAD_WAITING_COUNT_MAX, false])
@@ -73,7 +76,7 @@ test('who was dialled before waits behind all others, and there may be no more o
 })
 
 test('the address met longest ago is forgotten when there are too many', () => {
-  const addresses = new DownloadAddresses()
+  const addresses = new DownloadAddresses(new Tries())
   addresses.offer(HONEST)
   const isMetAfter = (others: readonly Address[]): boolean => {
     takeAll(addresses)
@@ -89,7 +92,7 @@ test('the address met longest ago is forgotten when there are too many', () => {
 })
 
 test('of a crowd on one network no more are dialled than of any other, for as long as others wait; who leaves makes room for his network', () => {
-  const addresses = new DownloadAddresses()
+  const addresses = new DownloadAddresses(new Tries())
   for (const address of FLOOD.slice(0, 200)) addresses.offer(address)
   addresses.offer(HONEST)
   addresses.offer({ ...HONEST, host: '8.8.8.8' })
@@ -101,4 +104,29 @@ test('of a crowd on one network no more are dialled than of any other, for as lo
   addresses.offer({ ...HONEST, host: '8.8.8.8', port: 7002 })
   addresses.left(HONEST)
   assert.deepEqual(hosts(2), [HONEST.host, '8.8.8.8'])
+})
+
+test('downloads side by side first try whom no other tries or has tried in vain, and who brings something is tried like anybody else', () => {
+  const tries = new Tries()
+  const [first, second, third] = [0, 1, 2].map(() => new DownloadAddresses(tries))
+  assert.ok(first !== undefined && second !== undefined && third !== undefined)
+  for (const addresses of [first, second, third]) for (const address of FLOOD.slice(0, 6)) addresses.offer(address)
+  const portsOf = (addresses: DownloadAddresses, count: number): number[] =>
+    Array.from({ length: count }, () => addresses.next(() => 0)?.address.port ?? 0)
+  assert.deepEqual(portsOf(first, 4), [1, 2, 3, 4])
+  assert.deepEqual(portsOf(second, 4), [5, 6, 1, 2])
+  tries.worked({ host: '203.0.113.1', port: 2 })
+  assert.deepEqual(portsOf(third, 6), [2, 3, 4, 5, 6, 1])
+})
+
+test('of too many addresses the one tried longest ago is forgotten', () => {
+  const tries = new Tries()
+  const others = Array.from({ length: 2 * TRIES_COUNT_MAX }, (_, at): Address => ({ host: '203.0.113.1', port: at }))
+  for (const address of [HONEST, ...others.slice(1, TRIES_COUNT_MAX)]) tries.begin(address)
+  assert.equal(tries.countOf(HONEST), 1)
+  tries.begin(HONEST)
+  for (const address of others.slice(TRIES_COUNT_MAX, -1)) tries.begin(address)
+  assert.equal(tries.countOf(HONEST), 2)
+  for (const address of others.slice(-1)) tries.begin(address)
+  assert.equal(tries.countOf(HONEST), 0)
 })

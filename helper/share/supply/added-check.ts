@@ -13,6 +13,9 @@ import { ADDED_BEYOND_COUNT_MAX, ADDED_CHECK_MS, ADDED_CHECK_MS_PER_THOUSAND } f
 import { LineMembers } from './line-members.ts'
 import type { Quarantine } from './quarantine.ts'
 
+/** Listings that run side by side: a second one starts while the first reads; each holds what it walks in memory. */
+const ADDED_CHECKS_AT_ONCE = 2
+
 /** A line in a pack. */
 export interface LineExtent {
   readonly top: Oid
@@ -36,28 +39,42 @@ export async function checkAdded(
   const index = readPackIndex(await readFile(`${path}.idx`), hashLength)
   const ends = lines.map(({ end }) => end)
   const members = new LineMembers(index, hashLength, ends)
-  const signal = AbortSignal.timeout(ADDED_CHECK_MS + Math.ceil(members.count / 1000) * ADDED_CHECK_MS_PER_THOUSAND)
+  const limit = AbortSignal.timeout(ADDED_CHECK_MS + Math.ceil(members.count / 1000) * ADDED_CHECK_MS_PER_THOUSAND)
+  const enough = new AbortController()
+  const signal = AbortSignal.any([limit, enough.signal])
+  const left = [...lines.entries()]
   let notedCount = 0
   let beyondCount = 0
-  try {
-    for (const [line, { top, base }] of lines.entries()) {
+  const checkNext = async (): Promise<AddedVerdict> => {
+    for (let next = left.shift(); next !== undefined; next = left.shift()) {
+      const [line, { top, base }] = next
       const note = (oid: Uint8Array): boolean => {
         if (members.note(oid, line)) notedCount++
+        // A line from the roots on has all that its top reaches.
+        else if (base === null) return false
         else beyondCount++
         return beyondCount <= members.count + ADDED_BEYOND_COUNT_MAX
       }
-      const before = beyondCount
-      if (!(await readNames(quarantine.listAdded(top, base, signal), hashLength, note))) return 'unfinished'
-      // A line from the roots on has all that its top reaches.
-      if (base === null && beyondCount > before) return 'not-exact'
+      if (await readNames(quarantine.listAdded(top, base, signal), hashLength, note)) continue
+      left.length = 0
+      return base === null ? 'not-exact' : 'unfinished'
     }
+    return 'exact'
+  }
+  const checks = Array.from({ length: ADDED_CHECKS_AT_ONCE }, checkNext)
+  try {
+    const verdicts = await Promise.all(checks)
+    const failed = verdicts.find((verdict) => verdict !== 'exact')
+    return failed ?? (notedCount === members.count ? 'exact' : 'not-exact')
   } catch (error) {
     if (!(error instanceof HelperError)) throw error
     const bases = lines.flatMap(({ base }) => base ?? [])
     const areBasesThere = (await quarantine.commitsAmong(bases)).length === bases.length
     return error.code === 'git-failed' && areBasesThere ? 'not-exact' : 'unfinished'
+  } finally {
+    enough.abort()
+    await Promise.allSettled(checks)
   }
-  return notedCount === members.count ? 'exact' : 'not-exact'
 }
 
 /** Whether a pack of `objectCount` objects, alone in the quarantine, is what `top` reaches. Linear in the history, whoever made it. */

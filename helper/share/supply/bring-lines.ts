@@ -117,7 +117,9 @@ export async function bringLines(
     })
     const isWanted = await isWantedStill()
     const intakes = isWanted ? taken : lines.map(() => null)
-    const isChecked = (index: number): boolean => lines.slice(index, index + 1).some(isKept)
+    // Every pack holds what its lines add; where nothing was before, that leads down to the roots.
+    const isChecked = (index: number): boolean =>
+      quarantine.isOfEmptyStore || lines.slice(index, index + 1).some(isKept)
     const tops = await completeTops(intakes, isChecked, quarantine, claim.complete, !request.isUnshallow)
     if (isWanted) await quarantine.release()
     const bytesFromPeers = sumOf(started, (incoming) => incoming.receivedLength())

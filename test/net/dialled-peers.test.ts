@@ -1,0 +1,64 @@
+// Goal: a download dials no more addresses than it has use for: a few at first, many soon where nothing comes, hardly more where something does.
+// Method: a download whose swarm is a stub and whose dialling never ends, on a clock that the test sets.
+import assert from 'node:assert/strict'
+import { type TestContext, test } from 'node:test'
+import { DownloadTask } from '../../net/download.ts'
+import { NetError } from '../../net/errors.ts'
+import { DOWNLOAD_DIALLED_COUNT_MAX, DOWNLOAD_DIALLED_COUNT_START, DOWNLOAD_WAY_COUNT } from '../../net/limits.ts'
+import { BLOCK_LENGTH } from '../../net/swarm/wire-messages.ts'
+import type { SwarmClient } from '../../net/swarm-client.ts'
+import { checkTorrent } from '../../net/torrent.ts'
+import { Tries } from '../../net/tries.ts'
+import { memoryStore, torrentOf } from './fixtures.ts'
+
+const LOOK_MS = 100
+const LOOK_COUNT = 3
+
+/** How many are dialled at first and after each look, of as many as there may be, when so much comes between two looks. */
+async function dialledCounts(t: TestContext, comesLength: number): Promise<number[]> {
+  t.mock.timers.enable({ apis: ['setInterval'] })
+  let takenLength = 0
+  let dialledCount = 0
+  const swarm = { isDone: false, connectionCount: 1, outsiderCount: 0, isInLine: false }
+  const others = { muteConnections: () => [], leave: () => {} }
+  const client = {
+    join: () => ({
+      ...swarm,
+      ...others,
+      get takenLength() {
+        return takenLength
+      },
+    }),
+  }
+  const peers = Array.from({ length: 100 }, (_, at) => ({ host: `192.0.2.${at}`, port: 7_001 }))
+  const options = { peers, store: memoryStore(1), stallTimeoutMs: 60_000 }
+  const task = new DownloadTask(checkTorrent(torrentOf(Buffer.alloc(1))), options, {
+    client: client as unknown as SwarmClient,
+    dial: () => {
+      dialledCount += 1
+      return new Promise(() => {})
+    },
+    isBanned: () => false,
+    tries: new Tries(),
+  })
+  await new Promise((resolve) => setImmediate(resolve))
+  const counts = [dialledCount]
+  for (let look = 0; look < LOOK_COUNT; look++) {
+    takenLength += comesLength
+    t.mock.timers.tick(LOOK_MS)
+    await new Promise((resolve) => setImmediate(resolve))
+    counts.push(dialledCount)
+  }
+  task.fail(new NetError('aborted', 'the test is over'))
+  return counts
+}
+
+test('twice as many are dialled after each look in which nothing came, up to the bound', async (t) => {
+  const [start, max] = [DOWNLOAD_DIALLED_COUNT_START, DOWNLOAD_DIALLED_COUNT_MAX]
+  assert.deepEqual(await dialledCounts(t, 0), [start, 2 * start, max, max])
+})
+
+test('while something comes a few more are', async (t) => {
+  const [start, more] = [DOWNLOAD_DIALLED_COUNT_START, DOWNLOAD_WAY_COUNT]
+  assert.deepEqual(await dialledCounts(t, BLOCK_LENGTH), [start, start + more, start + 2 * more, start + 3 * more])
+})
