@@ -135,7 +135,7 @@ export const PEER_SILENCE_MS = 30_000
  * only as long as nothing comes. Where more wait, who was asked and has brought nothing for so long leaves for them: before its first block, and
  * after; so does who lets us wait, or has nothing, as long as a place is worth.
  */
-export const DOWNLOAD_DIALLED_COUNT_START = 16
+export const DOWNLOAD_DIALLED_COUNT_START = 4
 export const DOWNLOAD_DIALLED_COUNT_MAX = 48
 export const DOWNLOAD_UNTRIED_MUTE_MS = 400
 export const DOWNLOAD_MUTE_MS = 1_000

@@ -79,3 +79,19 @@ it('who names a ref twice reaches no further', () => {
   const thrice = claim('thrice', [...twice.chains, ...twice.chains])
   assert.deepEqual(order([thrice, once])[0], 'once')
 })
+
+it('what many say alike is looked at once, however often they are ranked', () => {
+  let readCount = 0
+  const link = linkOf(oid('b'), 'true')
+  const watched = {
+    ...link,
+    get segments() {
+      readCount += 1
+      return link.segments
+    },
+  }
+  const [alike, other] = [[chain([watched])], [chain([watched])]]
+  const claims = Array.from({ length: 50 }, (_, at) => claim(`peer ${at}`, at === 0 ? other : alike))
+  for (let round = 0; round < 3; round++) assert.equal(order(claims).length, 50)
+  assert.equal(readCount, 2)
+})

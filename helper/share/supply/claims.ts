@@ -39,22 +39,23 @@ export function claimOfWebSeed({ chains, url }: Pick<WebSeed, 'chains' | 'url'>,
 /**
  * The claims that are of use to `request`, those to be followed first at the front: what others contradict with more weight
  * comes last, then what reaches furthest comes first, then what more sources say, then what came first.
- * Pairs of claims are compared link by link: at most 32 peers and 8 web seeds, with 4,096 links each.
+ * Pairs of claims that say different things are compared link by link, once: at most CHAIN_PEER_ALL_COUNT_MAX peers and 8 web seeds, with 4,096 links each.
  */
 export function rankClaims<Any extends Claim>(
   claims: readonly Any[],
   request: Pick<SupplyRequest, 'refs' | 'wants'>,
 ): Any[] {
+  const scores = new Map([...new Set(claims.map(({ chains }) => chains))].map((said) => [said, matchOf(said, request)]))
   const usable = claims.flatMap((claim) => {
-    const score = matchOf(claim.chains, request)
-    return score > 0 ? [{ claim, score, links: linksOf(claim) }] : []
+    const score = scores.get(claim.chains) ?? 0
+    return score > 0 ? [{ claim, score, said: saidIn(claim) }] : []
   })
   const weighed = usable.map((one) => {
-    const agreeing = usable.filter(({ links }) => compare(one.links, links) === 'agrees')
+    const agreeing = usable.filter(({ said }) => compare(one.said, said) === 'agrees')
     return { ...one, weight: new Set([one.claim.source, ...agreeing.map(({ claim }) => claim.source)]).size }
   })
   const ranked = weighed.map((one) => {
-    const isOutweighed = weighed.some((other) => isHeavier(other, one) && compare(one.links, other.links) === 'differs')
+    const isOutweighed = weighed.some((other) => isHeavier(other, one) && compare(one.said, other.said) === 'differs')
     return { ...one, isOutweighed }
   })
   ranked.sort((a, b) => Number(a.isOutweighed) - Number(b.isOutweighed) || b.score - a.score || b.weight - a.weight)
@@ -70,8 +71,20 @@ function isHeavier(a: Weighed, b: Weighed): boolean {
   return a.claim.isSigned === b.claim.isSigned ? a.weight > b.weight : a.claim.isSigned
 }
 
-/** What is claimed of each link, by its ends. */
-function linksOf({ chains }: Claim): Map<string, string> {
+/** What chains say of each link, and how they compare with others, as often as they are ranked. */
+const saidBy = new WeakMap<readonly ChainClaim[], Said>()
+
+interface Said {
+  /** By the ends of each link. */
+  readonly links: ReadonlyMap<string, string>
+  readonly comparisons: WeakMap<Said, Comparison>
+}
+
+type Comparison = 'agrees' | 'differs' | 'unrelated'
+
+function saidIn({ chains }: Claim): Said {
+  const known = saidBy.get(chains)
+  if (known !== undefined) return known
   const links = new Map<string, string>()
   for (const chain of chains) {
     for (const { tip, base, infohash, sha256, segments } of chain.links) {
@@ -80,10 +93,20 @@ function linksOf({ chains }: Claim): Map<string, string> {
       links.set(`${tip}-${base ?? ''}`, hash.digest('hex'))
     }
   }
-  return links
+  const said = { links, comparisons: new WeakMap() }
+  saidBy.set(chains, said)
+  return said
 }
 
-function compare(a: ReadonlyMap<string, string>, b: ReadonlyMap<string, string>): 'agrees' | 'differs' | 'unrelated' {
+function compare(a: Said, b: Said): Comparison {
+  const known = a.comparisons.get(b) ?? b.comparisons.get(a)
+  if (known !== undefined) return known
+  const comparison = compareLinks(a.links, b.links)
+  a.comparisons.set(b, comparison)
+  return comparison
+}
+
+function compareLinks(a: ReadonlyMap<string, string>, b: ReadonlyMap<string, string>): Comparison {
   let verdict: 'agrees' | 'unrelated' = 'unrelated'
   for (const [ends, said] of a) {
     const other = b.get(ends)

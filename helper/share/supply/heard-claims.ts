@@ -4,6 +4,7 @@
  * fetch, is not worth much waiting: SOURCE_GRACE_MS from the first claim on, unless CLAIM_AGREED_COUNT sources said the same.
  */
 
+import { createHash } from 'node:crypto'
 import { createCheckpointRule, GT1 } from '../../../engine/index.ts'
 import type { Topic, TopicPeer } from '../../../net/index.ts'
 import { CHAIN_COUNT_MAX, PEER_WAIT_FOR_FETCH_MS, PEER_WAIT_MS, SOURCE_GRACE_MS } from '../../limits.ts'
@@ -38,6 +39,8 @@ export class HeardClaims {
   readonly #ofPeers: Source<Claim> = () => this.#claimsOfPeers()
   readonly #request: SupplyRequest
   readonly #around: HeardSurroundings
+  /** What answers say, by their bytes: of many who offer the same it is read, and compared, once. */
+  readonly #decoded = new Map<string, readonly ChainClaim[]>()
   /** When the first claims were heard. */
   #heardAtMs = 0
 
@@ -62,7 +65,8 @@ export class HeardClaims {
 
   /** True if somebody who was not followed goes on, by much, from one of these commits, which are complete. */
   goesOnFrom(complete: readonly string[]): boolean {
-    return this.#open().some((claim) => goesOnFrom(complete, claim, this.#request))
+    const distinct = new Map(this.#open().map((claim) => [claim.chains, claim]))
+    return [...distinct.values()].some((claim) => goesOnFrom(complete, claim, this.#request))
   }
 
   /** The best claim that was not tried, which is taken to be tried now; null if nobody has said more by now. */
@@ -114,13 +118,20 @@ export class HeardClaims {
     const levelOf = await createCheckpointRule(GT1)
     const answers = await askPeers(topic, {
       payload: encodeChainQuestion({ format: objectFormat, chainCountMax: CHAIN_COUNT_MAX }),
-      decode: (bytes) => decodeChainAnswer(bytes, objectFormat, levelOf),
+      decode: (bytes) => this.#decode(bytes, (answer) => decodeChainAnswer(answer, objectFormat, levelOf)),
       isUsable: (chains) => matchOf(chains, this.#request) > 0,
       asking: this.#asking,
       signal,
       trace,
     })
     return answers.map(claimOf)
+  }
+
+  #decode(bytes: Uint8Array, read: (bytes: Uint8Array) => readonly ChainClaim[]): readonly ChainClaim[] {
+    const key = createHash('sha256').update(bytes).digest('hex')
+    const chains = this.#decoded.get(key) ?? read(bytes)
+    this.#decoded.set(key, chains)
+    return chains
   }
 }
 
