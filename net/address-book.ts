@@ -14,6 +14,8 @@ interface Entry {
   readonly address: Address
   state: State
   failedAtMs: number
+  /** It is dialled before all others. */
+  isPreferred: boolean
 }
 
 export class AddressBook {
@@ -52,7 +54,7 @@ export class AddressBook {
       return true
     }
     if (this.#entries.size >= TOPIC_ADDRESS_COUNT_MAX && !this.#dropOneFailed()) return false
-    const entry: Entry = { address, state: 'waiting', failedAtMs: 0 }
+    const entry: Entry = { address, state: 'waiting', failedAtMs: 0, isPreferred: false }
     this.#entries.set(key, entry)
     this.#enqueue(entry)
     return true
@@ -61,6 +63,14 @@ export class AddressBook {
   #enqueue(entry: Entry): void {
     entry.state = 'waiting'
     this.#waiting.push(entry)
+  }
+
+  /** Has an address dialled before all others; false if it does not wait. */
+  prefer(address: Address): boolean {
+    const entry = this.#entries.get(formatAddress(address))
+    if (entry?.state !== 'waiting') return false
+    entry.isPreferred = true
+    return true
   }
 
   #dropOneFailed(): boolean {
@@ -75,11 +85,13 @@ export class AddressBook {
 
   /** The next address to dial, null if none waits. */
   next(): Address | null {
-    const at = this.#turns.next(this.#waiting.map(({ address }) => address))
+    const preferred = this.#waiting.findIndex(({ isPreferred }) => isPreferred)
+    const at = preferred >= 0 ? preferred : this.#turns.next(this.#waiting.map(({ address }) => address))
     const [entry] = at < 0 ? [] : this.#waiting.splice(at, 1)
     if (entry === undefined) return null
     this.#turns.note(entry.address)
     entry.state = 'dialling'
+    entry.isPreferred = false
     this.#diallingCount += 1
     return entry.address
   }

@@ -92,7 +92,7 @@ export class DownloadTask {
   #swarm: Membership | null = null
   #openCount = 0
   /** So many may be dialled by now. */
-  #dialledCountMax = DOWNLOAD_DIALLED_COUNT_START
+  #dialledCountMax: number
   /** What had been taken at the last look. */
   #lookedLength = 0
   #verifiedLength = 0
@@ -109,6 +109,8 @@ export class DownloadTask {
     this.#options = options
     this.#ports = ports
     this.#addresses = new DownloadAddresses(ports.tries)
+    const goodCount = options.peers.filter((peer) => ports.tries.isGood(peer)).length
+    this.#dialledCountMax = Math.min(goodCount || DOWNLOAD_DIALLED_COUNT_START, DOWNLOAD_DIALLED_COUNT_START)
     this.finished = new Promise((resolve, reject) => {
       this.#resolve = resolve
       this.#reject = reject
@@ -157,6 +159,12 @@ export class DownloadTask {
     if (this.#settled || this.#ports.isBanned(address)) return
     if (this.#openCount >= DOWNLOAD_DIALLED_COUNT_MAX + DOWNLOAD_PREFERRED_COUNT_MAX) return
     this.#addresses.offer(address)
+    this.favour(address)
+  }
+
+  /** The same for one that waits already, and nothing for any other: what it brought elsewhere may have been something else. */
+  favour(address: Address): void {
+    if (this.#settled || this.#openCount >= DOWNLOAD_DIALLED_COUNT_MAX + DOWNLOAD_PREFERRED_COUNT_MAX) return
     const next = this.#addresses.take(address)
     if (next !== null) void this.#connect(next.address, next.redialCount)
   }
@@ -278,7 +286,6 @@ export class DownloadTask {
       connection.dialled = address
       if (this.#give(connection, address)) {
         await new Promise<void>((resolve) => connection.once('close', resolve))
-        if (connection.receivedLength >= BLOCK_LENGTH) this.#ports.tries.worked(address)
         hasLeft = this.#leaving.delete(connection)
         isAgainWanted = hasLeft || (connection.handshake !== null && !connection.isSecond)
       } else connection.destroy()

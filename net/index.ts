@@ -28,6 +28,7 @@ export {
 export type { RequestOptions } from './channel.ts'
 export { type Dht, type DhtOptions, openDht, PUBLIC_DHT_BOOTSTRAP, type PutOutcome } from './dht.ts'
 export type { ByteRange, DownloadOptions, DownloadProgress } from './download.ts'
+export type { Download, DownloadResult } from './downloads.ts'
 export { ed25519PublicKey, isSmallOrderKey, signEd25519, verifyEd25519 } from './ed25519.ts'
 export { NetError, type NetErrorCode } from './errors.ts'
 export { Gates } from './gates.ts'
@@ -45,8 +46,6 @@ export { KnownPeers } from './known-peers.ts'
 export { BAN_DURATION_MS, RANGE_LENGTH_MAX, REQUEST_PAYLOAD_LENGTH_MAX, RESPONSE_LENGTH_MAX } from './limits.ts'
 export { lsdInterfaces } from './lsd.ts'
 export type {
-  Download,
-  DownloadResult,
   Net,
   NetMemory,
   NetOptions,

@@ -139,6 +139,8 @@ export const DOWNLOAD_DIALLED_COUNT_START = 4
 export const DOWNLOAD_DIALLED_COUNT_MAX = 48
 export const DOWNLOAD_UNTRIED_MUTE_MS = 400
 export const DOWNLOAD_MUTE_MS = 1_000
+/** While nothing comes, a block that is late is asked of one more who was not tried after so long, of three after twice as long, of seven … */
+export const DOWNLOAD_TRY_MS = 100
 /** Of those so many leave, and so many more are dialled, in 100 ms in which others have brought a block. */
 export const DOWNLOAD_WAY_COUNT = 2
 /** Places beside those for addresses that have brought something of another link. */

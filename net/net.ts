@@ -11,7 +11,8 @@ import { AskService, type FindByName } from './ask.ts'
 import { Bans } from './bans.ts'
 import { type Connection, dial } from './connection.ts'
 import { type Dht, openDht } from './dht.ts'
-import { type DownloadOptions, type DownloadProgress, DownloadTask } from './download.ts'
+import type { DownloadOptions } from './download.ts'
+import { type Download, Downloads } from './downloads.ts'
 import { NetError } from './errors.ts'
 import type { Gates } from './gates.ts'
 import type { KnownPeers } from './known-peers.ts'
@@ -22,12 +23,10 @@ import { KIND_RANGE } from './range.ts'
 import { MONOTONIC } from './rate.ts'
 import type { SharedSecret } from './secret.ts'
 import { type Seed, Seeds } from './seeds.ts'
-import type { OutsideSource } from './swarm/outside.ts'
 import { SwarmClient } from './swarm-client.ts'
 import { type Topic, TopicSwarm } from './topic.ts'
 import { checkTorrent, INFOHASH_LENGTH, type Source, type Torrent } from './torrent.ts'
 import { isTrackerUrl } from './tracker.ts'
-import { Tries } from './tries.ts'
 import { dhtWay, rememberedWay, staticWay, trackerWay, type WayIn } from './ways.ts'
 
 export interface NetOptions {
@@ -86,23 +85,6 @@ export interface TopicOptions {
   readonly isPublic?: boolean
 }
 
-export interface Download {
-  /** Resolves when all is written; rejects with NetError (download-no-peers, download-stalled, store-failed, aborted …). */
-  readonly result: Promise<DownloadResult>
-  progress(): DownloadProgress
-  addPeer(address: Address): void
-  /** The same for one that has brought something elsewhere: it waits for nobody, and has places of its own. */
-  preferPeer(address: Address): void
-  /** Has a source outside the swarm share the work, until it fails or brings wrong bytes. */
-  addSource(source: OutsideSource): void
-  cancel(): void
-}
-
-export interface DownloadResult extends DownloadProgress {
-  /** Present if `keepSeeding` was asked for and all of the torrent is there. */
-  readonly seed: Seed | null
-}
-
 export interface Net {
   /** Where peers reach us, null if we do not listen. */
   readonly address: Address | null
@@ -159,13 +141,12 @@ export class OpenNet implements Net {
   readonly #peerId = makePeerId()
   readonly #secret: SharedSecret | null
   readonly #bans: Bans
-  readonly #tries = new Tries()
   readonly #budget = new AnswerBudget(ANSWER_LENGTH_ALL_MAX)
   readonly #swarms: SwarmClient
   readonly #seeds: Seeds
   readonly #asks: AskService
   readonly #topics = new Map<string, TopicSwarm>()
-  readonly #downloads = new Map<string, DownloadTask>()
+  readonly #downloads: Downloads
   readonly #outgoing = new Set<Connection>()
   readonly #trace: (line: string) => void
   #closeDoor: () => void = () => {}
@@ -183,8 +164,15 @@ export class OpenNet implements Net {
     this.#secret = secret
     this.#bans = new Bans(MONOTONIC, options.memory?.known.bans(Date.now()))
     const ban = (address: Address): void => this.#bans.add(address)
-    this.#swarms = new SwarmClient({ peerId: this.#peerId, ban, trace: this.#trace })
+    const onBrought = (address: Address): void => this.#downloads.noteBrought(address)
+    this.#swarms = new SwarmClient({ peerId: this.#peerId, ban, onBrought, trace: this.#trace })
     this.#seeds = new Seeds(this.#swarms)
+    this.#downloads = new Downloads({
+      client: this.#swarms,
+      seeds: this.#seeds,
+      dial: (address, signal) => this.#dial(address, signal),
+      isBanned: (address) => this.#bans.has(address),
+    })
     this.#asks = new AskService(this.#peerId, this.#trace)
   }
 
@@ -312,8 +300,7 @@ export class OpenNet implements Net {
     const key = Buffer.from(connection.handshake?.infohash ?? []).toString('hex')
     const topic = this.#topics.get(key)
     if (topic !== undefined) return topic.accept(connection)
-    const download = this.#downloads.get(key)
-    if (download !== undefined) return download.accept(connection)
+    if (this.#downloads.has(key)) return this.#downloads.accept(connection, key)
     return this.#seeds.has(key) ? this.#seeds.accept(connection, key) : this.#asks.accept(connection)
   }
 
@@ -328,43 +315,7 @@ export class OpenNet implements Net {
 
   download(torrent: Torrent, options: DownloadOptions): Download {
     if (this.#closing !== null) throw new NetError('closed', 'download: the net is closed')
-    const checked = checkTorrent(torrent)
-    const key = checked.infohashHex
-    if (this.#downloads.has(key) || this.#seeds.has(key)) {
-      throw new NetError('torrent-busy', `download ${key}: it is seeded or being downloaded already`)
-    }
-    const task = new DownloadTask(checked, options, {
-      client: this.#swarms,
-      dial: (address, signal) => this.#dial(address, signal),
-      isBanned: (address) => this.#bans.has(address),
-      tries: this.#tries,
-    })
-    this.#downloads.set(key, task)
-    return {
-      result: this.#finish(task, options),
-      progress: () => task.progress(),
-      addPeer: (address) => task.addPeer(address),
-      preferPeer: (address) => task.preferPeer(address),
-      addSource: (source) => task.addSource(source),
-      cancel: () => task.fail(new NetError('aborted', 'download: cancelled')),
-    }
-  }
-
-  #finish(task: DownloadTask, options: DownloadOptions): Promise<DownloadResult> {
-    const result = task.finished.then(
-      () => {
-        this.#downloads.delete(task.torrent.infohashHex)
-        const isSeeded = task.isSeed && this.#closing === null
-        const seed = isSeeded ? this.#seeds.add(task.torrent, options.store, task.swarm) : null
-        return { ...task.progress(), seed }
-      },
-      (error: unknown) => {
-        this.#downloads.delete(task.torrent.infohashHex)
-        throw error
-      },
-    )
-    result.catch(() => {})
-    return result
+    return this.#downloads.begin(checkTorrent(torrent), options)
   }
 
   /** Hands what was learnt to whoever keeps it; what cannot be kept is lost. */
@@ -383,7 +334,7 @@ export class OpenNet implements Net {
   }
 
   async #close(): Promise<void> {
-    for (const task of this.#downloads.values()) task.fail(new NetError('closed', 'download: the net was closed'))
+    this.#downloads.close()
     await Promise.all([...this.#topics.values()].map((topic) => topic.close()))
     this.#seeds.close()
     this.#swarms.close()

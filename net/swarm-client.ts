@@ -25,6 +25,8 @@ const HANDSHAKE_LENGTH = 68
 export interface SwarmClientOptions {
   readonly peerId: Uint8Array
   readonly ban: (address: Address) => void
+  /** An address has brought a block that was lacking. */
+  readonly onBrought: (address: Address) => void
   readonly trace: (line: string) => void
 }
 
@@ -202,6 +204,7 @@ export class Membership {
       send: (parts) => {
         for (const part of parts) connection.say(part, SWARM_UNREAD_LENGTH_MAX)
       },
+      onBrought: () => this.#client.onBrought(connection.dialled ?? connection.remote),
       drop: (reason, isGuilty) => {
         this.#client.trace(`swarm: ${connection.id}: ${reason}`)
         if (isGuilty) this.#client.ban(connection.dialled ?? connection.remote)

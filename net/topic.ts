@@ -60,6 +60,8 @@ export interface Topic {
   onPeer(listener: (peer: TopicPeer) => void): () => void
   /** Tries an address that the caller knows; it is trusted like a static peer. */
   addPeer(address: Address): void
+  /** Has an address that waits for a place get the next one; false if it does not wait. */
+  preferPeer(address: Address): boolean
   close(): Promise<void>
 }
 
@@ -156,6 +158,10 @@ export class TopicSwarm implements Topic {
 
   addPeer(address: Address): void {
     this.#offer(address, 'loopback', true)
+  }
+
+  preferPeer(address: Address): boolean {
+    return this.#book.prefer(address)
   }
 
   /** Takes a connection whose handshake named this topic; false if there are enough, of whom nobody can leave. */

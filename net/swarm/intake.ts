@@ -6,6 +6,7 @@
 import { NetError } from '../errors.ts'
 import {
   DOWNLOAD_MUTE_MS,
+  DOWNLOAD_TRY_MS,
   DOWNLOAD_UNTRIED_MUTE_MS,
   PEER_SILENCE_MS,
   PEER_SNUB_MS,
@@ -18,7 +19,7 @@ import { type CheckedTorrent, isPiece, type Store } from '../torrent.ts'
 import type { Availability } from './availability.ts'
 import type { Bitfield } from './bitfield.ts'
 import { Blame } from './blame.ts'
-import { PiecePicker } from './piece-picker.ts'
+import { type PieceOrder, PiecePicker } from './piece-picker.ts'
 import type { AskedBlock, SwarmPeer } from './swarm-peer.ts'
 import { BLOCK_LENGTH, type Block, encodeMessage, ID } from './wire-messages.ts'
 
@@ -47,6 +48,8 @@ export class Intake {
   readonly #picker: PiecePicker
   readonly #blame = new Blame<SwarmPeer>()
   readonly #blocksPerPiece: number
+  /** How many that never brought anything were asked for a block beside who holds it, by #keyOf. */
+  readonly #tryCounts = new Map<number, number>()
   #unwrittenLength = 0
   /** When a block came last that was lacking. */
   #takenAtMs = Number.NEGATIVE_INFINITY
@@ -78,16 +81,39 @@ export class Intake {
     const nowMs = this.#ports.clock.nowMs()
     const completeCount = this.#completeCount()
     const isRunner = peer.link.prefersRuns === true && this.#ports.peers.size > 1
-    const requests: Uint8Array[] = []
-    while (peer.asked.size < peer.depth) {
-      const block = this.#picker.next(peer, peer.pieces, isRunner ? 'run' : completeCount, nowMs)
-      if (block === null) break
-      requests.push(this.#note(peer, block, nowMs))
-    }
+    const requests = this.#askNext(peer, isRunner ? 'run' : completeCount, nowMs)
+    if (peer.asked.size === 0 && this.#freeFor(peer, nowMs)) requests.push(...this.#askNext(peer, completeCount, nowMs))
     // Only who has brought something is asked for what others hold: else many that bring nothing would hold it together.
     if (peer.asked.size === 0)
       requests.push(...(peer.hasBrought ? this.#askAgain(peer, nowMs) : this.#try(peer, nowMs)))
     if (requests.length > 0) this.#ports.send(peer, requests)
+  }
+
+  #askNext(peer: SwarmPeer, order: PieceOrder, nowMs: number): Uint8Array[] {
+    const requests: Uint8Array[] = []
+    while (peer.asked.size < peer.depth) {
+      const block = this.#picker.next(peer, peer.pieces, order, nowMs)
+      if (block === null) break
+      requests.push(this.#note(peer, block, nowMs))
+    }
+    return requests
+  }
+
+  /** Takes late blocks from those who never brought anything, for one that has and waits for nothing; true if there were some. They stay asked for them. */
+  #freeFor(peer: SwarmPeer, nowMs: number): boolean {
+    let count = 0
+    if (!peer.hasBrought) return false
+    for (const other of this.#ports.peers) {
+      if (other.hasBrought || count >= peer.depth) continue
+      for (const [key, block] of other.asked) {
+        if (!block.isHeld || !peer.pieces.has(block.index)) continue
+        if (!this.#picker.isLate(block, nowMs - LATE_MS_MIN)) continue
+        other.asked.set(key, { ...block, isHeld: false })
+        this.#picker.release(other, block)
+        count += 1
+      }
+    }
+    return count > 0
   }
 
   #note(peer: SwarmPeer, { index, offset, length }: Block, nowMs: number, isHeld = true): Uint8Array {
@@ -108,14 +134,20 @@ export class Intake {
     return requests
   }
 
-  /** While nothing comes, a block that is late with those who never brought anything: nobody waits to be tried until all of them have left. */
+  /**
+   * While nothing comes, a block that is late with those who never brought anything: nobody waits to be tried until all of them have left. The
+   * longer it is late, the more may be tried with it, so that a long way to all of them costs few blocks twice.
+   */
   #try(peer: SwarmPeer, nowMs: number): Uint8Array[] {
     if (nowMs - this.#takenAtMs < DOWNLOAD_MUTE_MS) return []
     for (const other of this.#ports.peers) {
       if (other.hasBrought) continue
-      for (const block of other.asked.values()) {
+      for (const [key, block] of other.asked) {
         if (!block.isHeld || !peer.pieces.has(block.index)) continue
-        if (this.#picker.isLate(block, nowMs - DOWNLOAD_UNTRIED_MUTE_MS)) return [this.#note(peer, block, nowMs, false)]
+        const tryCount = this.#tryCounts.get(key) ?? 0
+        if (!this.#picker.isLate(block, nowMs - lateForTries(tryCount))) continue
+        this.#tryCounts.set(key, tryCount + 1)
+        return [this.#note(peer, block, nowMs, false)]
       }
     }
     return []
@@ -138,6 +170,7 @@ export class Intake {
       return
     }
     const nowMs = this.#ports.clock.nowMs()
+    const isFirst = !peer.hasBrought
     peer.asked.delete(key)
     peer.broughtLength += bytes.length
     peer.onBlock(nowMs - asked.atMs, nowMs)
@@ -145,6 +178,7 @@ export class Intake {
     if (kept !== null) {
       this.takenLength += bytes.length
       this.#takenAtMs = nowMs
+      if (isFirst) peer.link.onBrought?.()
       this.#blame.record(index, offset, kept, peer)
       this.#cancel(key, asked)
       this.#checkPiece(index)
@@ -240,6 +274,11 @@ export class Intake {
     )
     this.refill(peer)
   }
+}
+
+/** Milliseconds after which one more is tried: one after the first DOWNLOAD_TRY_MS, three after the second, and so on, then any number. */
+function lateForTries(tryCount: number): number {
+  return Math.min(DOWNLOAD_UNTRIED_MUTE_MS, DOWNLOAD_TRY_MS * (1 + Math.floor(Math.log2(tryCount + 1))))
 }
 
 /** What the caller's store threw, as an error of this room. */

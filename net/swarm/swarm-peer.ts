@@ -40,6 +40,8 @@ export interface SwarmLink {
   /** Adjoining pieces are cheaper for it than single ones. */
   readonly prefersRuns?: boolean
   send(parts: readonly Uint8Array[]): void
+  /** Its first block came, and was lacking. */
+  onBrought?(): void
   /** Ends the connection; `isGuilty`: the peer sent bytes that are provably wrong. */
   drop(reason: string, isGuilty: boolean): void
 }

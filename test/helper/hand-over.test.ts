@@ -212,7 +212,7 @@ async function bodiesByRange(peers: readonly Address[]): Promise<Uint8Array> {
   const { offset, length } = bodyRangeOf(partial)
   const signal = new AbortController().signal
   const manners = { failed: new Set<TopicPeer>(), slow: new Set<TopicPeer>() }
-  await bringRanges({ take: partial, file, fileStart: offset, peers: met, manners, signal, onBytes: () => {} })
+  await bringRanges({ take: partial, file, fileStart: offset, peersNow: () => met, manners, signal, onBytes: () => {} })
   const bytes = await file.read(0, length)
   await file.remove()
   return bytes

@@ -61,7 +61,12 @@ const SLOW = Math.min(
 it('a slow peer that is all there is brings everything, range after range', async () => {
   const peer = new FakePeer(SLOW)
   for (const word of ['first', 'second']) {
-    const outcome = raceForRange(asPeers([peer]), manners, NEVER, (_, signal) => after(20, word, signal))
+    const outcome = raceForRange(
+      () => asPeers([peer]),
+      manners,
+      NEVER,
+      (_, signal) => after(20, word, signal),
+    )
     await pass(outcome, [peer])
     assert.equal(await outcome, word)
   }
@@ -73,10 +78,15 @@ it('who was slow is asked last the next time', async () => {
   const asked: FakePeer[][] = []
   for (let race = 0; race < 2; race++) {
     asked.push([])
-    const outcome = raceForRange(asPeers([slow, fast]), manners, NEVER, (peer, signal) => {
-      asked.at(-1)?.push(peer as unknown as FakePeer)
-      return after(3, 'bytes', signal)
-    })
+    const outcome = raceForRange(
+      () => asPeers([slow, fast]),
+      manners,
+      NEVER,
+      (peer, signal) => {
+        asked.at(-1)?.push(peer as unknown as FakePeer)
+        return after(3, 'bytes', signal)
+      },
+    )
     await pass(outcome, [slow, fast])
     assert.equal(await outcome, 'bytes')
   }
@@ -85,13 +95,23 @@ it('who was slow is asked last the next time', async () => {
 
 it('who brings next to nothing is called off after a while, and not asked again', async () => {
   const peer = new FakePeer((RANGE_STALL_LENGTH / (RANGE_STALL_MS / 1000)) * 0.9)
-  const outcome = raceForRange(asPeers([peer]), manners, NEVER, (_, signal) => after(40, 'bytes', signal))
+  const outcome = raceForRange(
+    () => asPeers([peer]),
+    manners,
+    NEVER,
+    (_, signal) => after(40, 'bytes', signal),
+  )
   const seconds = await pass(outcome, [peer])
   await assert.rejects(outcome, { code: 'chain-malformed' })
   assert.equal(seconds, RANGE_STALL_MS / 1000)
   let askedCount = 0
   await assert.rejects(
-    raceForRange(asPeers([peer]), manners, NEVER, async () => askedCount++),
+    raceForRange(
+      () => asPeers([peer]),
+      manners,
+      NEVER,
+      async () => askedCount++,
+    ),
     { code: 'chain-malformed' },
   )
   assert.equal(askedCount, 0)
@@ -100,10 +120,15 @@ it('who brings next to nothing is called off after a while, and not asked again'
 it('the first good result ends the others, whom that does not make bad', async () => {
   const [slow, fast] = [new FakePeer(SLOW), new FakePeer(10 * RANGE_ALIVE_LENGTH)]
   const calledOff: FakePeer[] = []
-  const outcome = raceForRange(asPeers([slow, fast]), manners, NEVER, async (peer, signal) => {
-    signal.addEventListener('abort', () => calledOff.push(peer as unknown as FakePeer))
-    return after(peer === asPeers([slow])[0] ? 30 : 2, 'bytes', signal)
-  })
+  const outcome = raceForRange(
+    () => asPeers([slow, fast]),
+    manners,
+    NEVER,
+    async (peer, signal) => {
+      signal.addEventListener('abort', () => calledOff.push(peer as unknown as FakePeer))
+      return after(peer === asPeers([slow])[0] ? 30 : 2, 'bytes', signal)
+    },
+  )
   await pass(outcome, [slow, fast])
   assert.equal(await outcome, 'bytes')
   assert.ok(calledOff.includes(slow))

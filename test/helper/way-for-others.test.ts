@@ -6,7 +6,7 @@
 
 import assert from 'node:assert/strict'
 import { beforeEach, it, mock } from 'node:test'
-import { WAY_LENGTH, WAY_LOOK_MS } from '../../helper/share/supply/limits.ts'
+import { WAY_LENGTH, WAY_LOOK_MS, WAY_STILL_COUNT } from '../../helper/share/supply/limits.ts'
 import { type BroughtBy, inOrderOfBringing, makeWayForOthers } from '../../helper/share/supply/way-for-others.ts'
 import type { Address, Download, Topic } from '../../net/index.ts'
 
@@ -42,17 +42,24 @@ interface Scene {
   readonly added: Address[]
   /** Those that wait for a place in the topic. */
   readonly waiting: readonly Address[]
+  /** Those of them that get the next place. */
+  readonly placed: Address[]
 }
 
 /** Looks so often, with these in the swarm; returns what is known of them then. */
 function look(
   peers: readonly FakePeer[],
   lookCount: number,
-  { brought = new Map(), preferred = [], waiting = [], added = [] }: Partial<Scene> = {},
+  { brought = new Map(), preferred = [], waiting = [], added = [], placed = [] }: Partial<Scene> = {},
 ): BroughtBy {
   let takenLength = 0
   const progress = () => ({ takenLength, peers }) as unknown as ReturnType<Download['progress']>
-  const topic = { peers: () => peers, waiting: () => waiting } as unknown as Topic
+  const placePeer = (address: Address): boolean => {
+    const isWaiting = waiting.includes(address) && !peers.some(({ isDismissed }) => isDismissed)
+    if (isWaiting && !placed.includes(address)) placed.push(address)
+    return isWaiting
+  }
+  const topic = { peers: () => peers, waiting: () => waiting, preferPeer: placePeer } as unknown as Topic
   const addPeer = (address: Address): void => {
     added.push(address)
   }
@@ -71,18 +78,18 @@ function look(
   return brought
 }
 
-it('where nothing moves, those in the swarm who bring nothing make way, after a look in which they could', () => {
+it('where nothing moves for a while, those in the swarm who bring nothing make way', () => {
   const [mute, gone] = [new FakePeer(1, 0), new FakePeer(2, 0)]
   gone.connected = false
-  look([mute, gone], 1)
+  look([mute, gone], WAY_STILL_COUNT - 1)
   assert.equal(mute.isDismissed, false)
-  look([mute, gone], 2)
+  look([mute, gone], WAY_STILL_COUNT)
   assert.deepEqual([mute.isDismissed, gone.isDismissed], [true, false])
 })
 
 it('where something moves nobody makes way', () => {
   const [mute, honest] = [new FakePeer(1, 0), new FakePeer(2, 1)]
-  look([mute, honest], 5)
+  look([mute, honest], 2 * WAY_STILL_COUNT)
   assert.deepEqual([mute.isDismissed, honest.isDismissed], [false, false])
 })
 
@@ -112,4 +119,23 @@ it('where nothing moves, addresses that wait for a place in the topic are tried 
   assert.deepEqual(added, [])
   look([mute], 1, { waiting, added })
   assert.deepEqual(added, waiting)
+})
+
+it('who brings something and waits for a place in the topic gets the next one, from one who brings nothing', () => {
+  const [mute, other, honest] = [new FakePeer(1, 0), new FakePeer(2, 0), new FakePeer(3, 1)]
+  const placed: Address[] = []
+  look([mute, other, honest], 3, { waiting: [{ host: '192.0.2.2', port: 1 }, honest.address], placed })
+  assert.deepEqual(placed, [honest.address])
+  assert.deepEqual(
+    [mute, other, honest].map(({ isDismissed }) => isDismissed),
+    [true, false, false],
+  )
+})
+
+it('who has brought something of another link keeps his place, though nothing of this one comes of him', () => {
+  const [mute, honest] = [new FakePeer(1, 0), new FakePeer(2, 1)]
+  const brought = look([honest], 1)
+  const idle = new FakePeer(2, 0)
+  look([mute, idle], WAY_STILL_COUNT, { brought })
+  assert.deepEqual([mute.isDismissed, idle.isDismissed], [true, false])
 })

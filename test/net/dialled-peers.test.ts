@@ -12,10 +12,10 @@ import { Tries } from '../../net/tries.ts'
 import { memoryStore, torrentOf } from './fixtures.ts'
 
 const LOOK_MS = 100
-const LOOK_COUNT = 3
+const LOOK_COUNT = 5
 
 /** How many are dialled at first and after each look, of as many as there may be, when so much comes between two looks. */
-async function dialledCounts(t: TestContext, comesLength: number): Promise<number[]> {
+async function dialledCounts(t: TestContext, comesLength: number, goodCount = 0): Promise<number[]> {
   t.mock.timers.enable({ apis: ['setInterval'] })
   let takenLength = 0
   let dialledCount = 0
@@ -31,6 +31,8 @@ async function dialledCounts(t: TestContext, comesLength: number): Promise<numbe
     }),
   }
   const peers = Array.from({ length: 100 }, (_, at) => ({ host: `192.0.2.${at}`, port: 7_001 }))
+  const tries = new Tries()
+  for (const peer of peers.slice(0, goodCount)) tries.worked(peer)
   const options = { peers, store: memoryStore(1), stallTimeoutMs: 60_000 }
   const task = new DownloadTask(checkTorrent(torrentOf(Buffer.alloc(1))), options, {
     client: client as unknown as SwarmClient,
@@ -39,7 +41,7 @@ async function dialledCounts(t: TestContext, comesLength: number): Promise<numbe
       return new Promise(() => {})
     },
     isBanned: () => false,
-    tries: new Tries(),
+    tries,
   })
   await new Promise((resolve) => setImmediate(resolve))
   const counts = [dialledCount]
@@ -55,10 +57,21 @@ async function dialledCounts(t: TestContext, comesLength: number): Promise<numbe
 
 test('twice as many are dialled after each look in which nothing came, up to the bound', async (t) => {
   const [start, max] = [DOWNLOAD_DIALLED_COUNT_START, DOWNLOAD_DIALLED_COUNT_MAX]
-  assert.deepEqual(await dialledCounts(t, 0), [start, 2 * start, max, max])
+  assert.deepEqual(await dialledCounts(t, 0), [start, 2 * start, 4 * start, 8 * start, max, max])
 })
 
 test('while something comes a few more are', async (t) => {
   const [start, more] = [DOWNLOAD_DIALLED_COUNT_START, DOWNLOAD_WAY_COUNT]
-  assert.deepEqual(await dialledCounts(t, BLOCK_LENGTH), [start, start + more, start + 2 * more, start + 3 * more])
+  assert.deepEqual(
+    await dialledCounts(t, BLOCK_LENGTH),
+    Array.from({ length: 1 + LOOK_COUNT }, (_, look) => start + look * more),
+  )
+})
+
+test('of those that have brought something to other downloads no more than there are are dialled at first', async (t) => {
+  assert.equal((await dialledCounts(t, BLOCK_LENGTH, 2))[0], 2)
+})
+
+test('of many of those no more than of others', async (t) => {
+  assert.equal((await dialledCounts(t, BLOCK_LENGTH, 50))[0], DOWNLOAD_DIALLED_COUNT_START)
 })

@@ -106,7 +106,7 @@ test('of a crowd on one network no more are dialled than of any other, for as lo
   assert.deepEqual(hosts(2), [HONEST.host, '8.8.8.8'])
 })
 
-test('downloads side by side first try whom no other tries or has tried in vain, and who brings something is tried like anybody else', () => {
+test('downloads side by side first try who has brought something, then whom no other tries or has tried in vain', () => {
   const tries = new Tries()
   const [first, second, third] = [0, 1, 2].map(() => new DownloadAddresses(tries))
   assert.ok(first !== undefined && second !== undefined && third !== undefined)
@@ -117,6 +117,10 @@ test('downloads side by side first try whom no other tries or has tried in vain,
   assert.deepEqual(portsOf(second, 4), [5, 6, 1, 2])
   tries.worked({ host: '203.0.113.1', port: 2 })
   assert.deepEqual(portsOf(third, 6), [2, 3, 4, 5, 6, 1])
+  assert.deepEqual(
+    [2, 3].map((port) => tries.isGood({ host: '203.0.113.1', port })),
+    [true, false],
+  )
 })
 
 test('of too many addresses the one tried longest ago is forgotten', () => {

@@ -222,17 +222,19 @@ function shareOfPeers(download: Download, webLength: () => number): Pick<Attempt
 
 function startRange(take: LinkTake, file: IncomingFile, around: DownloadSurroundings): Attempt {
   const { topic, manners, broughtBy, signal } = around
-  // Who has brought something else goes first, whether he was asked for his chain or not.
-  const good = new Map(inOrderOfBringing(broughtBy).map((address, rank) => [formatAddress(address), rank]))
-  const rankOf = ({ address, remote }: TopicPeer): number => good.get(formatAddress(address ?? remote)) ?? good.size
-  const others = (topic?.peers() ?? []).filter((peer) => rankOf(peer) < good.size && !around.peers.includes(peer))
-  const peers = [...around.peers, ...others].sort((a, b) => rankOf(a) - rankOf(b))
+  // Who has brought something else goes first, whether he was asked for his chain or not, and whenever he turns up.
+  const peersNow = (): readonly TopicPeer[] => {
+    const good = new Map(inOrderOfBringing(broughtBy).map((address, rank) => [formatAddress(address), rank]))
+    const rankOf = ({ address, remote }: TopicPeer): number => good.get(formatAddress(address ?? remote)) ?? good.size
+    const others = (topic?.peers() ?? []).filter((peer) => rankOf(peer) < good.size && !around.peers.includes(peer))
+    return [...around.peers, ...others].sort((a, b) => rankOf(a) - rankOf(b))
+  }
   let received = 0
   const onBytes = (count: number): void => {
     received += count
   }
   const { offset: fileStart } = bodyRangeOf(take)
-  const ended = bringRanges({ take, file, fileStart, peers, manners, signal, onBytes })
+  const ended = bringRanges({ take, file, fileStart, peersNow, manners, signal, onBytes })
   const progress = () => ({ takenLength: received, presentWantedLength: 0 })
   return { ...NOTHING_STARTED, receivedLength: () => received, progress, ended }
 }

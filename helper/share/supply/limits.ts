@@ -54,8 +54,10 @@ export const ORIGIN_RACE_MS = 4_000
 export const ORIGIN_BEGUN_LENGTH = 16 * 1024
 
 /**
- * Bytes that a link, and a peer in its swarm, brings between two looks when it moves: a block. Peers that do not make way for addresses that wait,
- * soon enough that the third 64 of a crowd are met before a link is given up (LINK_START_TIMEOUT_MS).
+ * Bytes that a link, and a peer in its swarm, brings between two looks when it moves: a block. After so many looks in which it did not, peers that do
+ * not make way for addresses that wait: late enough that most are tried in the swarm alone, which costs less, and soon enough that the
+ * third 64 of a crowd are met before a link is given up (LINK_START_TIMEOUT_MS).
  */
 export const WAY_LENGTH = 16 * 1024
 export const WAY_LOOK_MS = 100
+export const WAY_STILL_COUNT = 5

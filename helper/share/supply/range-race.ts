@@ -23,19 +23,24 @@ export interface RangeManners {
 
 /**
  * The first good result of `bring`, which is called for one peer after the other; the signal it gets says that the race is over
- * or that too little comes. @throws HelperError 'chain-malformed' when no peer brings it
+ * or that too little comes. `peersNow` says who is there, best first, each time one more is to be asked. @throws HelperError 'chain-malformed' when no peer brings it
  */
 export async function raceForRange<Result>(
-  peers: readonly TopicPeer[],
+  peersNow: () => readonly TopicPeer[],
   manners: RangeManners,
   signal: AbortSignal,
   bring: (peer: TopicPeer, signal: AbortSignal) => Promise<Result>,
 ): Promise<Result> {
   const { failed, slow } = manners
-  const inOrder = [...peers.filter((peer) => !slow.has(peer)), ...peers.filter((peer) => slow.has(peer))]
+  const asked = new Set<TopicPeer>()
   const brought = await raceOfPeers({
-    // Another race of this conversation may have found out meanwhile.
-    next: async () => nextOf(inOrder, failed),
+    next: async () => {
+      // Another race of this conversation may have found out who fails or is slow meanwhile.
+      const left = peersNow().filter((peer) => !failed.has(peer) && !asked.has(peer))
+      const peer = left.find((one) => !slow.has(one)) ?? left[0] ?? null
+      if (peer !== null) asked.add(peer)
+      return peer
+    },
     attempt: async (peer, joined) => {
       try {
         return { result: await whileMoving(peer, joined, (moving) => bring(peer, moving)) }
@@ -52,11 +57,6 @@ export async function raceForRange<Result>(
   })
   if (brought === null) throw noPeer()
   return brought.result
-}
-
-function nextOf(waiting: TopicPeer[], failed: ReadonlySet<TopicPeer>): TopicPeer | null {
-  for (let peer = waiting.shift(); peer !== undefined; peer = waiting.shift()) if (!failed.has(peer)) return peer
-  return null
 }
 
 /** Ends an attempt when its peer brings next to nothing, on all that is asked of it together. */

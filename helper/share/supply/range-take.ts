@@ -19,8 +19,8 @@ export interface RangeTransfer {
   readonly file: IncomingFile
   /** Offset in the payload of the file's first byte. */
   readonly fileStart: number
-  /** Whom to ask, in this order. */
-  readonly peers: readonly TopicPeer[]
+  /** Whom to ask next, best first. */
+  readonly peersNow: () => readonly TopicPeer[]
   readonly manners: RangeManners
   readonly signal: AbortSignal
   /** Called with the number of bytes of each part that came. */
@@ -46,9 +46,11 @@ interface Unit {
 
 /** Resolves when all segments of the take are in the file. @throws HelperError 'chain-malformed' when no peer brings them */
 export async function bringRanges(transfer: RangeTransfer): Promise<void> {
-  const { peers, manners, signal } = transfer
+  const { peersNow, manners, signal } = transfer
   const units = unitsOf(transfer.take)
-  await raceForRange(peers, manners, signal, (peer, joined) => bringUnits(peer, units, { ...transfer, signal: joined }))
+  await raceForRange(peersNow, manners, signal, (peer, joined) =>
+    bringUnits(peer, units, { ...transfer, signal: joined }),
+  )
   await Promise.all(units.map(({ written }) => written))
 }
 

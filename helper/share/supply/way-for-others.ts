@@ -1,12 +1,12 @@
 /**
  * Makes way for addresses that wait. Whoever claims the right chain is a peer of use, and enough of those take all places of a topic; what they
- * are worth shows in the swarm of a link. As long as that hardly moves, peers that are in it and bring nothing give up their places in the
- * topic, one look after the other, to addresses that were not met yet, which are tried in the swarm meanwhile. They stay in the swarm, so who is
- * merely slow loses nothing there.
+ * are worth shows in the swarm of a link. Where that hardly moves, addresses that wait for a place in the topic are tried in the swarm; who of
+ * them brings something gets the next place. Where it still does not move, peers that are in it and bring nothing give up their places, one look
+ * after the other. They stay in the swarm, so who is merely slow loses nothing there.
  * What addresses brought is noted, so that those who brought most are asked first for what comes next, and are dialled for what hardly moves.
  */
-import { type Address, type Download, formatAddress, type Topic } from '../../../net/index.ts'
-import { WAY_LENGTH, WAY_LOOK_MS } from './limits.ts'
+import { type Address, type Download, formatAddress, type Topic, type TopicPeer } from '../../../net/index.ts'
+import { WAY_LENGTH, WAY_LOOK_MS, WAY_STILL_COUNT } from './limits.ts'
 
 /** Bytes that addresses brought in swarms, in one conversation. */
 export type BroughtBy = Map<string, { readonly address: Address; length: number }>
@@ -19,11 +19,13 @@ export function inOrderOfBringing(brought: BroughtBy): Address[] {
 /** Watches a download; returns how to stop. */
 export function makeWayForOthers(
   download: Pick<Download, 'progress' | 'addPeer' | 'preferPeer'>,
-  topic: Pick<Topic, 'peers' | 'waiting'>,
+  topic: Pick<Topic, 'peers' | 'waiting' | 'preferPeer'>,
   brought: BroughtBy,
 ): () => void {
   let takenLength = 0
   let before = new Map<string, number>()
+  /** Looks in which hardly anything came. */
+  let stillCount = 0
   const look = (): void => {
     const progress = download.progress()
     const isMoving = progress.takenLength - takenLength >= WAY_LENGTH
@@ -38,10 +40,20 @@ export function makeWayForOthers(
       else if (connected && before.has(key)) mute.add(key)
     }
     before = now
+    // Who brings another link, and nothing of this one, is wanted.
+    const isMute = ({ address, remote }: TopicPeer): boolean => {
+      const key = formatAddress(address ?? remote)
+      return mute.has(key) && !brought.has(key)
+    }
+    // Small links are asked of peers of the topic.
+    for (const { address } of brought.values()) {
+      if (topic.preferPeer(address)) topic.peers().find(isMute)?.dismiss()
+    }
+    stillCount = isMoving ? 0 : stillCount + 1
     if (isMoving) return
     for (const [key, { address }] of brought) if (!now.has(key)) download.preferPeer(address)
     for (const address of topic.waiting()) download.addPeer(address)
-    for (const peer of topic.peers()) if (mute.has(formatAddress(peer.address ?? peer.remote))) peer.dismiss()
+    if (stillCount >= WAY_STILL_COUNT) for (const peer of topic.peers()) if (isMute(peer)) peer.dismiss()
   }
   const timer = setInterval(look, WAY_LOOK_MS)
   return () => clearInterval(timer)
