@@ -7,6 +7,7 @@ import fc from 'fast-check'
 import { compactAddress, expandAddress, isDialable, mayHearOf } from '../../net/address.ts'
 import { AddressBook } from '../../net/address-book.ts'
 import { classOfHost, formatAddress, NetError, parseAddress } from '../../net/index.ts'
+import { REDIAL_DELAY_MS } from '../../net/limits.ts'
 
 const port = fc.integer({ min: 1, max: 65535 })
 
@@ -179,4 +180,18 @@ test('of many addresses those of few networks and hosts are dialled after others
   for (const address of [...crowd, ...network, ...v6, ...others]) book.offer(address, 0)
   const first = Array.from({ length: 9 }, () => book.next()?.host)
   for (const { host } of others) assert.ok(first.includes(host), `${host} is not among ${first.join(', ')}`)
+})
+
+test('an address that is preferred while it waits is dialled next, once; one that does not wait is not', () => {
+  const book = new AddressBook()
+  const addresses = Array.from({ length: 4 }, (_, index) => ({ host: '192.0.2.1', port: 1 + index }))
+  const [first, , third] = addresses
+  assert.ok(first !== undefined && third !== undefined)
+  for (const address of addresses) book.offer(address, 0)
+  assert.equal(book.next()?.port, 1)
+  assert.deepEqual([book.prefer(first), book.prefer(third), book.prefer({ ...third, port: 9 })], [false, true, false])
+  assert.deepEqual([book.next()?.port, book.next()?.port], [3, 2])
+  book.dialled(third, false, 0)
+  book.offer(third, REDIAL_DELAY_MS)
+  assert.deepEqual([book.next()?.port, book.next()?.port], [4, 3])
 })

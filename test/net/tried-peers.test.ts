@@ -1,12 +1,14 @@
 // Goal: peers that bring nothing keep no other peer from being tried, and no block from one that brings something, however many come and go.
-// Method: one member that downloads a single piece, whose links are stubs, on a clock that the test sets.
+// Method: one member that downloads a single piece, or three of which nobody has the last, whose links are stubs, on a clock that the test sets.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { DOWNLOAD_TRY_MS } from '../../net/limits.ts'
 import { Bitfield } from '../../net/swarm/bitfield.ts'
 import { Swarm, type SwarmEnd } from '../../net/swarm/swarm.ts'
 import {
   BLOCK_LENGTH,
   type Block,
+  encodeBytesMessage,
   encodeMessage,
   encodePieceHead,
   ID,
@@ -16,22 +18,28 @@ import { checkTorrent } from '../../net/torrent.ts'
 import { bytesOf, torrentOf } from './fixtures.ts'
 
 const BLOCK_COUNT = 4
-const CONTENT = bytesOf('content', BLOCK_COUNT * BLOCK_LENGTH)
+/** Three pieces of two blocks, or one piece of the first four. */
+const CONTENT = bytesOf('content', 6 * BLOCK_LENGTH)
+/** The first two pieces. */
+const FIRST_TWO = encodeBytesMessage(ID.bitfield, Uint8Array.of(0b11000000))
 /** So late is a block to be asked of others, brought something or not. */
 const LATE_MS = 410
+/** So late is one of those who never brought any to be asked of one who has. */
+const TAKEN_OVER_MS = 250
 
 class Downloader {
   nowMs = 1_000
   isDone = false
   readonly swarm: Swarm
 
-  constructor() {
+  constructor(pieceCount = 1) {
+    const content = pieceCount === 1 ? CONTENT.subarray(0, BLOCK_COUNT * BLOCK_LENGTH) : CONTENT
     const options = {
-      torrent: checkTorrent(torrentOf(CONTENT, CONTENT.length)),
+      torrent: checkTorrent(torrentOf(content, content.length / pieceCount)),
       source: { read: async () => assert.fail('nothing is asked for') },
       write: async () => {},
-      have: new Bitfield(1),
-      wanted: Bitfield.full(1),
+      have: new Bitfield(pieceCount),
+      wanted: Bitfield.full(pieceCount),
       onPiece: () => {},
       onDone: () => {
         this.isDone = true
@@ -47,13 +55,13 @@ class Downloader {
   }
 }
 
-/** A peer that has everything and lets the downloader ask. */
+/** A peer that has everything, or what it says, and lets the downloader ask. */
 class Peer {
   /** What it was asked for and has not been released from. */
   asked: Block[] = []
   readonly end: SwarmEnd
 
-  constructor({ swarm }: Downloader) {
+  constructor({ swarm }: Downloader, says = encodeMessage(ID.haveAll)) {
     const end = swarm.join({
       name: 'peer',
       fast: true,
@@ -65,46 +73,69 @@ class Peer {
     })
     assert.ok(end !== null)
     this.end = end
-    this.end.receive(Buffer.concat([encodeMessage(ID.haveAll), encodeMessage(ID.unchoke)]))
+    this.end.receive(Buffer.concat([says, encodeMessage(ID.unchoke)]))
   }
 
   #onSent(parts: readonly Uint8Array[]): void {
     for (const message of parseMessages(Buffer.concat(parts))) {
       if (message.type === 'request') this.asked.push(message)
-      if (message.type === 'cancel') this.asked = this.asked.filter(({ offset }) => offset !== message.offset)
+      if (message.type === 'cancel')
+        this.asked = this.asked.filter(({ index, offset }) => index !== message.index || offset !== message.offset)
     }
   }
 
-  /** Brings all it is asked for, until that is nothing more. */
-  serve(): void {
-    for (let block = this.asked.shift(); block !== undefined; block = this.asked.shift()) {
-      const bytes = CONTENT.subarray(block.offset, block.offset + block.length)
+  /** Brings what it is asked for, at most `count` blocks. */
+  serve(count = Number.POSITIVE_INFINITY): void {
+    for (let served = 0; served < count; served++) {
+      const block = this.asked.shift()
+      if (block === undefined) return
+      const start = 2 * BLOCK_LENGTH * block.index + block.offset
+      const bytes = CONTENT.subarray(start, start + block.length)
       this.end.receive(Buffer.concat([encodePieceHead(block), bytes]))
     }
   }
 }
 
-test('who never brought anything waits for nobody of his kind to leave: each is asked for a block that is late', async () => {
+test('who never brought anything waits for nobody of his kind to leave: the longer nothing comes, the more are asked for the same', async () => {
   const downloader = new Downloader()
   const mute = Array.from({ length: 2 }, () => new Peer(downloader))
   assert.equal(mute.flatMap(({ asked }) => asked).length, BLOCK_COUNT)
   const others = Array.from({ length: 50 }, () => new Peer(downloader))
-  downloader.pass(LATE_MS / 2)
-  assert.deepEqual(
-    others.filter(({ asked }) => asked.length > 0),
-    [],
-  )
-  downloader.pass(LATE_MS / 2)
+  downloader.pass(DOWNLOAD_TRY_MS / 2)
+  const counts = [0, 1, 2, 3].map(() => {
+    const { length } = others.filter(({ asked }) => asked.length > 0)
+    downloader.pass(DOWNLOAD_TRY_MS)
+    return length
+  })
+  assert.deepEqual(counts, [0, BLOCK_COUNT, 3 * BLOCK_COUNT, 7 * BLOCK_COUNT])
   assert.deepEqual(
     others.filter(({ asked }) => asked.length !== 1),
     [],
   )
   others[49]?.serve()
-  // What the others were asked for is late as well.
-  downloader.pass(LATE_MS)
-  others[49]?.serve()
   await new Promise((resolve) => setImmediate(resolve))
   assert.equal(downloader.isDone, true)
+})
+
+test('who has brought something is asked for what those hold who have not, once that is late, though others are still to be begun', () => {
+  const downloader = new Downloader(3)
+  const [honest, mute] = [new Peer(downloader, FIRST_TWO), new Peer(downloader, FIRST_TWO)]
+  const held = mute.asked
+  assert.deepEqual([honest.asked.length, held.length], [2, 2])
+  honest.serve()
+  downloader.pass(TAKEN_OVER_MS - 10)
+  assert.deepEqual(honest.asked, [])
+  downloader.pass(20)
+  assert.deepEqual(honest.asked, held)
+})
+
+test('nothing is taken from one who has brought something as long as others are to be begun', () => {
+  const downloader = new Downloader(3)
+  const [quick, slow] = [new Peer(downloader, FIRST_TWO), new Peer(downloader, FIRST_TWO)]
+  slow.serve(1)
+  quick.serve()
+  downloader.pass(TAKEN_OVER_MS + 10)
+  assert.deepEqual([quick.asked.length, slow.asked.length], [0, 1])
 })
 
 test('what mute peers were asked for one after the other is late from the first time', async () => {
