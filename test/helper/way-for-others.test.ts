@@ -132,6 +132,14 @@ it('who brings something and waits for a place in the topic gets the next one, f
   )
 })
 
+it('who has brought less than one who waits, and brings nothing now, gives up his place to him', () => {
+  const [little, honest] = [new FakePeer(1, 1), new FakePeer(2, 5)]
+  const brought = look([little, honest], 1)
+  const [idle, bringing] = [new FakePeer(1, 0), new FakePeer(2, 5)]
+  look([idle, bringing], 2, { brought, waiting: [honest.address] })
+  assert.deepEqual([idle.isDismissed, bringing.isDismissed], [true, false])
+})
+
 it('who has brought something of another link keeps his place, though nothing of this one comes of him', () => {
   const [mute, honest] = [new FakePeer(1, 0), new FakePeer(2, 1)]
   const brought = look([honest], 1)

@@ -1,8 +1,8 @@
 /**
  * Makes way for addresses that wait. Whoever claims the right chain is a peer of use, and enough of those take all places of a topic; what they
  * are worth shows in the swarm of a link. Where that hardly moves, addresses that wait for a place in the topic are tried in the swarm; who of
- * them brings something gets the next place. Where it still does not move, peers that are in it and bring nothing give up their places, one look
- * after the other. They stay in the swarm, so who is merely slow loses nothing there.
+ * them brings more than one who is there gets his place. Where it still does not move, peers that are in it and bring nothing give up their places, one
+ * look after the other. They stay in the swarm, so who is merely slow loses nothing there.
  * What addresses brought is noted, so that those who brought most are asked first for what comes next, and are dialled for what hardly moves.
  */
 import { type Address, type Download, formatAddress, type Topic, type TopicPeer } from '../../../net/index.ts'
@@ -40,20 +40,21 @@ export function makeWayForOthers(
       else if (connected && before.has(key)) mute.add(key)
     }
     before = now
-    // Who brings another link, and nothing of this one, is wanted.
-    const isMute = ({ address, remote }: TopicPeer): boolean => {
-      const key = formatAddress(address ?? remote)
-      return mute.has(key) && !brought.has(key)
-    }
+    const keyOf = ({ address, remote }: TopicPeer): string => formatAddress(address ?? remote)
+    const broughtBy = (peer: TopicPeer): number => brought.get(keyOf(peer))?.length ?? 0
+    const idle = topic.peers().filter((peer) => mute.has(keyOf(peer)))
+    idle.sort((a, b) => broughtBy(a) - broughtBy(b))
     // Small links are asked of peers of the topic.
-    for (const { address } of brought.values()) {
-      if (topic.preferPeer(address)) topic.peers().find(isMute)?.dismiss()
+    for (const { address, length } of brought.values()) {
+      if (topic.preferPeer(address)) idle.find((peer) => broughtBy(peer) < length)?.dismiss()
     }
     stillCount = isMoving ? 0 : stillCount + 1
     if (isMoving) return
     for (const [key, { address }] of brought) if (!now.has(key)) download.preferPeer(address)
     for (const address of topic.waiting()) download.addPeer(address)
-    if (stillCount >= WAY_STILL_COUNT) for (const peer of topic.peers()) if (isMute(peer)) peer.dismiss()
+    if (stillCount < WAY_STILL_COUNT) return
+    // Who brings another link, and nothing of this one, is wanted.
+    for (const peer of idle) if (broughtBy(peer) === 0) peer.dismiss()
   }
   const timer = setInterval(look, WAY_LOOK_MS)
   return () => clearInterval(timer)
