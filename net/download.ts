@@ -186,16 +186,21 @@ export class DownloadTask {
     const takenLength = this.#swarm?.takenLength ?? 0
     const isMoving = takenLength - this.#lookedLength >= BLOCK_LENGTH
     this.#lookedLength = takenLength
+    if (this.#dialledCountMax === DOWNLOAD_DIALLED_COUNT_MAX) {
+      this.#makeWay(isMoving ? DOWNLOAD_WAY_COUNT : Number.POSITIVE_INFINITY)
+      return
+    }
     const moreCount = isMoving ? DOWNLOAD_WAY_COUNT : this.#dialledCountMax
-    const areAllTaken = this.#dialledCountMax === DOWNLOAD_DIALLED_COUNT_MAX
     this.#dialledCountMax = Math.min(DOWNLOAD_DIALLED_COUNT_MAX, this.#dialledCountMax + moreCount)
-    const countMax = !areAllTaken ? 0 : isMoving ? DOWNLOAD_WAY_COUNT : this.#addresses.waitingCount
+    this.#dialNext()
+  }
+
+  #makeWay(countMax: number): void {
     const mute = this.#swarm?.muteConnections() ?? []
     for (const connection of mute.slice(0, Math.min(countMax, this.#addresses.waitingCount))) {
       this.#leaving.add(connection)
       connection.destroy()
     }
-    this.#dialNext()
   }
 
   /** Has a source outside the swarm share the work, until it fails or brings wrong bytes. */

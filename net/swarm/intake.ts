@@ -79,10 +79,10 @@ export class Intake {
     if (peer.isChoking || !peer.amInterested || peer.isGone || this.#unwrittenLength > UNWRITTEN_LENGTH_MAX) return
     if (peer.asked.size >= peer.depth || peer.isSnubbed) return
     const nowMs = this.#ports.clock.nowMs()
-    const completeCount = this.#completeCount()
     const isRunner = peer.link.prefersRuns === true && this.#ports.peers.size > 1
-    const requests = this.#askNext(peer, isRunner ? 'run' : completeCount, nowMs)
-    if (peer.asked.size === 0 && this.#freeFor(peer, nowMs)) requests.push(...this.#askNext(peer, completeCount, nowMs))
+    const order = isRunner ? 'run' : this.#completeCount()
+    const requests = this.#askNext(peer, order, nowMs)
+    if (peer.asked.size === 0 && this.#freeFor(peer, nowMs)) requests.push(...this.#askNext(peer, order, nowMs))
     // Only who has brought something is asked for what others hold: else many that bring nothing would hold it together.
     if (peer.asked.size === 0)
       requests.push(...(peer.hasBrought ? this.#askAgain(peer, nowMs) : this.#try(peer, nowMs)))
@@ -170,7 +170,6 @@ export class Intake {
       return
     }
     const nowMs = this.#ports.clock.nowMs()
-    const isFirst = !peer.hasBrought
     peer.asked.delete(key)
     peer.broughtLength += bytes.length
     peer.onBlock(nowMs - asked.atMs, nowMs)
@@ -178,7 +177,8 @@ export class Intake {
     if (kept !== null) {
       this.takenLength += bytes.length
       this.#takenAtMs = nowMs
-      if (isFirst) peer.link.onBrought?.()
+      if (!peer.isOfUse) peer.link.onBrought?.()
+      peer.isOfUse = true
       this.#blame.record(index, offset, kept, peer)
       this.#cancel(key, asked)
       this.#checkPiece(index)

@@ -40,7 +40,7 @@ export interface SwarmLink {
   /** Adjoining pieces are cheaper for it than single ones. */
   readonly prefersRuns?: boolean
   send(parts: readonly Uint8Array[]): void
-  /** Its first block came, and was lacking. */
+  /** The first block came of it that was lacking. */
   onBrought?(): void
   /** Ends the connection; `isGuilty`: the peer sent bytes that are provably wrong. */
   drop(reason: string, isGuilty: boolean): void
@@ -82,6 +82,8 @@ export class SwarmPeer implements Worth {
   /** When the last block came from it, and when the last one went to it; null before. */
   broughtAtMs: number | null = null
   takenAtMs: number | null = null
+  /** It has brought a block that was lacking. */
+  isOfUse = false
   /** Blocks that came though nobody asked. */
   unaskedCount = 0
   /** Blocks that it asked for, oldest first. */

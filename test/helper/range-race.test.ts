@@ -29,6 +29,14 @@ beforeEach(() => {
 
 const asPeers = (peers: readonly FakePeer[]): TopicPeer[] => peers as unknown as TopicPeer[]
 
+/** A race of those that are in `peers` whenever one more is to be asked. */
+function race<Result>(
+  peers: readonly FakePeer[],
+  bring: (peer: TopicPeer, signal: AbortSignal) => Promise<Result>,
+): Promise<Result> {
+  return raceForRange(() => asPeers(peers), manners, NEVER, bring)
+}
+
 /** Lets time pass second by second, with what peers bring meanwhile, until `outcome` is there; returns the seconds. */
 async function pass(outcome: Promise<unknown>, peers: readonly FakePeer[], secondsMax = 60): Promise<number> {
   let isOver = false
@@ -61,12 +69,7 @@ const SLOW = Math.min(
 it('a slow peer that is all there is brings everything, range after range', async () => {
   const peer = new FakePeer(SLOW)
   for (const word of ['first', 'second']) {
-    const outcome = raceForRange(
-      () => asPeers([peer]),
-      manners,
-      NEVER,
-      (_, signal) => after(20, word, signal),
-    )
+    const outcome = race([peer], (_, signal) => after(20, word, signal))
     await pass(outcome, [peer])
     assert.equal(await outcome, word)
   }
@@ -76,17 +79,12 @@ it('a slow peer that is all there is brings everything, range after range', asyn
 it('who was slow is asked last the next time', async () => {
   const [slow, fast] = [new FakePeer(SLOW), new FakePeer(10 * RANGE_ALIVE_LENGTH)]
   const asked: FakePeer[][] = []
-  for (let race = 0; race < 2; race++) {
+  for (let round = 0; round < 2; round++) {
     asked.push([])
-    const outcome = raceForRange(
-      () => asPeers([slow, fast]),
-      manners,
-      NEVER,
-      (peer, signal) => {
-        asked.at(-1)?.push(peer as unknown as FakePeer)
-        return after(3, 'bytes', signal)
-      },
-    )
+    const outcome = race([slow, fast], (peer, signal) => {
+      asked.at(-1)?.push(peer as unknown as FakePeer)
+      return after(3, 'bytes', signal)
+    })
     await pass(outcome, [slow, fast])
     assert.equal(await outcome, 'bytes')
   }
@@ -95,23 +93,13 @@ it('who was slow is asked last the next time', async () => {
 
 it('who brings next to nothing is called off after a while, and not asked again', async () => {
   const peer = new FakePeer((RANGE_STALL_LENGTH / (RANGE_STALL_MS / 1000)) * 0.9)
-  const outcome = raceForRange(
-    () => asPeers([peer]),
-    manners,
-    NEVER,
-    (_, signal) => after(40, 'bytes', signal),
-  )
+  const outcome = race([peer], (_, signal) => after(40, 'bytes', signal))
   const seconds = await pass(outcome, [peer])
   await assert.rejects(outcome, { code: 'chain-malformed' })
   assert.equal(seconds, RANGE_STALL_MS / 1000)
   let askedCount = 0
   await assert.rejects(
-    raceForRange(
-      () => asPeers([peer]),
-      manners,
-      NEVER,
-      async () => askedCount++,
-    ),
+    race([peer], async () => askedCount++),
     { code: 'chain-malformed' },
   )
   assert.equal(askedCount, 0)
@@ -120,17 +108,24 @@ it('who brings next to nothing is called off after a while, and not asked again'
 it('the first good result ends the others, whom that does not make bad', async () => {
   const [slow, fast] = [new FakePeer(SLOW), new FakePeer(10 * RANGE_ALIVE_LENGTH)]
   const calledOff: FakePeer[] = []
-  const outcome = raceForRange(
-    () => asPeers([slow, fast]),
-    manners,
-    NEVER,
-    async (peer, signal) => {
-      signal.addEventListener('abort', () => calledOff.push(peer as unknown as FakePeer))
-      return after(peer === asPeers([slow])[0] ? 30 : 2, 'bytes', signal)
-    },
-  )
+  const outcome = race([slow, fast], async (peer, signal) => {
+    signal.addEventListener('abort', () => calledOff.push(peer as unknown as FakePeer))
+    return after(peer === asPeers([slow])[0] ? 30 : 2, 'bytes', signal)
+  })
   await pass(outcome, [slow, fast])
   assert.equal(await outcome, 'bytes')
   assert.ok(calledOff.includes(slow))
   assert.equal(manners.failed.size, 0)
+})
+
+it('who turns up while others are asked is asked, too', async () => {
+  const [slow, other, newcomer] = [new FakePeer(SLOW), new FakePeer(SLOW), new FakePeer(10 * RANGE_ALIVE_LENGTH)]
+  const there = [slow, other]
+  const outcome = race(there, (peer, signal) => {
+    const isNew = peer === asPeers([newcomer])[0]
+    if (!isNew && !there.includes(newcomer)) there.unshift(newcomer)
+    return after(isNew ? 2 : 30, isNew ? 'of the newcomer' : 'of others', signal)
+  })
+  await pass(outcome, [slow, other, newcomer])
+  assert.equal(await outcome, 'of the newcomer')
 })

@@ -1,5 +1,5 @@
 // Goal: a download dials no more addresses than it has use for: a few at first, many soon where nothing comes, hardly more where something does.
-// Method: a download whose swarm is a stub and whose dialling never ends, on a clock that the test sets.
+// Method: a download whose swarm is a stub and whom nobody answers, on a clock that the test sets.
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { DownloadTask } from '../../net/download.ts'

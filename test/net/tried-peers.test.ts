@@ -2,7 +2,7 @@
 // Method: one member that downloads a single piece, or three of which nobody has the last, whose links are stubs, on a clock that the test sets.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { DOWNLOAD_TRY_MS } from '../../net/limits.ts'
+import { DOWNLOAD_TRY_MS, PEER_UNTRIED_SNUB_MS } from '../../net/limits.ts'
 import { Bitfield } from '../../net/swarm/bitfield.ts'
 import { Swarm, type SwarmEnd } from '../../net/swarm/swarm.ts'
 import {
@@ -60,6 +60,8 @@ class Peer {
   /** What it was asked for and has not been released from. */
   asked: Block[] = []
   readonly end: SwarmEnd
+  /** How often it was said to have brought something. */
+  praiseCount = 0
 
   constructor({ swarm }: Downloader, says = encodeMessage(ID.haveAll)) {
     const end = swarm.join({
@@ -69,6 +71,9 @@ class Peer {
       backlogLength: 0,
       backlogLengthMax: 1,
       send: (parts) => this.#onSent(parts),
+      onBrought: () => {
+        this.praiseCount += 1
+      },
       drop: assert.fail,
     })
     assert.ok(end !== null)
@@ -151,4 +156,17 @@ test('what mute peers were asked for one after the other is late from the first 
   honest.serve()
   await new Promise((resolve) => setImmediate(resolve))
   assert.equal(downloader.isDone, true)
+})
+
+test('a peer counts as one that brings something, once, from its first block on that was lacking', () => {
+  const downloader = new Downloader(3)
+  const [late, honest] = [new Peer(downloader, FIRST_TWO), new Peer(downloader, FIRST_TWO)]
+  downloader.pass(PEER_UNTRIED_SNUB_MS + 10)
+  honest.serve()
+  assert.deepEqual([late.asked.length, honest.praiseCount], [1, 1])
+  late.serve()
+  assert.equal(late.praiseCount, 0)
+  late.end.receive(encodeMessage(ID.have, 2))
+  late.serve()
+  assert.equal(late.praiseCount, 1)
 })

@@ -7,15 +7,7 @@
  */
 
 import { join } from 'node:path'
-import {
-  type Address,
-  type Download,
-  type DownloadProgress,
-  formatAddress,
-  type Net,
-  type Topic,
-  type TopicPeer,
-} from '../../../net/index.ts'
+import type { Address, Download, DownloadProgress, Net, Topic, TopicPeer } from '../../../net/index.ts'
 import { messageOf } from '../../errors.ts'
 import { LINK_STALL_TIMEOUT_MS, LINK_START_TIMEOUT_MS, SWARM_LENGTH_MIN, WEBSEED_AHEAD_LENGTH } from '../../limits.ts'
 import type { SegmentStore } from '../../store/segment-store.ts'
@@ -30,7 +22,7 @@ import type { Arrivals } from './origin-race.ts'
 import { bodyRangeOf, type LinkTake } from './plan.ts'
 import { noPeer, type RangeManners } from './range-race.ts'
 import { bringRanges } from './range-take.ts'
-import { type BroughtBy, inOrderOfBringing, makeWayForOthers } from './way-for-others.ts'
+import { type BroughtBy, inOrderOfBringing, lengthBroughtBy, makeWayForOthers } from './way-for-others.ts'
 
 export interface Incoming {
   readonly take: LinkTake
@@ -224,10 +216,9 @@ function startRange(take: LinkTake, file: IncomingFile, around: DownloadSurround
   const { topic, manners, broughtBy, signal } = around
   // Who has brought something else goes first, whether he was asked for his chain or not, and whenever he turns up.
   const peersNow = (): readonly TopicPeer[] => {
-    const good = new Map(inOrderOfBringing(broughtBy).map((address, rank) => [formatAddress(address), rank]))
-    const rankOf = ({ address, remote }: TopicPeer): number => good.get(formatAddress(address ?? remote)) ?? good.size
-    const others = (topic?.peers() ?? []).filter((peer) => rankOf(peer) < good.size && !around.peers.includes(peer))
-    return [...around.peers, ...others].sort((a, b) => rankOf(a) - rankOf(b))
+    const lengthBy = (peer: TopicPeer): number => lengthBroughtBy(peer, broughtBy)
+    const others = (topic?.peers() ?? []).filter((peer) => lengthBy(peer) > 0 && !around.peers.includes(peer))
+    return [...around.peers, ...others].sort((a, b) => lengthBy(b) - lengthBy(a))
   }
   let received = 0
   const onBytes = (count: number): void => {

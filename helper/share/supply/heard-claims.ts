@@ -39,8 +39,8 @@ export class HeardClaims {
   readonly #ofPeers: Source<Claim> = () => this.#claimsOfPeers()
   readonly #request: SupplyRequest
   readonly #around: HeardSurroundings
-  /** What answers say, by their bytes: of many who offer the same it is read, and compared, once. */
-  readonly #decoded = new Map<string, readonly ChainClaim[]>()
+  /** What answers say, by their bytes: of many who offer the same it is read, and compared, once. Keeps none that is dropped. */
+  readonly #decoded = new Map<string, WeakRef<readonly ChainClaim[]>>()
   /** When the first claims were heard. */
   #heardAtMs = 0
 
@@ -129,8 +129,8 @@ export class HeardClaims {
 
   #decode(bytes: Uint8Array, read: (bytes: Uint8Array) => readonly ChainClaim[]): readonly ChainClaim[] {
     const key = createHash('sha256').update(bytes).digest('hex')
-    const chains = this.#decoded.get(key) ?? read(bytes)
-    this.#decoded.set(key, chains)
+    const chains = this.#decoded.get(key)?.deref() ?? read(bytes)
+    this.#decoded.set(key, new WeakRef(chains))
     return chains
   }
 }

@@ -16,6 +16,11 @@ export function inOrderOfBringing(brought: BroughtBy): Address[] {
   return [...brought.values()].sort((a, b) => b.length - a.length).map(({ address }) => address)
 }
 
+/** Bytes that a peer of the topic brought in swarms. */
+export function lengthBroughtBy({ address, remote }: TopicPeer, brought: BroughtBy): number {
+  return brought.get(formatAddress(address ?? remote))?.length ?? 0
+}
+
 /** Watches a download; returns how to stop. */
 export function makeWayForOthers(
   download: Pick<Download, 'progress' | 'addPeer' | 'preferPeer'>,
@@ -40,13 +45,12 @@ export function makeWayForOthers(
       else if (connected && before.has(key)) mute.add(key)
     }
     before = now
-    const keyOf = ({ address, remote }: TopicPeer): string => formatAddress(address ?? remote)
-    const broughtBy = (peer: TopicPeer): number => brought.get(keyOf(peer))?.length ?? 0
-    const idle = topic.peers().filter((peer) => mute.has(keyOf(peer)))
-    idle.sort((a, b) => broughtBy(a) - broughtBy(b))
+    const lengthBy = (peer: TopicPeer): number => lengthBroughtBy(peer, brought)
+    const idle = topic.peers().filter(({ address, remote }) => mute.has(formatAddress(address ?? remote)))
+    idle.sort((a, b) => lengthBy(a) - lengthBy(b))
     // Small links are asked of peers of the topic.
     for (const { address, length } of brought.values()) {
-      if (topic.preferPeer(address)) idle.find((peer) => broughtBy(peer) < length)?.dismiss()
+      if (topic.preferPeer(address)) idle.find((peer) => lengthBy(peer) < length)?.dismiss()
     }
     stillCount = isMoving ? 0 : stillCount + 1
     if (isMoving) return
@@ -54,7 +58,7 @@ export function makeWayForOthers(
     for (const address of topic.waiting()) download.addPeer(address)
     if (stillCount < WAY_STILL_COUNT) return
     // Who brings another link, and nothing of this one, is wanted.
-    for (const peer of idle) if (broughtBy(peer) === 0) peer.dismiss()
+    for (const peer of idle) if (lengthBy(peer) === 0) peer.dismiss()
   }
   const timer = setInterval(look, WAY_LOOK_MS)
   return () => clearInterval(timer)
