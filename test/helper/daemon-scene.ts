@@ -5,7 +5,7 @@
 
 import assert from 'node:assert/strict'
 import { cp } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { DemoWorld } from '../../bench/demo-world.ts'
 import { generateRepository } from '../../bench/generate-repository.ts'
 import { DaemonProcess, type Launch } from './daemon-process.ts'
@@ -54,8 +54,10 @@ export class DaemonScene {
     await this.copy('built', name)
   }
 
+  /** A copy without the pins of a clone that has ended: they vanish while it is made. */
   async copy(of: string, name: string): Promise<void> {
-    await cp(join(this.world.folder, of), join(this.world.folder, name), { recursive: true })
+    const filter = (path: string): boolean => basename(path) !== 'worktrees'
+    await cp(join(this.world.folder, of), join(this.world.folder, name), { recursive: true, filter })
   }
 
   /** The same, given to a daemon that serves it by now. */
