@@ -11,6 +11,8 @@ import { Turns } from './turns.ts'
 
 export interface WaitingAddress {
   readonly address: Address
+  /** The same, as formatAddress names it. */
+  readonly key: string
   /** How often it may be dialled after the next time. */
   readonly redialCount: number
 }
@@ -46,7 +48,7 @@ export class DownloadAddresses {
     this.#met.add(key)
     const [oldest] = this.#met
     if (this.#met.size > DOWNLOAD_MET_COUNT_MAX && oldest !== undefined) this.#met.delete(oldest)
-    this.wait({ address, redialCount: DOWNLOAD_REDIAL_COUNT_MAX })
+    this.wait({ address, key, redialCount: DOWNLOAD_REDIAL_COUNT_MAX })
   }
 
   /** Has one wait that was dialled before. */
@@ -56,7 +58,7 @@ export class DownloadAddresses {
     const left = this.#waiting.size > DOWNLOAD_WAITING_COUNT_MAX ? this.#shares.oldestOfLargest() : null
     if (left === null) return
     this.#remove(left)
-    this.#met.delete(formatAddress(left.address))
+    this.#met.delete(left.key)
   }
 
   /**
@@ -75,7 +77,7 @@ export class DownloadAddresses {
   /** Takes one out, null if it does not wait. */
   take(address: Address): WaitingAddress | null {
     const key = formatAddress(address)
-    const entry = [...this.#waiting].find((waiting) => formatAddress(waiting.address) === key) ?? null
+    const entry = [...this.#waiting].find((waiting) => waiting.key === key) ?? null
     return this.#taken(entry)
   }
 
@@ -83,7 +85,7 @@ export class DownloadAddresses {
     if (entry === null) return null
     this.#remove(entry)
     this.#turns.note(entry.address)
-    this.#tries.begin(entry.address)
+    this.#tries.begin(entry.key)
     return entry
   }
 
@@ -106,6 +108,6 @@ export class DownloadAddresses {
 }
 
 function inOrderOfTries(entries: readonly WaitingAddress[], tries: Tries): WaitingAddress[] {
-  const counted = entries.map((entry) => ({ entry, count: tries.countOf(entry.address) }))
+  const counted = entries.map((entry) => ({ entry, count: tries.countOf(entry.key) }))
   return counted.sort((a, b) => a.count - b.count).map(({ entry }) => entry)
 }

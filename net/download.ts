@@ -4,13 +4,14 @@
  * Gives up at once when no peer is left, soon when nothing arrives at all, and when too little does for too long.
  */
 import { setMaxListeners } from 'node:events'
-import type { Address } from './address.ts'
+import { type Address, formatAddress } from './address.ts'
 import type { Connection } from './connection.ts'
 import { DownloadAddresses } from './download-addresses.ts'
 import { NetError } from './errors.ts'
 import {
   DOWNLOAD_DIALLED_COUNT_MAX,
   DOWNLOAD_DIALLED_COUNT_START,
+  DOWNLOAD_DIALLED_GROWTH,
   DOWNLOAD_PREFERRED_COUNT_MAX,
   DOWNLOAD_REDIAL_COUNT_MAX,
   DOWNLOAD_REDIAL_DELAY_MS,
@@ -109,7 +110,7 @@ export class DownloadTask {
     this.#options = options
     this.#ports = ports
     this.#addresses = new DownloadAddresses(ports.tries)
-    const goodCount = options.peers.filter((peer) => ports.tries.isGood(peer)).length
+    const goodCount = options.peers.filter((peer) => ports.tries.isGood(formatAddress(peer))).length
     this.#dialledCountMax = Math.min(goodCount || DOWNLOAD_DIALLED_COUNT_START, DOWNLOAD_DIALLED_COUNT_START)
     this.finished = new Promise((resolve, reject) => {
       this.#resolve = resolve
@@ -178,7 +179,7 @@ export class DownloadTask {
   }
 
   /**
-   * Has more addresses dialled: twice as many where nothing came since the last look, a few where others bring something. Where all places are taken,
+   * Has more addresses dialled: DOWNLOAD_DIALLED_GROWTH times as many where nothing came since the last look, a few where others bring something. Where all places are taken,
    * those of whom nothing comes leave for addresses that wait, and wait behind those.
    */
   #meetOthers(): void {
@@ -190,8 +191,9 @@ export class DownloadTask {
       this.#makeWay(isMoving ? DOWNLOAD_WAY_COUNT : Number.POSITIVE_INFINITY)
       return
     }
-    const moreCount = isMoving ? DOWNLOAD_WAY_COUNT : this.#dialledCountMax
-    this.#dialledCountMax = Math.min(DOWNLOAD_DIALLED_COUNT_MAX, this.#dialledCountMax + moreCount)
+    const count = this.#dialledCountMax
+    const moreCount = isMoving ? count + DOWNLOAD_WAY_COUNT : count * DOWNLOAD_DIALLED_GROWTH
+    this.#dialledCountMax = Math.min(DOWNLOAD_DIALLED_COUNT_MAX, moreCount)
     this.#dialNext()
   }
 
@@ -308,7 +310,7 @@ export class DownloadTask {
       return
     }
     this.#addresses.left(address)
-    if (isAgain) this.#addresses.wait({ address, redialCount: redialCount - 1 })
+    if (isAgain) this.#addresses.wait({ address, key: formatAddress(address), redialCount: redialCount - 1 })
     this.#openCount -= 1
     this.#dialNext()
     this.#giveUpIfAlone()

@@ -2,7 +2,7 @@
  * The downloads of one net, a table by infohash. What one of them learns of an address, the others use: whoever brings something is dialled for
  * all that know of him, before those that bring nothing. One that is complete may go on as a seed.
  */
-import type { Address } from './address.ts'
+import { type Address, formatAddress } from './address.ts'
 import type { Connection } from './connection.ts'
 import { type DownloadOptions, type DownloadPorts, type DownloadProgress, DownloadTask } from './download.ts'
 import { NetError } from './errors.ts'
@@ -53,8 +53,13 @@ export class Downloads {
 
   /** An address has brought a block that was lacking. */
   noteBrought(address: Address): void {
-    this.#tries.worked(address)
+    this.#tries.worked(formatAddress(address))
     for (const task of this.#tasks.values()) task.favour(address)
+  }
+
+  /** True of such an address, named as formatAddress does. */
+  hasBrought(key: string): boolean {
+    return this.#tries.isGood(key)
   }
 
   /** @throws NetError torrent-busy */

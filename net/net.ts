@@ -165,7 +165,8 @@ export class OpenNet implements Net {
     this.#bans = new Bans(MONOTONIC, options.memory?.known.bans(Date.now()))
     const ban = (address: Address): void => this.#bans.add(address)
     const onBrought = (address: Address): void => this.#downloads.noteBrought(address)
-    this.#swarms = new SwarmClient({ peerId: this.#peerId, ban, onBrought, trace: this.#trace })
+    const isProven = (key: string): boolean => this.#downloads.hasBrought(key)
+    this.#swarms = new SwarmClient({ peerId: this.#peerId, ban, onBrought, isProven, trace: this.#trace })
     this.#seeds = new Seeds(this.#swarms)
     this.#downloads = new Downloads({
       client: this.#swarms,

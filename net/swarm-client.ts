@@ -5,7 +5,7 @@
  * dialled goes. Only connections of the same host are compared, because a peer id is free to copy.
  * Where a swarm has all the connections that it may, one of which nothing comes makes room for the next (places.ts).
  */
-import type { Address } from './address.ts'
+import { type Address, formatAddress } from './address.ts'
 import type { Connection } from './connection.ts'
 import { NetError } from './errors.ts'
 import { DOWNLOAD_MUTE_MS, SWARM_CONNECTION_COUNT_MAX, SWARM_UNREAD_LENGTH_MAX } from './limits.ts'
@@ -27,6 +27,8 @@ export interface SwarmClientOptions {
   readonly ban: (address: Address) => void
   /** An address has brought a block that was lacking. */
   readonly onBrought: (address: Address) => void
+  /** True of such an address, named as formatAddress does. */
+  readonly isProven: (key: string) => boolean
   readonly trace: (line: string) => void
 }
 
@@ -193,6 +195,9 @@ export class Membership {
   }
 
   #linkOf(connection: Connection): SwarmLink {
+    const client = this.#client
+    const address = connection.dialled ?? connection.remote
+    const key = formatAddress(address)
     return {
       name: connection.id,
       fast: connection.handshake?.fast === true,
@@ -201,13 +206,16 @@ export class Membership {
         return connection.writableLength
       },
       backlogLengthMax: connection.backlogLengthMax,
+      get isProven() {
+        return client.isProven(key)
+      },
       send: (parts) => {
         for (const part of parts) connection.say(part, SWARM_UNREAD_LENGTH_MAX)
       },
-      onBrought: () => this.#client.onBrought(connection.dialled ?? connection.remote),
+      onBrought: () => client.onBrought(address),
       drop: (reason, isGuilty) => {
-        this.#client.trace(`swarm: ${connection.id}: ${reason}`)
-        if (isGuilty) this.#client.ban(connection.dialled ?? connection.remote)
+        client.trace(`swarm: ${connection.id}: ${reason}`)
+        if (isGuilty) client.ban(address)
         connection.destroy(new NetError('message-malformed', `swarm: ${connection.id}: ${reason}`))
       },
     }

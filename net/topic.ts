@@ -240,7 +240,7 @@ export class TopicSwarm implements Topic {
   }
 
   #dialNext(): void {
-    while (this.#book.diallingCount < TOPIC_DIAL_COUNT_MAX && this.#book.waitingCount > 0) {
+    while (this.#closing === null && this.#book.diallingCount < TOPIC_DIAL_COUNT_MAX && this.#book.waitingCount > 0) {
       const dialled = [...this.#peers].filter(({ wire, connected }) => wire.connection.outgoing && connected)
       if (dialled.length + this.#book.diallingCount >= TOPIC_DIALLED_COUNT_MAX) {
         const useless = dialled.find(({ isUseless }) => isUseless)

@@ -1,9 +1,8 @@
 /**
  * What addresses were good for, to all downloads of one net together: downloads that go on side by side first turn to those that have brought
  * something, then to those that no other is trying, or has found to bring nothing. It decides about turns only; nobody is left out.
- * Bounded, because strangers name addresses.
+ * Addresses are named as formatAddress does. Bounded, because strangers name them.
  */
-import { type Address, formatAddress } from './address.ts'
 import { TRIES_COUNT_MAX } from './limits.ts'
 
 const GOOD = -1
@@ -13,26 +12,25 @@ export class Tries {
   readonly #counts = new Map<string, number>()
 
   /** How often an address was tried and brought nothing, tries that are under way included; -1 if it has brought something. */
-  countOf(address: Address): number {
-    return this.#counts.get(formatAddress(address)) ?? 0
+  countOf(key: string): number {
+    return this.#counts.get(key) ?? 0
   }
 
-  isGood(address: Address): boolean {
-    return this.countOf(address) === GOOD
+  isGood(key: string): boolean {
+    return this.countOf(key) === GOOD
   }
 
-  begin(address: Address): void {
-    const count = this.countOf(address)
-    this.#note(address, count === GOOD ? GOOD : count + 1)
+  begin(key: string): void {
+    const count = this.countOf(key)
+    this.#note(key, count === GOOD ? GOOD : count + 1)
   }
 
   /** The address has brought something. */
-  worked(address: Address): void {
-    this.#note(address, GOOD)
+  worked(key: string): void {
+    this.#note(key, GOOD)
   }
 
-  #note(address: Address, count: number): void {
-    const key = formatAddress(address)
+  #note(key: string, count: number): void {
     this.#counts.delete(key)
     this.#counts.set(key, count)
     const [oldest] = this.#counts.keys()

@@ -2,7 +2,8 @@
  * Which of the pieces that come here one peer is told of, and when. In a crowd each member would send all others a packet for
  * each piece, which costs more than the pieces themselves. So a peer that can bear it is told late, of several pieces together
  * and along with whatever else is said to it; at once only of what nobody else in the crowd has, because everybody waits for
- * that, and of what a source has shown us, because it waits for that itself. Bookkeeping only: `Swarm` sends.
+ * that, and of what a source has shown us, because it waits for that itself. A crowd of which nothing comes, and that takes nothing, is told
+ * seldom, however many it is. Bookkeeping only: `Swarm` sends.
  */
 import type { Bitfield } from './bitfield.ts'
 import { encodeHaves } from './wire-messages.ts'
@@ -16,6 +17,8 @@ export type HaveNeed = 'all' | 'all-late' | 'lacking'
 /** Milliseconds from one time that a peer is told to the next: where a piece is new to the crowd, and where others have it already. */
 const NEW_INTERVAL_MS = 100
 const OTHER_INTERVAL_MS = 500
+/** The same for those of whom nothing came yet, and who took nothing, who have to hear of all: one of them at a time. */
+const UNTRIED_INTERVAL_MS = 12
 /** Pieces that wait for company at the most: they fill a packet. */
 const WAITING_COUNT_MAX = 128
 
@@ -23,25 +26,31 @@ export class Haves {
   need: HaveNeed = 'all'
   /** What the peer has, and has shown; kept up to date by whoever made this. */
   readonly #pieces: Bitfield
+  readonly #joinedAtMs: number
   #waiting: number[] = []
   #toldAtMs = Number.NEGATIVE_INFINITY
   /** When those that wait have to go. */
   #dueAtMs = Number.POSITIVE_INFINITY
 
-  constructor(pieces: Bitfield) {
+  constructor(pieces: Bitfield, joinedAtMs: number) {
     this.#pieces = pieces
+    this.#joinedAtMs = joinedAtMs
   }
 
   /**
    * Piece `index` has come.
    * @param isNew nobody else in the crowd has it
+   * @param untriedCount the peer has neither brought nor taken anything, as so many have not; 0 if it has
    */
-  add(index: number, isNew: boolean, nowMs: number): void {
+  add(index: number, isNew: boolean, untriedCount: number, nowMs: number): void {
     if (this.need === 'lacking' && this.#pieces.has(index)) return
     this.#waiting.push(index)
-    const isAwaited = this.need === 'all' || this.#pieces.has(index) || this.#waiting.length >= WAITING_COUNT_MAX
-    const dueAtMs = isAwaited ? nowMs : this.#toldAtMs + (isNew ? NEW_INTERVAL_MS : OTHER_INTERVAL_MS)
-    this.#dueAtMs = Math.min(this.#dueAtMs, dueAtMs)
+    const isAwaited = this.need === 'all' || this.#pieces.has(index)
+    const awaitedMs = Math.min(OTHER_INTERVAL_MS, UNTRIED_INTERVAL_MS * untriedCount)
+    const intervalMs = isAwaited ? awaitedMs : isNew ? NEW_INTERVAL_MS : OTHER_INTERVAL_MS
+    const isFull = this.#waiting.length >= WAITING_COUNT_MAX
+    if (untriedCount > 0 && isAwaited) this.#toldAtMs = Math.max(this.#toldAtMs, this.#joinedAtMs)
+    this.#dueAtMs = Math.min(this.#dueAtMs, isFull ? nowMs : this.#toldAtMs + intervalMs)
   }
 
   /** True if what waits should not wait any longer. */

@@ -25,6 +25,9 @@ import { BLOCK_LENGTH, type Block, encodeMessage, ID } from './wire-messages.ts'
 
 /** At the end a block is asked for again when it is later than this, or than twice what its second peer usually takes. */
 const LATE_MS_MIN = 250
+/** What those hold who never brought anything goes to one that has and is idle after so many times what he takes, at least so soon. */
+const FREED_FACTOR = 4
+const FREED_MS_MIN = 50
 /** Blocks of others that an idle peer is asked for at once. */
 const AGAIN_COUNT = 8
 
@@ -79,13 +82,13 @@ export class Intake {
     if (peer.isChoking || !peer.amInterested || peer.isGone || this.#unwrittenLength > UNWRITTEN_LENGTH_MAX) return
     if (peer.asked.size >= peer.depth || peer.isSnubbed) return
     const nowMs = this.#ports.clock.nowMs()
+    if (peer.isPassed && this.#isMoving(nowMs)) return
     const isRunner = peer.link.prefersRuns === true && this.#ports.peers.size > 1
     const order = isRunner ? 'run' : this.#completeCount()
     const requests = this.#askNext(peer, order, nowMs)
     if (peer.asked.size === 0 && this.#freeFor(peer, nowMs)) requests.push(...this.#askNext(peer, order, nowMs))
     // Only who has brought something is asked for what others hold: else many that bring nothing would hold it together.
-    if (peer.asked.size === 0)
-      requests.push(...(peer.hasBrought ? this.#askAgain(peer, nowMs) : this.#try(peer, nowMs)))
+    if (peer.asked.size === 0) requests.push(...(peer.isProven ? this.#askAgain(peer, nowMs) : this.#try(peer, nowMs)))
     if (requests.length > 0) this.#ports.send(peer, requests)
   }
 
@@ -102,14 +105,17 @@ export class Intake {
   /** Takes late blocks from those who never brought anything, for one that has and waits for nothing; true if there were some. They stay asked for them. */
   #freeFor(peer: SwarmPeer, nowMs: number): boolean {
     let count = 0
-    if (!peer.hasBrought) return false
+    if (!peer.isProven) return false
+    const fittingMs = Math.min(LATE_MS_MIN, Math.max(FREED_MS_MIN, FREED_FACTOR * peer.latencyMs))
+    const lateMs = peer.hasBrought ? fittingMs : DOWNLOAD_TRY_MS
     for (const other of this.#ports.peers) {
       if (other.hasBrought || count >= peer.depth) continue
       for (const [key, block] of other.asked) {
         if (!block.isHeld || !peer.pieces.has(block.index)) continue
-        if (!this.#picker.isLate(block, nowMs - LATE_MS_MIN)) continue
+        if (!this.#picker.isLate(block, nowMs - lateMs)) continue
         other.asked.set(key, { ...block, isHeld: false })
         this.#picker.release(other, block)
+        other.isPassed = true
         count += 1
       }
     }
@@ -139,7 +145,7 @@ export class Intake {
    * longer it is late, the more may be tried with it, so that a long way to all of them costs few blocks twice.
    */
   #try(peer: SwarmPeer, nowMs: number): Uint8Array[] {
-    if (nowMs - this.#takenAtMs < DOWNLOAD_MUTE_MS) return []
+    if (this.#isMoving(nowMs)) return []
     for (const other of this.#ports.peers) {
       if (other.hasBrought) continue
       for (const [key, block] of other.asked) {
@@ -151,6 +157,10 @@ export class Intake {
       }
     }
     return []
+  }
+
+  #isMoving(nowMs: number): boolean {
+    return nowMs - this.#takenAtMs < DOWNLOAD_MUTE_MS
   }
 
   /** Complete peers when somebody else downloads, null when all that are there have everything. */
@@ -222,9 +232,13 @@ export class Intake {
 
   /** Asks those who wait for nothing for what has become free, first those who have brought something. */
   refill(except: SwarmPeer | null = null): void {
-    const idle = [...this.#ports.peers].filter((peer) => peer !== except && peer.asked.size === 0)
-    for (const peer of idle) if (peer.hasBrought) this.fill(peer)
-    for (const peer of idle) if (!peer.hasBrought) this.fill(peer)
+    const unproven: SwarmPeer[] = []
+    for (const peer of this.#ports.peers) {
+      if (peer === except || peer.asked.size > 0) continue
+      if (peer.isProven) this.fill(peer)
+      else unproven.push(peer)
+    }
+    for (const peer of unproven) this.fill(peer)
   }
 
   #punish(guilty: readonly SwarmPeer[]): void {

@@ -37,6 +37,8 @@ export interface SwarmLink {
   readonly backlogLengthMax: number
   /** Blocks asked for at once in the beginning; absent: two. */
   readonly depthStart?: number
+  /** It has brought something of another torrent. */
+  readonly isProven?: boolean
   /** Adjoining pieces are cheaper for it than single ones. */
   readonly prefersRuns?: boolean
   send(parts: readonly Uint8Array[]): void
@@ -79,6 +81,8 @@ export class SwarmPeer implements Worth {
   lastBlockAtMs = 0
   /** It was asked and has been silent for too long. */
   isSnubbed = false
+  /** It has never brought anything, and what it was asked for went to one that has. */
+  isPassed = false
   /** When the last block came from it, and when the last one went to it; null before. */
   broughtAtMs: number | null = null
   takenAtMs: number | null = null
@@ -114,8 +118,8 @@ export class SwarmPeer implements Worth {
     this.link = link
     this.depth = link.depthStart ?? DEPTH_START
     this.pieces = new Bitfield(pieceCount)
-    this.haves = new Haves(this.pieces)
     this.joinedAtMs = clock.nowMs()
+    this.haves = new Haves(this.pieces, this.joinedAtMs)
     this.lastSentAtMs = this.joinedAtMs
     this.extensionBucket = new TokenBucket(EXTENSION_RATE_PER_S, EXTENSION_BURST_COUNT, clock)
     this.stateBucket = new TokenBucket(STATE_RATE_PER_S, STATE_BURST_COUNT, clock)
@@ -127,8 +131,9 @@ export class SwarmPeer implements Worth {
   onBlock(tookMs: number, nowMs: number): void {
     this.lastBlockAtMs = nowMs
     this.isSnubbed = false
+    this.isPassed = false
+    this.latencyMs = this.hasBrought ? this.latencyMs + (tookMs - this.latencyMs) / 8 : tookMs
     this.broughtAtMs = nowMs
-    this.latencyMs += (tookMs - this.latencyMs) / 8
     if (tookMs < QUICK_MS) this.depth = Math.min(this.depth + 1, this.depthMax)
     else if (tookMs > SLOW_MS) this.depth = Math.max(DEPTH_MIN, Math.floor(this.depth * 0.9))
   }
@@ -142,6 +147,11 @@ export class SwarmPeer implements Worth {
 
   get hasBrought(): boolean {
     return this.broughtAtMs !== null
+  }
+
+  /** Here or elsewhere. */
+  get isProven(): boolean {
+    return this.hasBrought || this.link.isProven === true
   }
 
   readonly isUseless = false

@@ -289,8 +289,9 @@ export class Swarm {
     if (this.#hasLeft) return
     const nowMs = this.#clock.nowMs()
     const isNew = !this.#isInCrowd(index)
+    const untriedCount = [...this.#peers].filter(({ isUntried }) => isUntried).length
     for (const peer of this.#peers) {
-      peer.haves.add(index, isNew, nowMs)
+      peer.haves.add(index, isNew, peer.isUntried ? untriedCount : 0, nowMs)
       if (peer.haves.isDue(nowMs)) this.#send(peer, [])
     }
     this.#options.onPiece(index)

@@ -2,9 +2,15 @@
 // Method: a download whose swarm is a stub and whom nobody answers, on a clock that the test sets.
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
+import { formatAddress } from '../../net/address.ts'
 import { DownloadTask } from '../../net/download.ts'
 import { NetError } from '../../net/errors.ts'
-import { DOWNLOAD_DIALLED_COUNT_MAX, DOWNLOAD_DIALLED_COUNT_START, DOWNLOAD_WAY_COUNT } from '../../net/limits.ts'
+import {
+  DOWNLOAD_DIALLED_COUNT_MAX,
+  DOWNLOAD_DIALLED_COUNT_START,
+  DOWNLOAD_DIALLED_GROWTH,
+  DOWNLOAD_WAY_COUNT,
+} from '../../net/limits.ts'
 import { BLOCK_LENGTH } from '../../net/swarm/wire-messages.ts'
 import type { SwarmClient } from '../../net/swarm-client.ts'
 import { checkTorrent } from '../../net/torrent.ts'
@@ -32,7 +38,7 @@ async function dialledCounts(t: TestContext, comesLength: number, goodCount = 0)
   }
   const peers = Array.from({ length: 100 }, (_, at) => ({ host: `192.0.2.${at}`, port: 7_001 }))
   const tries = new Tries()
-  for (const peer of peers.slice(0, goodCount)) tries.worked(peer)
+  for (const peer of peers.slice(0, goodCount)) tries.worked(formatAddress(peer))
   const options = { peers, store: memoryStore(1), stallTimeoutMs: 60_000 }
   const task = new DownloadTask(checkTorrent(torrentOf(Buffer.alloc(1))), options, {
     client: client as unknown as SwarmClient,
@@ -55,9 +61,10 @@ async function dialledCounts(t: TestContext, comesLength: number, goodCount = 0)
   return counts
 }
 
-test('twice as many are dialled after each look in which nothing came, up to the bound', async (t) => {
-  const [start, max] = [DOWNLOAD_DIALLED_COUNT_START, DOWNLOAD_DIALLED_COUNT_MAX]
-  assert.deepEqual(await dialledCounts(t, 0), [start, 2 * start, 4 * start, 8 * start, max, max])
+test('times as many are dialled after each look in which nothing came, up to the bound', async (t) => {
+  const [start, growth, max] = [DOWNLOAD_DIALLED_COUNT_START, DOWNLOAD_DIALLED_GROWTH, DOWNLOAD_DIALLED_COUNT_MAX]
+  assert.ok(start * growth < max && start * growth ** 2 > max)
+  assert.deepEqual(await dialledCounts(t, 0), [start, growth * start, max, max, max, max])
 })
 
 test('while something comes a few more are', async (t) => {

@@ -68,7 +68,7 @@ test('who gave way may be named again, who waits or was met may not', () => {
 test('who was dialled before waits behind all others, and there may be no more of those, too', () => {
   const addresses = new DownloadAddresses(new Tries())
   const redialCount = DOWNLOAD_REDIAL_COUNT_MAX - 1
-  for (const address of FLOOD) addresses.wait({ address, redialCount })
+  for (const address of FLOOD) addresses.wait({ address, key: formatAddress(address), redialCount })
   assert.deepEqual([addresses.waitingCount, addresses.hasUnmet], [DOWNLOAD_WAITING_COUNT_MAX, false])
   addresses.offer(HONEST)
   assert.equal(addresses.hasUnmet, true)
@@ -115,22 +115,23 @@ test('downloads side by side first try who has brought something, then whom no o
     Array.from({ length: count }, () => addresses.next(() => 0)?.address.port ?? 0)
   assert.deepEqual(portsOf(first, 4), [1, 2, 3, 4])
   assert.deepEqual(portsOf(second, 4), [5, 6, 1, 2])
-  tries.worked({ host: '203.0.113.1', port: 2 })
+  tries.worked('203.0.113.1:2')
   assert.deepEqual(portsOf(third, 6), [2, 3, 4, 5, 6, 1])
   assert.deepEqual(
-    [2, 3].map((port) => tries.isGood({ host: '203.0.113.1', port })),
+    [2, 3].map((port) => tries.isGood(`203.0.113.1:${port}`)),
     [true, false],
   )
 })
 
 test('of too many addresses the one tried longest ago is forgotten', () => {
   const tries = new Tries()
-  const others = Array.from({ length: 2 * TRIES_COUNT_MAX }, (_, at): Address => ({ host: '203.0.113.1', port: at }))
-  for (const address of [HONEST, ...others.slice(1, TRIES_COUNT_MAX)]) tries.begin(address)
-  assert.equal(tries.countOf(HONEST), 1)
-  tries.begin(HONEST)
-  for (const address of others.slice(TRIES_COUNT_MAX, -1)) tries.begin(address)
-  assert.equal(tries.countOf(HONEST), 2)
-  for (const address of others.slice(-1)) tries.begin(address)
-  assert.equal(tries.countOf(HONEST), 0)
+  const honest = formatAddress(HONEST)
+  const others = Array.from({ length: 2 * TRIES_COUNT_MAX }, (_, at) => `203.0.113.1:${at}`)
+  for (const key of [honest, ...others.slice(1, TRIES_COUNT_MAX)]) tries.begin(key)
+  assert.equal(tries.countOf(honest), 1)
+  tries.begin(honest)
+  for (const key of others.slice(TRIES_COUNT_MAX, -1)) tries.begin(key)
+  assert.equal(tries.countOf(honest), 2)
+  for (const key of others.slice(-1)) tries.begin(key)
+  assert.equal(tries.countOf(honest), 0)
 })

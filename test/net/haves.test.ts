@@ -75,6 +75,11 @@ class Scene {
     end.receive(Buffer.concat([encodePieceHead(block), bytes]))
   }
 
+  /** Peers that have neither brought nor taken anything, and are like the one that is listened to. */
+  addUntried(count: number, need: HaveNeed): void {
+    for (let added = 0; added < count; added++) this.#join(need, () => {})
+  }
+
   /** The peer that is listened to says something. */
   sayAt(atMs: number, ...messages: readonly Uint8Array[]): void {
     this.#network.timeline.at(atMs, () => this.#peer.receive(Buffer.concat(messages)))
@@ -171,14 +176,39 @@ test('a source hears at once of what it showed, and late of what came from other
   assert.ok(lastMs >= 1_530 && lastMs <= 1_530 + BEAT_MS, `${lastMs}`)
 })
 
-test('other programs hear of each piece at once', async () => {
+test('other programs that have brought something hear of each piece at once', async () => {
   const scene = new Scene('all')
-  scene.sayAt(900, encodeMessage(ID.have, 1))
+  scene.sayAt(800, encodeMessage(ID.unchoke))
+  scene.passAt(900, 5)
+  scene.sayAt(910, encodeMessage(ID.choke), encodeMessage(ID.have, 1))
   for (const [count, atMs] of [1_000, 1_010, 1_020].entries()) scene.bringAt(atMs, count)
   const said = await scene.until(3_000)
-  assert.deepEqual(indexesOf(said), [[0], [1], [2]])
+  assert.deepEqual(indexesOf(said), [[5], [0], [1], [2]])
   assert.deepEqual(
     said.map(({ atMs }) => atMs),
-    [1_000, 1_010, 1_020],
+    [900, 1_000, 1_010, 1_020],
   )
 })
+
+for (const need of ['all', 'all-late'] as const) {
+  test(`a peer that needs ${need}, and has neither brought nor taken anything, hears the later the more of those there are`, async () => {
+    const timesOf = async (untriedCount: number): Promise<number[]> => {
+      const scene = new Scene(need)
+      scene.sayAt(0, ...ALL.map((index) => encodeMessage(ID.have, index)))
+      scene.addUntried(untriedCount - 1, need)
+      for (const index of HELD) scene.bringAt(1_000 + 20 * index, index)
+      const said = await scene.until(3_000)
+      assert.deepEqual(indexesOf(said).flat(), HELD)
+      return said.map(({ atMs }) => atMs)
+    }
+    const [few, many] = [await timesOf(1), await timesOf(20)]
+    assert.deepEqual(
+      few,
+      HELD.map((index) => 1_000 + 20 * index),
+    )
+    // By 12 ms for each of them, and to the next beat.
+    assert.equal(many.length, 2)
+    const laterMs = (many[1] ?? 0) - (many[0] ?? 0)
+    assert.ok(laterMs >= 20 * 12 && laterMs <= 20 * 12 + BEAT_MS, `${laterMs}`)
+  })
+}

@@ -2,7 +2,7 @@
 // Method: one member that downloads a single piece, or three of which nobody has the last, whose links are stubs, on a clock that the test sets.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { DOWNLOAD_TRY_MS, PEER_UNTRIED_SNUB_MS } from '../../net/limits.ts'
+import { DOWNLOAD_MUTE_MS, DOWNLOAD_TRY_MS, PEER_UNTRIED_SNUB_MS } from '../../net/limits.ts'
 import { Bitfield } from '../../net/swarm/bitfield.ts'
 import { Swarm, type SwarmEnd } from '../../net/swarm/swarm.ts'
 import {
@@ -24,8 +24,9 @@ const CONTENT = bytesOf('content', 6 * BLOCK_LENGTH)
 const FIRST_TWO = encodeBytesMessage(ID.bitfield, Uint8Array.of(0b11000000))
 /** So late is a block to be asked of others, brought something or not. */
 const LATE_MS = 410
-/** So late is one of those who never brought any to be asked of one who has. */
-const TAKEN_OVER_MS = 250
+/** So late is one of those who never brought any to be asked of one who has, at the least and at most. */
+const TAKEN_OVER_MS_MIN = 50
+const TAKEN_OVER_MS_MAX = 250
 
 class Downloader {
   nowMs = 1_000
@@ -63,13 +64,14 @@ class Peer {
   /** How often it was said to have brought something. */
   praiseCount = 0
 
-  constructor({ swarm }: Downloader, says = encodeMessage(ID.haveAll)) {
+  constructor({ swarm }: Downloader, says = encodeMessage(ID.haveAll), isProven = false) {
     const end = swarm.join({
       name: 'peer',
       fast: true,
       extended: true,
       backlogLength: 0,
       backlogLengthMax: 1,
+      isProven,
       send: (parts) => this.#onSent(parts),
       onBrought: () => {
         this.praiseCount += 1
@@ -128,10 +130,53 @@ test('who has brought something is asked for what those hold who have not, once 
   const held = mute.asked
   assert.deepEqual([honest.asked.length, held.length], [2, 2])
   honest.serve()
-  downloader.pass(TAKEN_OVER_MS - 10)
+  downloader.pass(TAKEN_OVER_MS_MIN - 10)
   assert.deepEqual(honest.asked, [])
   downloader.pass(20)
   assert.deepEqual(honest.asked, held)
+})
+
+for (const [tookMs, lateMs] of [
+  [20, 80],
+  [100, TAKEN_OVER_MS_MAX],
+] as const) {
+  test(`who takes ${tookMs} ms for a block is asked for what is ${lateMs} ms late`, () => {
+    const downloader = new Downloader(3)
+    const [honest, mute] = [new Peer(downloader, FIRST_TWO), new Peer(downloader, FIRST_TWO)]
+    downloader.pass(tookMs)
+    honest.serve()
+    downloader.pass(lateMs - tookMs - 5)
+    assert.deepEqual(honest.asked, [])
+    downloader.pass(10)
+    assert.deepEqual(honest.asked, mute.asked)
+  })
+}
+
+test('who has brought something of another torrent is asked for what those hold who have brought nothing, though it has not brought any of this one', () => {
+  const downloader = new Downloader()
+  const mute = Array.from({ length: 2 }, () => new Peer(downloader))
+  downloader.pass(DOWNLOAD_TRY_MS - 10)
+  const proven = new Peer(downloader, encodeMessage(ID.haveAll), true)
+  assert.deepEqual(proven.asked, [])
+  downloader.pass(20)
+  assert.deepEqual(proven.asked, mute.flatMap(({ asked }) => asked).slice(0, 2))
+})
+
+test('who let go what he was asked for is asked for nothing more while others bring something, until he brings something or nothing comes', async () => {
+  const downloader = new Downloader(3)
+  const [honest, passed] = [new Peer(downloader, FIRST_TWO), new Peer(downloader, FIRST_TWO)]
+  honest.serve()
+  downloader.pass(TAKEN_OVER_MS_MIN + 10)
+  honest.serve()
+  await new Promise((resolve) => setImmediate(resolve))
+  assert.deepEqual(passed.asked, [])
+  passed.end.receive(encodeMessage(ID.have, 2))
+  assert.deepEqual(passed.asked, [])
+  downloader.pass(DOWNLOAD_MUTE_MS + 10)
+  assert.equal(passed.asked.length, 2)
+  passed.serve()
+  await new Promise((resolve) => setImmediate(resolve))
+  assert.equal(downloader.isDone, true)
 })
 
 test('nothing is taken from one who has brought something as long as others are to be begun', () => {
@@ -139,7 +184,7 @@ test('nothing is taken from one who has brought something as long as others are 
   const [quick, slow] = [new Peer(downloader, FIRST_TWO), new Peer(downloader, FIRST_TWO)]
   slow.serve(1)
   quick.serve()
-  downloader.pass(TAKEN_OVER_MS + 10)
+  downloader.pass(TAKEN_OVER_MS_MAX + 10)
   assert.deepEqual([quick.asked.length, slow.asked.length], [0, 1])
 })
 
