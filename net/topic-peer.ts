@@ -22,6 +22,8 @@ export interface TopicPeer {
   readonly connected: boolean
   /** Bytes received from it on this connection. */
   readonly receivedLength: number
+  /** Milliseconds from dialling it to its hello: two ways there and back, and what it and we were busy with; null where it dialled us. */
+  readonly greetedMs: number | null
   /**
    * Asks the peer.
    * @throws NetError peer-refused, peer-gone, timeout, aborted, message-limit
@@ -44,6 +46,7 @@ export class ConnectedPeer implements TopicPeer, Worth {
   readonly id: string
   readonly address: Address | null
   readonly wire: TopicWire
+  readonly greetedMs: number | null
   readonly #ports: PeerPorts
   activeAtMs = performance.now()
   isUseless = false
@@ -51,10 +54,11 @@ export class ConnectedPeer implements TopicPeer, Worth {
   /** `peers` questions in a row that it has not answered. */
   unansweredCount = 0
 
-  constructor(id: string, address: Address | null, wire: TopicWire, ports: PeerPorts) {
+  constructor(id: string, address: Address | null, wire: TopicWire, greetedMs: number | null, ports: PeerPorts) {
     this.id = id
     this.address = address
     this.wire = wire
+    this.greetedMs = greetedMs
     wire.connection.worth = this
     this.#ports = ports
   }

@@ -89,6 +89,11 @@ export interface TopicPorts {
   readonly onClose: () => void
 }
 
+interface Dialled {
+  readonly address: Address
+  readonly atMs: number
+}
+
 export class TopicSwarm implements Topic {
   readonly #ports: TopicPorts
   readonly #book = new AddressBook()
@@ -255,9 +260,10 @@ export class TopicSwarm implements Topic {
 
   async #dial(address: Address): Promise<void> {
     let peer: ConnectedPeer | null = null
+    const dialledAtMs = performance.now()
     try {
       const connection = await this.#ports.dial(address, this.#abort.signal)
-      peer = this.#closing === null ? await this.#greet(connection, address) : null
+      peer = this.#closing === null ? await this.#greet(connection, { address, atMs: dialledAtMs }) : null
       if (this.#closing !== null) connection.destroy()
     } catch (error) {
       this.#ports.trace(`topic: ${error instanceof Error ? error.message : String(error)}`)
@@ -270,7 +276,7 @@ export class TopicSwarm implements Topic {
   }
 
   /** Exchanges hellos; null if no usable peer comes of it. */
-  async #greet(connection: Connection, dialled: Address | null): Promise<ConnectedPeer | null> {
+  async #greet(connection: Connection, dialled: Dialled | null): Promise<ConnectedPeer | null> {
     const { infohash, peerId, ownAddress, budget } = this.#ports
     const wire = new TopicWire(connection, {
       infohash,
@@ -295,7 +301,8 @@ export class TopicSwarm implements Topic {
     }
     const told = hello.listenPort === null ? null : { host: connection.remoteAddress, port: hello.listenPort }
     const ports = { ban: this.#ports.ban, onDismissed: () => this.#dialNext() }
-    return this.#admit(new ConnectedPeer(id, dialled ?? told, wire, ports))
+    const greetedMs = dialled === null ? null : performance.now() - dialled.atMs
+    return this.#admit(new ConnectedPeer(id, dialled?.address ?? told, wire, greetedMs, ports))
   }
 
   #admit(peer: ConnectedPeer): ConnectedPeer {

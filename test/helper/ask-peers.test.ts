@@ -26,6 +26,7 @@ class FakePeer {
   isAsked = false
   isDismissed = false
   isGivenUp = false
+  greetedMs: number | null = null
   leave: () => void = () => {}
   answer: () => void = () => {}
   readonly #behaviour: Behaviour
@@ -77,7 +78,11 @@ async function ask(
   t: TestContext,
   peers: readonly FakePeer[],
   durationMsMax: number,
-  { onPause = () => {}, placeCount = 1_000 }: { onPause?: (pauseCount: number) => void; placeCount?: number } = {},
+  {
+    onPause = () => {},
+    onBeat = () => {},
+    placeCount = 1_000,
+  }: { onPause?: (pauseCount: number) => void; onBeat?: () => void; placeCount?: number } = {},
 ) {
   t.mock.timers.enable({ apis: ['setTimeout', 'setInterval'] })
   const end = new AbortController()
@@ -97,6 +102,7 @@ async function ask(
   for (let nowMs = 0; nowMs < durationMsMax && answers === null; nowMs += CHAIN_BEAT_MS) {
     for (let turn = 0; turn < 10; turn++) await new Promise((resolve) => setImmediate(resolve))
     if (nowMs % CHAIN_PAUSE_MS === 0) onPause(nowMs / CHAIN_PAUSE_MS)
+    onBeat()
     t.mock.timers.tick(CHAIN_BEAT_MS)
   }
   end.abort()
@@ -118,6 +124,30 @@ for (const kinds of [['silent'], ['garbage'], ['empty'], ['silent', 'garbage', '
     assert.ok(found?.some(({ answer }) => answer === 'good'))
   })
 }
+
+/** Milliseconds until an honest peer is heard behind a crowd of which all have greeted us so soon, but for the first few. */
+async function heardAfterMs(t: TestContext, greetedMs: number | null, liarCount = 0): Promise<number> {
+  const peers = beforeHonest('silent')
+  for (const peer of peers) peer.greetedMs = greetedMs
+  for (const peer of peers.slice(0, liarCount)) peer.greetedMs = 1
+  let beatCount = 0
+  const onBeat = (): void => {
+    beatCount += 1
+  }
+  const found = await ask(t, peers, 2_000, { onBeat, placeCount: 64 })
+  assert.ok(found?.some(({ answer }) => answer === 'good'))
+  return beatCount * CHAIN_BEAT_MS
+}
+
+test('near peers are waited for half as long as far ones, and a few that pretend to be near change nothing', async (t) => {
+  const farMs = await heardAfterMs(t, 1_000)
+  assert.equal(await heardAfterMs(t, null), farMs)
+  assert.equal(await heardAfterMs(t, 1_000, 1), farMs)
+  const nearMs = await heardAfterMs(t, 10)
+  assert.ok(nearMs <= farMs / 2 + CHAIN_BEAT_MS && nearMs >= farMs / 2 - CHAIN_BEAT_MS, `${nearMs} and ${farMs}`)
+  const betweenMs = await heardAfterMs(t, 75)
+  assert.ok(betweenMs > nearMs && betweenMs < farMs, `${betweenMs}`)
+})
 
 test('nor do 130 that say a little now and then', async (t) => {
   const peers = beforeHonest('comes')
@@ -204,6 +234,7 @@ async function lengthsKept(lengths: readonly number[], usableLength: number): Pr
   const peers = lengths.map((length) => ({
     remote: { host: '192.0.2.1', port: 1 },
     receivedLength: 0,
+    greetedMs: null,
     dismiss: () => {},
     request: async (_: string, __: Uint8Array, { responseLengthMax }: { responseLengthMax: number }) => {
       assert.equal(responseLengthMax, CHAIN_ANSWER_LENGTH_MAX)
@@ -240,6 +271,7 @@ test('an answer much longer than one of use is not read before that has failed',
   const peerWith = (length: number, later: Promise<unknown>) => ({
     remote: { host: '192.0.2.1', port: length },
     receivedLength: 0,
+    greetedMs: null,
     dismiss: () => {},
     request: async () => {
       await later

@@ -13,20 +13,21 @@ import type { Trace } from '../../trace.ts'
 import { CHAIN_KIND } from '../chain-message.ts'
 import {
   type Asking,
-  BEATS_PER_PAUSE,
   dismiss,
   dropLongest,
   isReadNow,
   lookAt,
+  PAUSE_BEAT_COUNT_MAX,
   type PeerAnswer,
+  pauseBeatCountOf,
   takeAnswers,
   untilAskedAgain,
+  usualPauseBeatCount,
 } from './asking.ts'
 import {
   CHAIN_BEAT_MS,
   CHAIN_LAST_CALL_MS,
-  CHAIN_PATIENT_PAUSE_COUNT,
-  CHAIN_PAUSE_MS,
+  CHAIN_PATIENT_MS,
   CHAIN_PEER_ALL_COUNT_MAX,
   CHAIN_PEER_COUNT_MAX,
   CHAIN_PEER_GROWTH,
@@ -46,9 +47,9 @@ export interface Question<Answer> {
   readonly trace: Trace
 }
 
-/** Pauses without anybody to ask or to wait for, after which peers that are about to come are not waited for. */
-const IDLE_PAUSE_COUNT_MAX = 2
-const LAST_CALL_BEATS = CHAIN_LAST_CALL_MS / CHAIN_BEAT_MS
+/** Looks without anybody to ask or to wait for, after which peers that are about to come are not waited for. */
+const IDLE_BEAT_COUNT_MAX = 2 * PAUSE_BEAT_COUNT_MAX
+const LAST_CALL_BEAT_COUNT = CHAIN_LAST_CALL_MS / CHAIN_BEAT_MS
 
 /**
  * What peers answered within CHAIN_TIMEOUT_MS, or PEER_WAIT_MS if nothing comes by then, and nobody had heard before, in the order in
@@ -91,10 +92,11 @@ class Round<Answer> {
   #beatCount = 0
   /** When something of use was found; null before. */
   #foundAtBeat: number | null = null
-  /** In this pause: bytes that came, and peers that had been asked before it. */
+  /** In this pause: beats, bytes that came, and peers that had been asked before it. */
+  #pauseBeatCount = 0
   #cameLength = 0
   #askedCount = 0
-  #idlePauseCount = 0
+  #idleBeatCount = 0
 
   constructor(topic: Topic, question: Question<Answer>) {
     this.#topic = topic
@@ -126,7 +128,8 @@ class Round<Answer> {
     if (this.#beatCount === 0) this.#askedCount = asking.asked.size
     if (!this.#isFound) return
     this.#foundAtBeat ??= this.#beatCount
-    const isCalled = this.#beatCount - this.#foundAtBeat >= LAST_CALL_BEATS
+    const callBeatCount = Math.min(LAST_CALL_BEAT_COUNT, usualPauseBeatCount(asking))
+    const isCalled = this.#beatCount - this.#foundAtBeat >= callBeatCount
     if (isCalled || [...asking.open].every(({ isSlow }) => isSlow)) this.end()
   }
 
@@ -137,21 +140,27 @@ class Round<Answer> {
   }
 
   beat(): void {
-    this.#cameLength += lookAt(this.#question.asking)
-    if (++this.#beatCount % BEATS_PER_PAUSE === 0) this.#pause(this.#beatCount / BEATS_PER_PAUSE)
+    const { asking } = this.#question
+    this.#cameLength += lookAt(asking)
+    this.#beatCount += 1
+    this.#pauseBeatCount += 1
+    if (this.#pauseBeatCount >= usualPauseBeatCount(asking)) this.#pause()
     this.askMore()
   }
 
-  #pause(pauseCount: number): void {
+  #pause(): void {
     const { asked, open } = this.#question.asking
     // Peers may still be on their way when those that are there have failed.
     const isIdle = open.size === 0 && asked.size === this.#askedCount && !this.#topic.isMeeting
-    this.#idlePauseCount = isIdle ? this.#idlePauseCount + 1 : 0
-    const isQuiet = this.#cameLength === 0 && pauseCount * CHAIN_PAUSE_MS >= PEER_WAIT_MS
-    if (!this.#isFound && (isQuiet || this.#idlePauseCount === IDLE_PAUSE_COUNT_MAX)) this.end()
-    this.#isComing = pauseCount <= CHAIN_PATIENT_PAUSE_COUNT && this.#cameLength >= RANGE_ALIVE_LENGTH
+    this.#idleBeatCount = isIdle ? this.#idleBeatCount + this.#pauseBeatCount : 0
+    const passedMs = this.#beatCount * CHAIN_BEAT_MS
+    const isQuiet = this.#cameLength === 0 && passedMs >= PEER_WAIT_MS
+    if (!this.#isFound && (isQuiet || this.#idleBeatCount >= IDLE_BEAT_COUNT_MAX)) this.end()
+    const dueLength = (RANGE_ALIVE_LENGTH * this.#pauseBeatCount) / PAUSE_BEAT_COUNT_MAX
+    this.#isComing = passedMs <= CHAIN_PATIENT_MS && this.#cameLength >= dueLength
     if (!this.#isComing) this.#turnCount = Math.min(CHAIN_PEER_GROWTH * this.#turnCount, CHAIN_PEER_OPEN_COUNT_MAX)
     this.#askedCount = asked.size
+    this.#pauseBeatCount = 0
     this.#cameLength = 0
   }
 }
@@ -179,6 +188,7 @@ async function ask<Answer>(
     lengthAtPause: length,
     isSlow: false,
     isKept,
+    pauseBeatCount: pauseBeatCountOf(peer.greetedMs),
     beatCount: 0,
     giveUp,
   }

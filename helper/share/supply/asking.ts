@@ -10,8 +10,9 @@ import {
   CHAIN_ALIVE_LENGTH,
   CHAIN_BEAT_MS,
   CHAIN_COMING_COUNT_MAX,
-  CHAIN_PATIENT_PAUSE_COUNT,
+  CHAIN_PATIENT_MS,
   CHAIN_PAUSE_MS,
+  CHAIN_PAUSE_MS_MIN,
 } from './limits.ts'
 
 export interface PeerAnswer<Answer> {
@@ -52,6 +53,8 @@ export interface OpenQuestion {
   isSlow: boolean
   /** Keeps its place while it is slow. */
   readonly isKept: boolean
+  /** Looks of a pause, after which it can be slow. */
+  readonly pauseBeatCount: number
   beatCount: number
   readonly giveUp: () => void
 }
@@ -71,10 +74,26 @@ export function noneAsked<Answer>(): Asking<Answer> {
   }
 }
 
-export const BEATS_PER_PAUSE = CHAIN_PAUSE_MS / CHAIN_BEAT_MS
+export const PAUSE_BEAT_COUNT_MAX = CHAIN_PAUSE_MS / CHAIN_BEAT_MS
+const PAUSE_BEAT_COUNT_MIN = CHAIN_PAUSE_MS_MIN / CHAIN_BEAT_MS
+/** A pause lasts so many times what a greeting took. */
+const GREETED_FACTOR = 2
 /** An answer so many times longer than one of use, and than this, waits until that has failed. */
 const UNREAD_FACTOR = 4
 const UNREAD_LENGTH_MIN = 512 * 1024
+
+/** Looks of a pause of somebody who took so long to greet us. */
+export function pauseBeatCountOf(greetedMs: number | null): number {
+  if (greetedMs === null) return PAUSE_BEAT_COUNT_MAX
+  const beatCount = Math.ceil((GREETED_FACTOR * greetedMs) / CHAIN_BEAT_MS)
+  return Math.min(PAUSE_BEAT_COUNT_MAX, Math.max(PAUSE_BEAT_COUNT_MIN, beatCount))
+}
+
+/** The same of all who are asked: what most of them need. */
+export function usualPauseBeatCount({ open }: Asking<unknown>): number {
+  const counts = [...open].map(({ pauseBeatCount }) => pauseBeatCount).sort((a, b) => a - b)
+  return counts[counts.length >> 1] ?? PAUSE_BEAT_COUNT_MAX
+}
 
 /** False for an answer that is worth reading only when those of use have failed. */
 export function isReadNow(length: number, { usableLength }: Asking<unknown>): boolean {
@@ -125,14 +144,14 @@ export function lookAt({ open, useless }: Asking<unknown>): number {
   let cameLength = 0
   let comingCount = 0
   for (const question of open) {
-    const { peer, lengthBefore, isKept } = question
+    const { peer, lengthBefore, isKept, pauseBeatCount } = question
     const { receivedLength } = peer
     cameLength += receivedLength - question.length
     question.length = receivedLength
-    const pauseCount = ++question.beatCount / BEATS_PER_PAUSE
-    if (Number.isInteger(pauseCount)) {
-      question.isSlow =
-        pauseCount > CHAIN_PATIENT_PAUSE_COUNT || receivedLength - question.lengthAtPause < CHAIN_ALIVE_LENGTH
+    if (++question.beatCount % pauseBeatCount === 0) {
+      const dueLength = (CHAIN_ALIVE_LENGTH * pauseBeatCount) / PAUSE_BEAT_COUNT_MAX
+      const isTooLong = question.beatCount * CHAIN_BEAT_MS > CHAIN_PATIENT_MS
+      question.isSlow = isTooLong || receivedLength - question.lengthAtPause < dueLength
       question.lengthAtPause = receivedLength
     }
     if (question.isSlow) useless.add(peer)

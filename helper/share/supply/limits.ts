@@ -11,17 +11,21 @@ export const CHAIN_PEER_COUNT_MAX = 4
 export const CHAIN_PEER_GROWTH = 4
 export const CHAIN_PEER_OPEN_COUNT_MAX = 64
 export const CHAIN_PEER_ALL_COUNT_MAX = 256
-/** Milliseconds of such a pause, between two looks, and for others who were asked once one has answered with something of use. */
+/**
+ * Milliseconds of such a pause: twice what it took those who are asked to greet us, within these bounds, so that near ones are not waited for as long
+ * as far ones; between two looks; and for others who were asked once one has answered with something of use.
+ */
+export const CHAIN_PAUSE_MS_MIN = 100
 export const CHAIN_PAUSE_MS = 200
 export const CHAIN_BEAT_MS = 50
 export const CHAIN_LAST_CALL_MS = 150
-/** Bytes in a pause of who is not slow: less is what peers say besides. And answers that come at the same time; further ones are broken off. */
+/** Bytes in CHAIN_PAUSE_MS, or in as much of it as a pause lasts, of who is not slow: less is what peers say besides. And answers that come at the same time; further ones are broken off. */
 export const CHAIN_ALIVE_LENGTH = 1024
 export const CHAIN_COMING_COUNT_MAX = 32
 /** Peers asked first that keep their places though they are slow: where addresses wait, honest peers that are slow are not all pushed out. */
 export const CHAIN_PEER_KEPT_COUNT = 8
-/** Pauses in which answers that come keep others from being asked: 1.4 s, so that who sends rubbish steadily gains no more. */
-export const CHAIN_PATIENT_PAUSE_COUNT = 7
+/** Milliseconds in which answers that come keep others from being asked, so that who sends rubbish steadily gains no more. */
+export const CHAIN_PATIENT_MS = 1_400
 
 /**
  * Claims of chains, or snapshots, that are followed one after the other, and the milliseconds that may go for those of which not all came, for
