@@ -131,7 +131,7 @@ export const PEER_UNTRIED_SNUB_MS = 500
 /** … and after which its connection is dropped. */
 export const PEER_SILENCE_MS = 30_000
 /**
- * Addresses that a download has dialled at first, times as many after each 100 ms in which nothing came, and at a time, fewer than a swarm has
+ * Addresses that a download has dialled at first, four times as many after each 100 ms in which nothing came, and at a time, fewer than a swarm has
  * places: each costs as much as a few blocks, so more are met only as long as nothing comes. Where more wait, who was asked and has brought
  * nothing for so long leaves for them: before its first block, and after; so does who lets us wait, or has nothing, as long as a place is worth.
  */

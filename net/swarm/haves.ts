@@ -2,14 +2,14 @@
  * Which of the pieces that come here one peer is told of, and when. In a crowd each member would send all others a packet for
  * each piece, which costs more than the pieces themselves. So a peer that can bear it is told late, of several pieces together
  * and along with whatever else is said to it; at once only of what nobody else in the crowd has, because everybody waits for
- * that, and of what a source has shown us, because it waits for that itself. A crowd of which nothing comes, and that takes nothing, is told
- * seldom, however many it is. Bookkeeping only: `Swarm` sends.
+ * that, and of what a source has shown us, because it waits for that itself. Of a crowd of which nothing comes, and that takes
+ * nothing, each is told the later the more it is. Bookkeeping only: `Swarm` sends.
  */
 import type { Bitfield } from './bitfield.ts'
 import { encodeHaves } from './wire-messages.ts'
 
 /**
- * What a peer needs to hear (key `gt1h` of its hello): 'all' at once; 'all-late', as a source does that shows its pieces by and
+ * What a peer needs to hear (key `gt1h` of its hello), once it has brought or taken something: 'all' at once; 'all-late', as a source does that shows its pieces by and
  * by: what it showed us at once, the others late; or 'lacking', late: only pieces that it lacks.
  */
 export type HaveNeed = 'all' | 'all-late' | 'lacking'
@@ -17,7 +17,7 @@ export type HaveNeed = 'all' | 'all-late' | 'lacking'
 /** Milliseconds from one time that a peer is told to the next: where a piece is new to the crowd, and where others have it already. */
 const NEW_INTERVAL_MS = 100
 const OTHER_INTERVAL_MS = 500
-/** The same for those of whom nothing came yet, and who took nothing, who have to hear of all: one of them at a time. */
+/** The same, times their number, for those who have brought and taken nothing, and would have to hear at once: so forty cost as much as one. */
 const UNTRIED_INTERVAL_MS = 12
 /** Pieces that wait for company at the most: they fill a packet. */
 const WAITING_COUNT_MAX = 128

@@ -82,13 +82,14 @@ export class Intake {
     if (peer.isChoking || !peer.amInterested || peer.isGone || this.#unwrittenLength > UNWRITTEN_LENGTH_MAX) return
     if (peer.asked.size >= peer.depth || peer.isSnubbed) return
     const nowMs = this.#ports.clock.nowMs()
-    if (peer.isPassed && this.#isMoving(nowMs)) return
+    if (nowMs - peer.passedAtMs < DOWNLOAD_MUTE_MS && this.#isMoving(nowMs)) return
     const isRunner = peer.link.prefersRuns === true && this.#ports.peers.size > 1
     const order = isRunner ? 'run' : this.#completeCount()
     const requests = this.#askNext(peer, order, nowMs)
     if (peer.asked.size === 0 && this.#freeFor(peer, nowMs)) requests.push(...this.#askNext(peer, order, nowMs))
     // Only who has brought something is asked for what others hold: else many that bring nothing would hold it together.
-    if (peer.asked.size === 0) requests.push(...(peer.isProven ? this.#askAgain(peer, nowMs) : this.#try(peer, nowMs)))
+    if (peer.asked.size === 0)
+      requests.push(...(peer.hasBrought ? this.#askAgain(peer, nowMs) : this.#try(peer, nowMs)))
     if (requests.length > 0) this.#ports.send(peer, requests)
   }
 
@@ -102,20 +103,23 @@ export class Intake {
     return requests
   }
 
-  /** Takes late blocks from those who never brought anything, for one that has and waits for nothing; true if there were some. They stay asked for them. */
+  /**
+   * Takes late blocks from those who never brought anything, for one that has and waits for nothing; true if there were some. They stay asked for them,
+   * and are passed over until they bring one. Who has brought something elsewhere takes from nobody of his kind: all are late at once then.
+   */
   #freeFor(peer: SwarmPeer, nowMs: number): boolean {
     let count = 0
     if (!peer.isProven) return false
     const fittingMs = Math.min(LATE_MS_MIN, Math.max(FREED_MS_MIN, FREED_FACTOR * peer.latencyMs))
     const lateMs = peer.hasBrought ? fittingMs : DOWNLOAD_TRY_MS
     for (const other of this.#ports.peers) {
-      if (other.hasBrought || count >= peer.depth) continue
+      if (other.hasBrought || (!peer.hasBrought && other.isProven) || count >= peer.depth) continue
       for (const [key, block] of other.asked) {
         if (!block.isHeld || !peer.pieces.has(block.index)) continue
         if (!this.#picker.isLate(block, nowMs - lateMs)) continue
         other.asked.set(key, { ...block, isHeld: false })
         this.#picker.release(other, block)
-        other.isPassed = true
+        other.passedAtMs = nowMs
         count += 1
       }
     }
@@ -199,8 +203,8 @@ export class Intake {
   /** Takes back what others were asked for, too. */
   #cancel(key: number, block: Block): void {
     for (const other of this.#ports.peers) {
-      // One that was silent keeps its probe: only a block of it makes it worth asking again.
-      if (other.isSnubbed || !other.asked.delete(key)) continue
+      // One that was silent, or passed over, keeps what it was asked for: only a block of it makes it worth asking again.
+      if (other.isSnubbed || other.passedAtMs > Number.NEGATIVE_INFINITY || !other.asked.delete(key)) continue
       this.#ports.send(other, [encodeMessage(ID.cancel, block.index, block.offset, block.length)])
       this.fill(other)
     }

@@ -37,7 +37,7 @@ export interface SwarmLink {
   readonly backlogLengthMax: number
   /** Blocks asked for at once in the beginning; absent: two. */
   readonly depthStart?: number
-  /** It has brought something of another torrent. */
+  /** It has brought something to the same program, of this torrent or another. */
   readonly isProven?: boolean
   /** Adjoining pieces are cheaper for it than single ones. */
   readonly prefersRuns?: boolean
@@ -81,8 +81,8 @@ export class SwarmPeer implements Worth {
   lastBlockAtMs = 0
   /** It was asked and has been silent for too long. */
   isSnubbed = false
-  /** It has never brought anything, and what it was asked for went to one that has. */
-  isPassed = false
+  /** When what it was asked for went to another one; long ago if it has brought something since. */
+  passedAtMs = Number.NEGATIVE_INFINITY
   /** When the last block came from it, and when the last one went to it; null before. */
   broughtAtMs: number | null = null
   takenAtMs: number | null = null
@@ -131,7 +131,7 @@ export class SwarmPeer implements Worth {
   onBlock(tookMs: number, nowMs: number): void {
     this.lastBlockAtMs = nowMs
     this.isSnubbed = false
-    this.isPassed = false
+    this.passedAtMs = Number.NEGATIVE_INFINITY
     this.latencyMs = this.hasBrought ? this.latencyMs + (tookMs - this.latencyMs) / 8 : tookMs
     this.broughtAtMs = nowMs
     if (tookMs < QUICK_MS) this.depth = Math.min(this.depth + 1, this.depthMax)

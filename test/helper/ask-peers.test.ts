@@ -7,12 +7,13 @@ import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { CHAIN_ANSWER_LENGTH_ALL_MAX, CHAIN_ANSWER_LENGTH_MAX, PEER_WAIT_MS } from '../../helper/limits.ts'
 import { askPeers } from '../../helper/share/supply/ask-peers.ts'
-import { noneAsked } from '../../helper/share/supply/asking.ts'
+import { lookAt, noneAsked, pauseBeatCountOf } from '../../helper/share/supply/asking.ts'
 import {
   CHAIN_ALIVE_LENGTH,
   CHAIN_BEAT_MS,
   CHAIN_COMING_COUNT_MAX,
   CHAIN_PAUSE_MS,
+  CHAIN_PAUSE_MS_MIN,
   CHAIN_PEER_COUNT_MAX,
 } from '../../helper/share/supply/limits.ts'
 import { openTrace } from '../../helper/trace.ts'
@@ -142,11 +143,33 @@ async function heardAfterMs(t: TestContext, greetedMs: number | null, liarCount 
 test('near peers are waited for half as long as far ones, and a few that pretend to be near change nothing', async (t) => {
   const farMs = await heardAfterMs(t, 1_000)
   assert.equal(await heardAfterMs(t, null), farMs)
-  assert.equal(await heardAfterMs(t, 1_000, 1), farMs)
+  assert.equal(await heardAfterMs(t, 1_000, 2), farMs)
   const nearMs = await heardAfterMs(t, 10)
-  assert.ok(nearMs <= farMs / 2 + CHAIN_BEAT_MS && nearMs >= farMs / 2 - CHAIN_BEAT_MS, `${nearMs} and ${farMs}`)
+  // Two pauses until all places are asked; the places are lost as late as those of far ones.
+  assert.equal(nearMs, farMs - 2 * (CHAIN_PAUSE_MS - CHAIN_PAUSE_MS_MIN) + CHAIN_BEAT_MS)
   const betweenMs = await heardAfterMs(t, 75)
   assert.ok(betweenMs > nearMs && betweenMs < farMs, `${betweenMs}`)
+})
+
+test('a near peer is slow sooner than a far one beside it, and both lose their places as late', () => {
+  const asking = noneAsked<string>()
+  const peers = [10, 1_000].map((greetedMs) => {
+    const peer = new FakePeer('silent')
+    const state = { lengthBefore: 0, length: 0, lengthAtPause: 0, isSlow: false, isKept: false, beatCount: 0 }
+    const pauseBeatCount = pauseBeatCountOf(greetedMs)
+    asking.open.add({ peer: peer as unknown as TopicPeer, ...state, pauseBeatCount, giveUp: () => {} })
+    return peer
+  })
+  const looks = Array.from({ length: CHAIN_PAUSE_MS / CHAIN_BEAT_MS }, () => {
+    lookAt(asking)
+    return [asking.useless.size, peers.filter(({ isDismissed }) => isDismissed).length]
+  })
+  assert.deepEqual(looks, [
+    [0, 0],
+    [1, 0],
+    [1, 0],
+    [2, 2],
+  ])
 })
 
 test('nor do 130 that say a little now and then', async (t) => {

@@ -61,7 +61,7 @@ async function dialledCounts(t: TestContext, comesLength: number, goodCount = 0)
   return counts
 }
 
-test('times as many are dialled after each look in which nothing came, up to the bound', async (t) => {
+test('four times as many are dialled after each look in which nothing came, up to the bound', async (t) => {
   const [start, growth, max] = [DOWNLOAD_DIALLED_COUNT_START, DOWNLOAD_DIALLED_GROWTH, DOWNLOAD_DIALLED_COUNT_MAX]
   assert.ok(start * growth < max && start * growth ** 2 > max)
   assert.deepEqual(await dialledCounts(t, 0), [start, growth * start, max, max, max, max])

@@ -190,6 +190,16 @@ test('other programs that have brought something hear of each piece at once', as
   )
 })
 
+test('who comes anew, and has neither brought nor taken anything, hears no sooner', async () => {
+  const scene = new Scene('all')
+  scene.addUntried(20, 'all')
+  for (const [count, atMs] of [100, 110].entries()) scene.bringAt(atMs, count)
+  const said = await scene.until(3_000)
+  assert.deepEqual(indexesOf(said), [[0, 1]])
+  const atMs = said[0]?.atMs ?? 0
+  assert.ok(atMs >= 21 * 12 && atMs <= 21 * 12 + BEAT_MS, `${atMs}`)
+})
+
 for (const need of ['all', 'all-late'] as const) {
   test(`a peer that needs ${need}, and has neither brought nor taken anything, hears the later the more of those there are`, async () => {
     const timesOf = async (untriedCount: number): Promise<number[]> => {

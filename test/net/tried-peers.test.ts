@@ -162,17 +162,46 @@ test('who has brought something of another torrent is asked for what those hold 
   assert.deepEqual(proven.asked, mute.flatMap(({ asked }) => asked).slice(0, 2))
 })
 
-test('who let go what he was asked for is asked for nothing more while others bring something, until he brings something or nothing comes', async () => {
+test('of those that have brought something of another torrent none takes what another of them was asked for', () => {
+  const downloader = new Downloader()
+  const proven = Array.from({ length: 8 }, () => new Peer(downloader, encodeMessage(ID.haveAll), true))
+  const asked = (): number => proven.flatMap((peer) => peer.asked).length
+  assert.equal(asked(), BLOCK_COUNT)
+  downloader.pass(DOWNLOAD_TRY_MS + 10)
+  // One more is tried with each block, as with peers of which nothing is known.
+  assert.equal(asked(), 2 * BLOCK_COUNT)
+})
+
+test('a block that comes after another peer was asked for it counts for who brings it', () => {
+  const downloader = new Downloader(3)
+  const [near, far] = [new Peer(downloader, FIRST_TWO), new Peer(downloader, FIRST_TWO)]
+  const onTheirWay = [...far.asked]
+  near.serve()
+  downloader.pass(TAKEN_OVER_MS_MIN + 10)
+  near.serve()
+  far.asked = onTheirWay
+  far.serve()
+  far.end.receive(encodeMessage(ID.have, 2))
+  assert.equal(far.asked.length, 2)
+})
+
+test('who let go what he was asked for is mute as before, and asked for nothing more for a second while others bring something', async () => {
   const downloader = new Downloader(3)
   const [honest, passed] = [new Peer(downloader, FIRST_TWO), new Peer(downloader, FIRST_TWO)]
   honest.serve()
   downloader.pass(TAKEN_OVER_MS_MIN + 10)
   honest.serve()
   await new Promise((resolve) => setImmediate(resolve))
-  assert.deepEqual(passed.asked, [])
+  const held = [...passed.asked]
   passed.end.receive(encodeMessage(ID.have, 2))
+  assert.deepEqual([passed.asked, held.length], [held, 2])
+  assert.equal(passed.end.isMute(), false)
+  downloader.pass(LATE_MS)
+  assert.equal(passed.end.isMute(), true)
+  for (const { index, offset, length } of passed.asked.splice(0))
+    passed.end.receive(encodeMessage(ID.reject, index, offset, length))
   assert.deepEqual(passed.asked, [])
-  downloader.pass(DOWNLOAD_MUTE_MS + 10)
+  downloader.pass(DOWNLOAD_MUTE_MS)
   assert.equal(passed.asked.length, 2)
   passed.serve()
   await new Promise((resolve) => setImmediate(resolve))

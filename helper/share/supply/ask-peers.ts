@@ -97,6 +97,8 @@ class Round<Answer> {
   #cameLength = 0
   #askedCount = 0
   #idleBeatCount = 0
+  /** Beats of the last pauses in which nothing came at all. */
+  #quietBeatCount = 0
 
   constructor(topic: Topic, question: Question<Answer>) {
     this.#topic = topic
@@ -154,7 +156,8 @@ class Round<Answer> {
     const isIdle = open.size === 0 && asked.size === this.#askedCount && !this.#topic.isMeeting
     this.#idleBeatCount = isIdle ? this.#idleBeatCount + this.#pauseBeatCount : 0
     const passedMs = this.#beatCount * CHAIN_BEAT_MS
-    const isQuiet = this.#cameLength === 0 && passedMs >= PEER_WAIT_MS
+    this.#quietBeatCount = this.#cameLength === 0 ? this.#quietBeatCount + this.#pauseBeatCount : 0
+    const isQuiet = this.#quietBeatCount >= PAUSE_BEAT_COUNT_MAX && passedMs >= PEER_WAIT_MS
     if (!this.#isFound && (isQuiet || this.#idleBeatCount >= IDLE_BEAT_COUNT_MAX)) this.end()
     const dueLength = (RANGE_ALIVE_LENGTH * this.#pauseBeatCount) / PAUSE_BEAT_COUNT_MAX
     this.#isComing = passedMs <= CHAIN_PATIENT_MS && this.#cameLength >= dueLength

@@ -155,7 +155,8 @@ export function lookAt({ open, useless }: Asking<unknown>): number {
       question.lengthAtPause = receivedLength
     }
     if (question.isSlow) useless.add(peer)
-    if (question.isSlow && !isKept) peer.dismiss()
+    // Near ones may be busy: they lose their turn at once, and their place as late as far ones.
+    if (question.isSlow && !isKept && question.beatCount >= PAUSE_BEAT_COUNT_MAX) peer.dismiss()
     if (receivedLength - lengthBefore >= CHAIN_ALIVE_LENGTH && ++comingCount > CHAIN_COMING_COUNT_MAX) question.giveUp()
   }
   return cameLength

@@ -13,7 +13,7 @@ export const CHAIN_PEER_OPEN_COUNT_MAX = 64
 export const CHAIN_PEER_ALL_COUNT_MAX = 256
 /**
  * Milliseconds of such a pause: twice what it took those who are asked to greet us, within these bounds, so that near ones are not waited for as long
- * as far ones; between two looks; and for others who were asked once one has answered with something of use.
+ * as far ones; between two looks; and, or a pause where that is shorter, for others who were asked once one has answered with something of use.
  */
 export const CHAIN_PAUSE_MS_MIN = 100
 export const CHAIN_PAUSE_MS = 200
