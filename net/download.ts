@@ -17,6 +17,7 @@ import {
   DOWNLOAD_REDIAL_DELAY_MS,
   DOWNLOAD_WASTE_FACTOR_MAX,
   DOWNLOAD_WAY_COUNT,
+  DOWNLOAD_WAY_LENGTH,
 } from './limits.ts'
 import { Patience } from './patience.ts'
 import { Bitfield } from './swarm/bitfield.ts'
@@ -185,10 +186,11 @@ export class DownloadTask {
   #meetOthers(): void {
     if (this.#settled) return
     const takenLength = this.#swarm?.takenLength ?? 0
-    const isMoving = takenLength - this.#lookedLength >= BLOCK_LENGTH
+    const cameLength = takenLength - this.#lookedLength
+    const isMoving = cameLength >= BLOCK_LENGTH
     this.#lookedLength = takenLength
     if (this.#dialledCountMax === DOWNLOAD_DIALLED_COUNT_MAX) {
-      this.#makeWay(isMoving ? DOWNLOAD_WAY_COUNT : Number.POSITIVE_INFINITY)
+      if (cameLength < DOWNLOAD_WAY_LENGTH) this.#makeWay(isMoving ? DOWNLOAD_WAY_COUNT : Number.POSITIVE_INFINITY)
       return
     }
     const count = this.#dialledCountMax

@@ -144,6 +144,8 @@ export const DOWNLOAD_MUTE_MS = 1_000
 export const DOWNLOAD_TRY_MS = 100
 /** Of those so many leave, and so many more are dialled, in 100 ms in which others have brought a block. */
 export const DOWNLOAD_WAY_COUNT = 2
+/** Bytes in 100 ms with which nobody has to leave for others: 640 kB/s of one download, where what others cost would be missed. */
+export const DOWNLOAD_WAY_LENGTH = 64 * 1024
 /** Places beside those for addresses that have brought something of another link. */
 export const DOWNLOAD_PREFERRED_COUNT_MAX = 8
 /** Addresses of a download that wait to be dialled, and those that it remembers so as to dial none anew. */

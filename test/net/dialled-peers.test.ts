@@ -10,6 +10,7 @@ import {
   DOWNLOAD_DIALLED_COUNT_START,
   DOWNLOAD_DIALLED_GROWTH,
   DOWNLOAD_WAY_COUNT,
+  DOWNLOAD_WAY_LENGTH,
 } from '../../net/limits.ts'
 import { BLOCK_LENGTH } from '../../net/swarm/wire-messages.ts'
 import type { SwarmClient } from '../../net/swarm-client.ts'
@@ -20,13 +21,24 @@ import { memoryStore, torrentOf } from './fixtures.ts'
 const LOOK_MS = 100
 const LOOK_COUNT = 5
 
-/** How many are dialled at first and after each look, of as many as there may be, when so much comes between two looks. */
-async function dialledCounts(t: TestContext, comesLength: number, goodCount = 0): Promise<number[]> {
+interface Scene {
+  readonly goodCount?: number
+  /** Called when one of those who bring nothing, as many as are dialled at most, is told to leave. */
+  readonly onLeave?: () => void
+}
+
+/** How many are dialled at first and after each look, of as many as there may be, when so much comes before each look, or before one after the other. */
+async function dialledCounts(
+  t: TestContext,
+  comes: number | readonly number[],
+  { goodCount = 0, onLeave = () => {} }: Scene = {},
+): Promise<number[]> {
   t.mock.timers.enable({ apis: ['setInterval'] })
   let takenLength = 0
   let dialledCount = 0
   const swarm = { isDone: false, connectionCount: 1, outsiderCount: 0, isInLine: false }
-  const others = { muteConnections: () => [], leave: () => {} }
+  const mute = Array.from({ length: DOWNLOAD_DIALLED_COUNT_MAX }, () => ({ destroy: onLeave }))
+  const others = { muteConnections: () => mute, leave: () => {} }
   const client = {
     join: () => ({
       ...swarm,
@@ -51,7 +63,7 @@ async function dialledCounts(t: TestContext, comesLength: number, goodCount = 0)
   })
   await new Promise((resolve) => setImmediate(resolve))
   const counts = [dialledCount]
-  for (let look = 0; look < LOOK_COUNT; look++) {
+  for (const comesLength of typeof comes === 'number' ? Array<number>(LOOK_COUNT).fill(comes) : comes) {
     takenLength += comesLength
     t.mock.timers.tick(LOOK_MS)
     await new Promise((resolve) => setImmediate(resolve))
@@ -76,9 +88,26 @@ test('while something comes a few more are', async (t) => {
 })
 
 test('of those that have brought something to other downloads no more than there are are dialled at first', async (t) => {
-  assert.equal((await dialledCounts(t, BLOCK_LENGTH, 2))[0], 2)
+  assert.equal((await dialledCounts(t, BLOCK_LENGTH, { goodCount: 2 }))[0], 2)
 })
 
 test('of many of those no more than of others', async (t) => {
-  assert.equal((await dialledCounts(t, BLOCK_LENGTH, 50))[0], DOWNLOAD_DIALLED_COUNT_START)
+  assert.equal((await dialledCounts(t, BLOCK_LENGTH, { goodCount: 50 }))[0], DOWNLOAD_DIALLED_COUNT_START)
 })
+
+for (const [comesLength, leaverCount] of [
+  [0, DOWNLOAD_DIALLED_COUNT_MAX],
+  [BLOCK_LENGTH, DOWNLOAD_WAY_COUNT],
+  [DOWNLOAD_WAY_LENGTH - 1, DOWNLOAD_WAY_COUNT],
+  [DOWNLOAD_WAY_LENGTH, 0],
+] as const) {
+  test(`${leaverCount} of those that bring nothing leave for others in a look in which ${comesLength} bytes come`, async (t) => {
+    let leftCount = 0
+    const onLeave = (): void => {
+      leftCount += 1
+    }
+    const counts = await dialledCounts(t, [0, 0, comesLength], { onLeave })
+    assert.equal(counts[2], DOWNLOAD_DIALLED_COUNT_MAX)
+    assert.equal(leftCount, leaverCount)
+  })
+}
