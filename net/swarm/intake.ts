@@ -105,7 +105,7 @@ export class Intake {
 
   /**
    * Takes late blocks from those who never brought anything, for one that has and waits for nothing; true if there were some. They stay asked for them,
-   * and are passed over until they bring one. Who has brought something elsewhere takes from nobody of his kind: all are late at once then.
+   * and are passed over for a while, or until they bring one. Who has brought something elsewhere takes from nobody of his kind: all are late at once then.
    */
   #freeFor(peer: SwarmPeer, nowMs: number): boolean {
     let count = 0
@@ -256,7 +256,15 @@ export class Intake {
     if (asked?.offset !== offset || asked.length !== length) return false
     peer.asked.delete(key)
     this.#release(peer, asked)
+    this.#noteFree(peer)
     return true
+  }
+
+  /** One that was silent and has its probe taken back, by itself, is no more silent than one that was passed over. */
+  #noteFree(peer: SwarmPeer): void {
+    if (!peer.isSnubbed || peer.asked.size > 0) return
+    peer.isSnubbed = false
+    peer.passedAtMs = this.#ports.clock.nowMs()
   }
 
   #release(peer: SwarmPeer, asked: AskedBlock): void {
@@ -267,6 +275,7 @@ export class Intake {
   releaseAll(peer: SwarmPeer): void {
     for (const asked of peer.asked.values()) this.#release(peer, asked)
     peer.asked.clear()
+    this.#noteFree(peer)
   }
 
   /** Looks after silent and idle peers; to be called several times a second. */

@@ -208,6 +208,17 @@ test('who let go what he was asked for is mute as before, and asked for nothing 
   assert.equal(downloader.isDone, true)
 })
 
+test('one that was silent, and takes back what it was asked for, is asked again', () => {
+  const downloader = new Downloader(3)
+  const [silent, other] = [new Peer(downloader, FIRST_TWO), new Peer(downloader, FIRST_TWO)]
+  downloader.pass(PEER_UNTRIED_SNUB_MS + 10)
+  assert.equal(silent.asked.length, 1)
+  for (const { index, offset, length } of silent.asked.splice(0))
+    silent.end.receive(encodeMessage(ID.reject, index, offset, length))
+  other.end.closed()
+  assert.equal(silent.asked.length, 1)
+})
+
 test('nothing is taken from one who has brought something as long as others are to be begun', () => {
   const downloader = new Downloader(3)
   const [quick, slow] = [new Peer(downloader, FIRST_TWO), new Peer(downloader, FIRST_TWO)]

@@ -193,6 +193,7 @@ async function ask<Answer>(
     isKept,
     pauseBeatCount: pauseBeatCountOf(peer.greetedMs),
     beatCount: 0,
+    slowBeatCount: 0,
     giveUp,
   }
   asking.open.add(question)

@@ -56,6 +56,8 @@ export interface OpenQuestion {
   /** Looks of a pause, after which it can be slow. */
   readonly pauseBeatCount: number
   beatCount: number
+  /** Looks of the pauses in which it was slow, one after the other until now. */
+  slowBeatCount: number
   readonly giveUp: () => void
 }
 
@@ -152,11 +154,12 @@ export function lookAt({ open, useless }: Asking<unknown>): number {
       const dueLength = (CHAIN_ALIVE_LENGTH * pauseBeatCount) / PAUSE_BEAT_COUNT_MAX
       const isTooLong = question.beatCount * CHAIN_BEAT_MS > CHAIN_PATIENT_MS
       question.isSlow = isTooLong || receivedLength - question.lengthAtPause < dueLength
+      question.slowBeatCount = question.isSlow ? question.slowBeatCount + pauseBeatCount : 0
       question.lengthAtPause = receivedLength
     }
     if (question.isSlow) useless.add(peer)
-    // Near ones may be busy: they lose their turn at once, and their place as late as far ones.
-    if (question.isSlow && !isKept && question.beatCount >= PAUSE_BEAT_COUNT_MAX) peer.dismiss()
+    // Near ones may be busy: they lose their turn at once, and their place after another pause.
+    if (!isKept && question.slowBeatCount > PAUSE_BEAT_COUNT_MAX / 2) peer.dismiss()
     if (receivedLength - lengthBefore >= CHAIN_ALIVE_LENGTH && ++comingCount > CHAIN_COMING_COUNT_MAX) question.giveUp()
   }
   return cameLength
