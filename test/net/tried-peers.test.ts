@@ -200,6 +200,7 @@ test('who let go what he was asked for is mute as before, and asked for nothing 
   assert.equal(passed.end.isMute(), true)
   for (const { index, offset, length } of passed.asked.splice(0))
     passed.end.receive(encodeMessage(ID.reject, index, offset, length))
+  downloader.pass(10)
   assert.deepEqual(passed.asked, [])
   downloader.pass(DOWNLOAD_MUTE_MS)
   assert.equal(passed.asked.length, 2)
