@@ -48,13 +48,14 @@ export class DownloadAddresses {
     this.#met.add(key)
     const [oldest] = this.#met
     if (this.#met.size > DOWNLOAD_MET_COUNT_MAX && oldest !== undefined) this.#met.delete(oldest)
-    this.wait({ address, key, redialCount: DOWNLOAD_REDIAL_COUNT_MAX })
+    this.wait(address, DOWNLOAD_REDIAL_COUNT_MAX)
   }
 
   /** Has one wait that was dialled before. */
-  wait(entry: WaitingAddress): void {
+  wait(address: Address, redialCount: number): void {
+    const entry = { address, key: formatAddress(address), redialCount }
     this.#waiting.add(entry)
-    this.#shares.add(networkOf(entry.address.host), entry)
+    this.#shares.add(networkOf(address.host), entry)
     const left = this.#waiting.size > DOWNLOAD_WAITING_COUNT_MAX ? this.#shares.oldestOfLargest() : null
     if (left === null) return
     this.#remove(left)

@@ -194,8 +194,8 @@ export class DownloadTask {
       return
     }
     const count = this.#dialledCountMax
-    const moreCount = isMoving ? count + DOWNLOAD_WAY_COUNT : count * DOWNLOAD_DIALLED_GROWTH
-    this.#dialledCountMax = Math.min(DOWNLOAD_DIALLED_COUNT_MAX, moreCount)
+    const nextCount = isMoving ? count + DOWNLOAD_WAY_COUNT : count * DOWNLOAD_DIALLED_GROWTH
+    this.#dialledCountMax = Math.min(DOWNLOAD_DIALLED_COUNT_MAX, nextCount)
     this.#dialNext()
   }
 
@@ -312,7 +312,7 @@ export class DownloadTask {
       return
     }
     this.#addresses.left(address)
-    if (isAgain) this.#addresses.wait({ address, key: formatAddress(address), redialCount: redialCount - 1 })
+    if (isAgain) this.#addresses.wait(address, redialCount - 1)
     this.#openCount -= 1
     this.#dialNext()
     this.#giveUpIfAlone()

@@ -82,7 +82,7 @@ export class Intake {
     if (peer.isChoking || !peer.amInterested || peer.isGone || this.#unwrittenLength > UNWRITTEN_LENGTH_MAX) return
     if (peer.asked.size >= peer.depth || peer.isSnubbed) return
     const nowMs = this.#ports.clock.nowMs()
-    if (nowMs - peer.passedAtMs < DOWNLOAD_MUTE_MS && this.#isMoving(nowMs)) return
+    if (peer.passedAtMs !== null && nowMs - peer.passedAtMs < DOWNLOAD_MUTE_MS && this.#isMoving(nowMs)) return
     const isRunner = peer.link.prefersRuns === true && this.#ports.peers.size > 1
     const order = isRunner ? 'run' : this.#completeCount()
     const requests = this.#askNext(peer, order, nowMs)
@@ -204,7 +204,7 @@ export class Intake {
   #cancel(key: number, block: Block): void {
     for (const other of this.#ports.peers) {
       // One that was silent, or passed over, keeps what it was asked for: only a block of it makes it worth asking again.
-      if (other.isSnubbed || other.passedAtMs > Number.NEGATIVE_INFINITY || !other.asked.delete(key)) continue
+      if (other.isSnubbed || other.passedAtMs !== null || !other.asked.delete(key)) continue
       this.#ports.send(other, [encodeMessage(ID.cancel, block.index, block.offset, block.length)])
       this.fill(other)
     }

@@ -81,8 +81,8 @@ export class SwarmPeer implements Worth {
   lastBlockAtMs = 0
   /** It was asked and has been silent for too long. */
   isSnubbed = false
-  /** When what it was asked for went to another one; long ago if it has brought something since. */
-  passedAtMs = Number.NEGATIVE_INFINITY
+  /** When what it was asked for went to another one; null before, and once it has brought something since. */
+  passedAtMs: number | null = null
   /** When the last block came from it, and when the last one went to it; null before. */
   broughtAtMs: number | null = null
   takenAtMs: number | null = null
@@ -131,7 +131,7 @@ export class SwarmPeer implements Worth {
   onBlock(tookMs: number, nowMs: number): void {
     this.lastBlockAtMs = nowMs
     this.isSnubbed = false
-    this.passedAtMs = Number.NEGATIVE_INFINITY
+    this.passedAtMs = null
     this.latencyMs = this.hasBrought ? this.latencyMs + (tookMs - this.latencyMs) / 8 : tookMs
     this.broughtAtMs = nowMs
     if (tookMs < QUICK_MS) this.depth = Math.min(this.depth + 1, this.depthMax)

@@ -7,7 +7,7 @@ import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { CHAIN_ANSWER_LENGTH_ALL_MAX, CHAIN_ANSWER_LENGTH_MAX, PEER_WAIT_MS } from '../../helper/limits.ts'
 import { askPeers } from '../../helper/share/supply/ask-peers.ts'
-import { lookAt, noneAsked, pauseBeatCountOf } from '../../helper/share/supply/asking.ts'
+import { type Asking, lookAt, noneAsked, pauseBeatCountOf } from '../../helper/share/supply/asking.ts'
 import {
   CHAIN_ALIVE_LENGTH,
   CHAIN_BEAT_MS,
@@ -151,23 +151,27 @@ test('near peers are waited for half as long as far ones, and a few that pretend
   assert.ok(betweenMs >= nearMs && betweenMs < farMs, `${betweenMs}`)
 })
 
+/** Has a peer that greeted us so soon be asked. */
+function openQuestion(asking: Asking<string>, greetedMs: number): FakePeer {
+  const peer = new FakePeer('comes')
+  asking.open.add({
+    peer: peer as unknown as TopicPeer,
+    lengthBefore: 0,
+    length: 0,
+    lengthAtPause: 0,
+    isSlow: false,
+    isKept: false,
+    pauseBeatCount: pauseBeatCountOf(greetedMs),
+    beatCount: 0,
+    slowBeatCount: 0,
+    giveUp: () => {},
+  })
+  return peer
+}
+
 test('a near peer is slow sooner than a far one beside it, and both lose their places as late', () => {
   const asking = noneAsked<string>()
-  const peers = [10, 1_000].map((greetedMs) => {
-    const peer = new FakePeer('silent')
-    const state = {
-      lengthBefore: 0,
-      length: 0,
-      lengthAtPause: 0,
-      isSlow: false,
-      isKept: false,
-      beatCount: 0,
-      slowBeatCount: 0,
-    }
-    const pauseBeatCount = pauseBeatCountOf(greetedMs)
-    asking.open.add({ peer: peer as unknown as TopicPeer, ...state, pauseBeatCount, giveUp: () => {} })
-    return peer
-  })
+  const peers = [10, 1_000].map((greetedMs) => openQuestion(asking, greetedMs))
   const looks = Array.from({ length: CHAIN_PAUSE_MS / CHAIN_BEAT_MS }, () => {
     lookAt(asking)
     return [asking.useless.size, peers.filter(({ isDismissed }) => isDismissed).length]
@@ -182,11 +186,8 @@ test('a near peer is slow sooner than a far one beside it, and both lose their p
 
 test('a near peer whose answer comes keeps its place through one short pause in which nothing came', () => {
   const asking = noneAsked<string>()
-  const peer = new FakePeer('comes')
-  const state = { lengthBefore: 0, length: 0, lengthAtPause: 0, isSlow: false, isKept: false, beatCount: 0 }
+  const peer = openQuestion(asking, 10)
   const pauseBeatCount = pauseBeatCountOf(10)
-  const given = { pauseBeatCount, slowBeatCount: 0, giveUp: () => {} }
-  asking.open.add({ peer: peer as unknown as TopicPeer, ...state, ...given })
   for (const comesLength of [CHAIN_ALIVE_LENGTH, 0, CHAIN_ALIVE_LENGTH, 0, CHAIN_ALIVE_LENGTH]) {
     peer.receivedLength += comesLength
     for (let beat = 0; beat < pauseBeatCount; beat++) lookAt(asking)

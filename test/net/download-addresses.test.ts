@@ -68,7 +68,7 @@ test('who gave way may be named again, who waits or was met may not', () => {
 test('who was dialled before waits behind all others, and there may be no more of those, too', () => {
   const addresses = new DownloadAddresses(new Tries())
   const redialCount = DOWNLOAD_REDIAL_COUNT_MAX - 1
-  for (const address of FLOOD) addresses.wait({ address, key: formatAddress(address), redialCount })
+  for (const address of FLOOD) addresses.wait(address, redialCount)
   assert.deepEqual([addresses.waitingCount, addresses.hasUnmet], [DOWNLOAD_WAITING_COUNT_MAX, false])
   addresses.offer(HONEST)
   assert.equal(addresses.hasUnmet, true)

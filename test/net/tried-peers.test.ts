@@ -91,6 +91,12 @@ class Peer {
     }
   }
 
+  /** Will not bring what it is asked for. */
+  reject(): void {
+    for (const { index, offset, length } of this.asked.splice(0))
+      this.end.receive(encodeMessage(ID.reject, index, offset, length))
+  }
+
   /** Brings what it is asked for, at most `count` blocks. */
   serve(count = Number.POSITIVE_INFINITY): void {
     for (let served = 0; served < count; served++) {
@@ -198,8 +204,7 @@ test('who let go what he was asked for is mute as before, and asked for nothing 
   assert.equal(passed.end.isMute(), false)
   downloader.pass(LATE_MS)
   assert.equal(passed.end.isMute(), true)
-  for (const { index, offset, length } of passed.asked.splice(0))
-    passed.end.receive(encodeMessage(ID.reject, index, offset, length))
+  passed.reject()
   downloader.pass(10)
   assert.deepEqual(passed.asked, [])
   downloader.pass(DOWNLOAD_MUTE_MS)
@@ -214,8 +219,7 @@ test('one that was silent, and takes back what it was asked for, is asked again'
   const [silent, other] = [new Peer(downloader, FIRST_TWO), new Peer(downloader, FIRST_TWO)]
   downloader.pass(PEER_UNTRIED_SNUB_MS + 10)
   assert.equal(silent.asked.length, 1)
-  for (const { index, offset, length } of silent.asked.splice(0))
-    silent.end.receive(encodeMessage(ID.reject, index, offset, length))
+  silent.reject()
   other.end.closed()
   assert.equal(silent.asked.length, 1)
 })

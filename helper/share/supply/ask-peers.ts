@@ -15,6 +15,7 @@ import {
   type Asking,
   dismiss,
   dropLongest,
+  dueIn,
   isReadNow,
   lookAt,
   PAUSE_BEAT_COUNT_MAX,
@@ -92,8 +93,8 @@ class Round<Answer> {
   #beatCount = 0
   /** When something of use was found; null before. */
   #foundAtBeat: number | null = null
-  /** In this pause: beats, bytes that came, and peers that had been asked before it. */
-  #pauseBeatCount = 0
+  /** In this pause: beats until now, bytes that came, and peers that had been asked before it. */
+  #passedBeatCount = 0
   #cameLength = 0
   #askedCount = 0
   #idleBeatCount = 0
@@ -145,8 +146,8 @@ class Round<Answer> {
     const { asking } = this.#question
     this.#cameLength += lookAt(asking)
     this.#beatCount += 1
-    this.#pauseBeatCount += 1
-    if (this.#pauseBeatCount >= usualPauseBeatCount(asking)) this.#pause()
+    this.#passedBeatCount += 1
+    if (this.#passedBeatCount >= usualPauseBeatCount(asking)) this.#pause()
     this.askMore()
   }
 
@@ -154,16 +155,16 @@ class Round<Answer> {
     const { asked, open } = this.#question.asking
     // Peers may still be on their way when those that are there have failed.
     const isIdle = open.size === 0 && asked.size === this.#askedCount && !this.#topic.isMeeting
-    this.#idleBeatCount = isIdle ? this.#idleBeatCount + this.#pauseBeatCount : 0
+    this.#idleBeatCount = isIdle ? this.#idleBeatCount + this.#passedBeatCount : 0
     const passedMs = this.#beatCount * CHAIN_BEAT_MS
-    this.#quietBeatCount = this.#cameLength === 0 ? this.#quietBeatCount + this.#pauseBeatCount : 0
+    this.#quietBeatCount = this.#cameLength === 0 ? this.#quietBeatCount + this.#passedBeatCount : 0
     const isQuiet = this.#quietBeatCount >= PAUSE_BEAT_COUNT_MAX && passedMs >= PEER_WAIT_MS
     if (!this.#isFound && (isQuiet || this.#idleBeatCount >= IDLE_BEAT_COUNT_MAX)) this.end()
-    const dueLength = (RANGE_ALIVE_LENGTH * this.#pauseBeatCount) / PAUSE_BEAT_COUNT_MAX
+    const dueLength = dueIn(this.#passedBeatCount, RANGE_ALIVE_LENGTH)
     this.#isComing = passedMs <= CHAIN_PATIENT_MS && this.#cameLength >= dueLength
     if (!this.#isComing) this.#turnCount = Math.min(CHAIN_PEER_GROWTH * this.#turnCount, CHAIN_PEER_OPEN_COUNT_MAX)
     this.#askedCount = asked.size
-    this.#pauseBeatCount = 0
+    this.#passedBeatCount = 0
     this.#cameLength = 0
   }
 }

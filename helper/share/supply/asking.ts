@@ -97,6 +97,11 @@ export function usualPauseBeatCount({ open }: Asking<unknown>): number {
   return counts[counts.length >> 1] ?? PAUSE_BEAT_COUNT_MAX
 }
 
+/** Bytes that are due in so many looks, where `length` are in the longest pause. */
+export function dueIn(beatCount: number, length: number): number {
+  return (length * beatCount) / PAUSE_BEAT_COUNT_MAX
+}
+
 /** False for an answer that is worth reading only when those of use have failed. */
 export function isReadNow(length: number, { usableLength }: Asking<unknown>): boolean {
   return usableLength === null || length <= Math.max(UNREAD_LENGTH_MIN, UNREAD_FACTOR * usableLength)
@@ -151,7 +156,7 @@ export function lookAt({ open, useless }: Asking<unknown>): number {
     cameLength += receivedLength - question.length
     question.length = receivedLength
     if (++question.beatCount % pauseBeatCount === 0) {
-      const dueLength = (CHAIN_ALIVE_LENGTH * pauseBeatCount) / PAUSE_BEAT_COUNT_MAX
+      const dueLength = dueIn(pauseBeatCount, CHAIN_ALIVE_LENGTH)
       const isTooLong = question.beatCount * CHAIN_BEAT_MS > CHAIN_PATIENT_MS
       question.isSlow = isTooLong || receivedLength - question.lengthAtPause < dueLength
       question.slowBeatCount = question.isSlow ? question.slowBeatCount + pauseBeatCount : 0
